@@ -1,0 +1,91 @@
+package hosts
+
+import "strings"
+
+// Table maps patterns to their owners.
+type Table struct {
+	exact map[Name]string
+	one   map[Name]string
+	deep  map[Name]string
+}
+
+// NewTable returns an empty table.
+func NewTable() *Table {
+	return &Table{exact: map[Name]string{}, one: map[Name]string{}, deep: map[Name]string{}}
+}
+
+// Add gives a pattern to an owner and returns the owner it already has, "" for none.
+// A pattern keeps its first owner.
+func (t *Table) Add(p Pattern, owner string) string {
+	patterns := t.exact
+	if p.kind == kindOne {
+		patterns = t.one
+	} else if p.kind == kindDeep {
+		patterns = t.deep
+	}
+	if have := patterns[p.name]; have != "" {
+		return have
+	}
+	patterns[p.name] = owner
+	return ""
+}
+
+// Owner finds whose name it is, "" when nobody's: the exact pattern first, then the longest suffix, and at the
+// same suffix "*" before "**". An IP literal has only an exact owner.
+func (t *Table) Owner(name Name) string {
+	if owner := t.exact[name]; owner != "" || isIP(name) {
+		return owner
+	}
+	suffix := parent(name)
+	if owner := t.one[suffix]; owner != "" {
+		return owner
+	}
+	return t.deepOwner(suffix)
+}
+
+// CoversAll tells whether a certificate's name is the owner's: the name itself, or, for a wildcard, one pattern of
+// the owner that covers every name it stands for, one label below its suffix (RFC 9525 section 6.3).
+func (t *Table) CoversAll(certificateName string, owner string) bool {
+	below, wildcard := strings.CutPrefix(certificateName, "*.")
+	if !wildcard {
+		name := ParseName(certificateName)
+		return name != "" && t.Owner(name) == owner
+	}
+	suffix := ParseDNS(below)
+	if suffix == "" {
+		return false
+	}
+	if t.one[suffix] == owner {
+		return true
+	}
+	for suffix != "" {
+		if t.deep[suffix] == owner {
+			return true
+		}
+		suffix = parent(suffix)
+	}
+	return false
+}
+
+// deepOwner finds the owner of the longest "**" pattern at or above the suffix.
+func (t *Table) deepOwner(suffix Name) string {
+	for suffix != "" {
+		if owner := t.deep[suffix]; owner != "" {
+			return owner
+		}
+		suffix = parent(suffix)
+	}
+	return ""
+}
+
+// parent is the name without its first label, "" for a single label.
+func parent(name Name) Name {
+	_, rest, _ := strings.Cut(string(name), ".")
+	return Name(rest)
+}
+
+// isIP tells an IP literal from a DNS name, whose last label is never a number.
+func isIP(name Name) bool {
+	s := string(name)
+	return strings.Contains(s, ":") || numeric.MatchString(s[strings.LastIndex(s, ".")+1:])
+}
