@@ -1,0 +1,121 @@
+// Package policy answers what the operator allows: it reads the configuration, refuses what is wrong in it, and keeps
+// the last good policy of every middleware in force.
+package policy
+
+import (
+	"crypto/x509"
+	"regexp"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/hosts"
+)
+
+// DefaultTTL is how long one observation of a served certificate holds at most when nothing else is said.
+const DefaultTTL = 30 * time.Second
+
+// Policy is who owns what: the tenants of one policy file or of one middleware's own keys. It does not change once
+// it is made.
+type Policy struct {
+	Tenants []*Tenant
+	// Hosts maps host patterns to tenant names.
+	Hosts *hosts.Table
+	// SharedHosts are the names that a platform certificate may carry for every tenant. Their owner is SharedOwner.
+	SharedHosts *hosts.Table
+	// SharedPins are the SPKI pins of certificates that may serve every tenant, whatever they name.
+	SharedPins map[string]bool
+
+	byName     map[string]*Tenant
+	namespaces map[string]*Tenant
+	prefixes   []prefix
+	routers    []routerPattern
+}
+
+// SharedOwner owns the patterns of SharedHosts.
+const SharedOwner = "shared"
+
+// Tenant is one party that shares Traefik.
+type Tenant struct {
+	Name string
+	// Mode is "enforce", "report", or "" for the middleware's own.
+	Mode         string
+	Certificates Certificates
+}
+
+// Certificates is what a tenant's served certificate must be: the general settings with the tenant's own in place of
+// some.
+type Certificates struct {
+	// Check is false where the served certificate is not looked at.
+	Check bool
+	// Roots are what the served chain must verify to, nil for no such demand.
+	Roots *x509.CertPool
+	// Pins are SPKI pins of which one must match, empty for no such demand.
+	Pins map[string]bool
+	// TTL is how long one observation holds at most.
+	TTL time.Duration
+	// AcrossReloads lets an observation outlive a reload of Traefik's configuration ("observe: ttl").
+	AcrossReloads bool
+	// AllowUnobserved lets a request pass when the certificate can't be observed ("onError: allow").
+	AllowUnobserved bool
+}
+
+type prefix struct {
+	text   string
+	tenant *Tenant
+}
+
+type routerPattern struct {
+	match  *regexp.Regexp
+	tenant *Tenant
+}
+
+// Tenant finds a tenant by its name, nil for none.
+func (p *Policy) Tenant(name string) *Tenant {
+	return p.byName[name]
+}
+
+// NamespaceTenant finds the tenant that lists the namespace, nil for none.
+func (p *Policy) NamespaceTenant(namespace string) *Tenant {
+	if tenant := p.namespaces[namespace]; tenant != nil {
+		return tenant
+	}
+	for _, pre := range p.prefixes {
+		if len(namespace) >= len(pre.text) && namespace[:len(pre.text)] == pre.text {
+			return pre.tenant
+		}
+	}
+	return nil
+}
+
+// EachNamespace calls visit for every listed namespace; prefix tells that any namespace that begins so is meant.
+func (p *Policy) EachNamespace(visit func(namespace string, prefix bool, tenant *Tenant)) {
+	for namespace, tenant := range p.namespaces {
+		visit(namespace, false, tenant)
+	}
+	for _, pre := range p.prefixes {
+		visit(pre.text, true, pre.tenant)
+	}
+}
+
+// RouterTenants finds the tenants that list the qualified name of a router.
+func (p *Policy) RouterTenants(router string) []*Tenant {
+	var tenants []*Tenant
+	for _, pattern := range p.routers {
+		if pattern.match.MatchString(router) {
+			tenants = append(tenants, pattern.tenant)
+		}
+	}
+	return tenants
+}
+
+// CheckedByNameOnly lists the tenants whose certificates are held to their names alone, which a forged certificate
+// can carry as well.
+func (p *Policy) CheckedByNameOnly() []string {
+	var names []string
+	for _, tenant := range p.Tenants {
+		c := tenant.Certificates
+		if c.Check && c.Roots == nil && len(c.Pins) == 0 {
+			names = append(names, tenant.Name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,278 @@
+package policy
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+)
+
+// keptReloads is how many reloads the last good policy of a middleware outlives the middleware.
+const keptReloads = 16
+
+// Effective is what is in force for one middleware.
+type Effective struct {
+	Settings
+	*Policy
+}
+
+// Store holds the policies of all middlewares. A policy file is parsed once for all that use it.
+type Store struct {
+	// Getenv and ReadFile are the operating system's, or a test's.
+	Getenv   func(string) string
+	ReadFile func(string) ([]byte, error)
+	// Log takes what an operator must read.
+	Log func(Notice)
+	// Changed is called after another policy came into force.
+	Changed func()
+
+	mu        sync.Mutex
+	reload    int
+	documents map[string]*document
+	instances map[string]*Instance
+}
+
+// Notice is a message about a policy.
+type Notice struct {
+	Middleware string
+	// Errors are what is wrong with the policy, empty for a warning.
+	Errors []string
+	// InForce tells whether an earlier policy stays in force.
+	InForce bool
+	// ByNameOnly are the tenants whose certificates are held to their names alone.
+	ByNameOnly []string
+}
+
+// Instance is one middleware: its keys, and its last good policy.
+type Instance struct {
+	store       *Store
+	name        string
+	fingerprint string
+	request     request
+	document    *document
+	reload      int
+	said        string
+	good        *Effective
+}
+
+// NewStore returns a store without policies.
+func NewStore(log func(Notice), changed func()) *Store {
+	return &Store{
+		Getenv:    os.Getenv,
+		ReadFile:  os.ReadFile,
+		Log:       log,
+		Changed:   changed,
+		documents: map[string]*document{},
+		instances: map[string]*Instance{},
+	}
+}
+
+// NewReload begins a reload of Traefik's configuration: files are looked at again and what nothing has used for long
+// is dropped.
+func (s *Store) NewReload() {
+	s.mu.Lock()
+	s.reload++
+	used := map[*document]bool{}
+	for name, instance := range s.instances {
+		if s.reload-instance.reload > keptReloads {
+			delete(s.instances, name)
+		} else if instance.document != nil {
+			used[instance.document] = true
+		}
+	}
+	for key, doc := range s.documents {
+		if !used[doc] {
+			delete(s.documents, key)
+		}
+	}
+	s.mu.Unlock()
+	s.Refresh()
+}
+
+// Instance returns the middleware of that name with the given keys. It is the same for all routers, so that they share
+// one policy.
+func (s *Store) Instance(name string, raw map[string]any) *Instance {
+	fingerprint := fmt.Sprintf("%q", raw)
+	s.mu.Lock()
+	instance := s.instances[name]
+	if instance == nil {
+		instance = &Instance{store: s, name: name}
+		s.instances[name] = instance
+	}
+	instance.reload = s.reload
+	changed := false
+	if instance.fingerprint != fingerprint {
+		instance.fingerprint = fingerprint
+		instance.configure(raw)
+		changed = instance.apply()
+	}
+	s.mu.Unlock()
+	if changed {
+		s.Changed()
+	}
+	return instance
+}
+
+// Effective is what is in force, nil where there was no good policy yet.
+func (i *Instance) Effective() *Effective {
+	i.store.mu.Lock()
+	defer i.store.mu.Unlock()
+	return i.good
+}
+
+// ExposeReason tells whether a denial carries its code, also while the policy has errors.
+func (i *Instance) ExposeReason() bool {
+	i.store.mu.Lock()
+	defer i.store.mu.Unlock()
+	return i.request.settings.ExposeReason
+}
+
+// Refresh reads the files of all policies again and puts what changed into force.
+// It tells whether there are files at all.
+func (s *Store) Refresh() bool {
+	s.mu.Lock()
+	files := false
+	stale := map[*document]bool{}
+	for _, doc := range s.documents {
+		files = files || len(doc.seen) > 0
+		stale[doc] = doc.refresh()
+	}
+	changed := false
+	for _, instance := range s.instances {
+		if stale[instance.document] && instance.apply() {
+			changed = true
+		}
+	}
+	s.mu.Unlock()
+	if changed {
+		s.Changed()
+	}
+	return files
+}
+
+// configure reads the keys of the middleware and finds the document with its policy.
+func (i *Instance) configure(raw map[string]any) {
+	operator := OperatorNamed(i.name, i.store.Getenv)
+	i.request = readRequest(raw, operator, i.store.Getenv)
+	i.document = nil
+	if len(i.request.errs) > 0 && i.request.file == "" && i.request.inline["tenants"] == nil {
+		return
+	}
+	key := "file " + i.request.file
+	if i.request.file == "" {
+		key = fmt.Sprintf("inline %t %q", operator, i.request.inline)
+	}
+	doc := i.store.documents[key]
+	if doc == nil {
+		doc = &document{store: i.store, path: i.request.file, inline: i.request.inline, operator: operator}
+		i.store.documents[key] = doc
+		doc.refresh()
+	}
+	i.document = doc
+}
+
+// apply puts the policy into force if there is nothing wrong with it, and says so if there is. It tells whether
+// something changed.
+func (i *Instance) apply() bool {
+	errs := i.request.errs
+	if i.document != nil {
+		errs = append(append([]string{}, errs...), i.document.errs...)
+	}
+	if len(errs) > 0 {
+		i.say(Notice{Middleware: i.name, Errors: errs, InForce: i.good != nil})
+		return false
+	}
+	i.good = &Effective{Settings: i.request.settings, Policy: i.document.policy}
+	i.say(Notice{Middleware: i.name, ByNameOnly: i.document.policy.CheckedByNameOnly()})
+	return true
+}
+
+// say logs a notice once for as long as it stays the same.
+func (i *Instance) say(notice Notice) {
+	text := fmt.Sprintf("%q %q", notice.Errors, notice.ByNameOnly)
+	if text == i.said {
+		return
+	}
+	i.said = text
+	if len(notice.Errors) > 0 || len(notice.ByNameOnly) > 0 {
+		i.store.Log(notice)
+	}
+}
+
+// document is one policy as it is written: a file, or the inline keys of a middleware.
+type document struct {
+	store    *Store
+	path     string
+	inline   map[string]any
+	operator bool
+	// seen is what was read last, by path: the policy file and the files of roots it names.
+	seen   map[string]string
+	policy *Policy
+	errs   []string
+}
+
+// refresh builds the policy if it is new or one of its files has changed, and tells whether it did.
+func (d *document) refresh() bool {
+	if d.seen != nil && !d.stale() {
+		return false
+	}
+	d.seen = map[string]string{}
+	raw, errs := d.inline, []string(nil)
+	if d.path != "" {
+		raw, errs = d.readPolicy()
+	}
+	if len(errs) == 0 {
+		readRoots := d.read
+		if d.path == "" && !d.operator {
+			readRoots = nil
+		}
+		d.policy, errs = build(raw, readRoots)
+	}
+	d.errs = errs
+	return true
+}
+
+func (d *document) stale() bool {
+	for path, content := range d.seen {
+		now, _ := d.content(path)
+		if now != content {
+			return true
+		}
+	}
+	return false
+}
+
+// read reads a file and remembers what it held.
+func (d *document) read(path string) (string, error) {
+	content, err := d.content(path)
+	d.seen[path] = content
+	return content, err
+}
+
+// content is a file's text, or its error's: both are worth a new look when they change.
+func (d *document) content(path string) (string, error) {
+	content, err := d.store.ReadFile(path)
+	if err != nil {
+		return "unreadable: " + err.Error(), err
+	}
+	return string(content), nil
+}
+
+func (d *document) readPolicy() (map[string]any, []string) {
+	content, err := d.read(d.path)
+	if err != nil {
+		return nil, []string{fmt.Sprintf("policyFile: %q: wanted a readable file: %s", d.path, err)}
+	}
+	var value any
+	reader := json.NewDecoder(strings.NewReader(content))
+	if err := reader.Decode(&value); err != nil {
+		return nil, []string{fmt.Sprintf("policyFile: %q: wanted JSON: %s", d.path, err)}
+	}
+	if reader.More() {
+		return nil, []string{fmt.Sprintf("policyFile: %q: wanted one JSON value and nothing after it", d.path)}
+	}
+	keys := &decoder{}
+	raw := keys.section("", value, policyKeys...)
+	return raw, keys.errs
+}

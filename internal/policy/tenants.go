@@ -1,0 +1,292 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/hosts"
+)
+
+var (
+	namespaceName = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	// namespacePrefix may end in the hyphen that a namespace itself may not end in.
+	namespacePrefix = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9-]{0,61})?$`)
+)
+
+// builder makes a Policy from its keys.
+type builder struct {
+	decoder
+	policy *Policy
+	// readFile reads a file of roots, nil where a path is not the writer's to give.
+	readFile func(path string) (string, error)
+	pools    map[string]*x509.CertPool
+	claims   map[string]claim
+	routers  map[string]*Tenant
+}
+
+// claim is one namespace of a tenant.
+type claim struct {
+	path   string
+	text   string
+	tenant *Tenant
+}
+
+// build reads the keys of a policy: tenants, shared, certificates. The policy is usable when there are no errors.
+func build(raw map[string]any, readFile func(string) (string, error)) (*Policy, []string) {
+	b := &builder{
+		readFile: readFile,
+		pools:    map[string]*x509.CertPool{},
+		claims:   map[string]claim{},
+		routers:  map[string]*Tenant{},
+		policy: &Policy{
+			Hosts:       hosts.NewTable(),
+			SharedHosts: hosts.NewTable(),
+			byName:      map[string]*Tenant{},
+			namespaces:  map[string]*Tenant{},
+		},
+	}
+	b.shared(raw["shared"])
+	general := b.certificates("certificates", raw["certificates"], Certificates{Check: true, TTL: DefaultTTL})
+	b.tenants(raw["tenants"], general)
+	b.bindNamespaces()
+	return b.policy, b.errs
+}
+
+func (b *builder) shared(value any) {
+	if value == nil {
+		return
+	}
+	section := b.section("shared", value, "hosts", "namespaces", "pins")
+	if section["namespaces"] != nil {
+		b.fail("shared.namespaces", section["namespaces"], notYet)
+	}
+	for i, text := range b.strings("shared.hosts", section["hosts"]) {
+		b.addHost(index("shared.hosts", i), text, b.policy.SharedHosts, SharedOwner)
+	}
+	b.policy.SharedPins = b.pins("shared.pins", section["pins"])
+}
+
+func (b *builder) tenants(value any, general Certificates) {
+	if value == nil {
+		return
+	}
+	for i, item := range b.list("tenants", value) {
+		b.tenant(index("tenants", i), item, general)
+	}
+}
+
+func (b *builder) tenant(path string, value any, general Certificates) {
+	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode", "certificates")
+	if section == nil {
+		return
+	}
+	tenant := &Tenant{Name: b.text(path+".name", section["name"])}
+	b.name(path, tenant)
+	if section["mode"] != nil {
+		tenant.Mode = b.choice(path+".mode", section["mode"], ModeEnforce, ModeReport)
+	}
+	namespaces := b.strings(path+".namespaces", section["namespaces"])
+	routers := b.strings(path+".routers", section["routers"])
+	patterns := b.strings(path+".hosts", section["hosts"])
+	if len(namespaces)+len(routers)+len(patterns) == 0 {
+		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
+	}
+	b.addNamespaces(path+".namespaces", namespaces, tenant)
+	b.addRouters(path+".routers", routers, tenant)
+	for i, text := range patterns {
+		b.addHost(index(path+".hosts", i), text, b.policy.Hosts, tenant.Name)
+	}
+	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
+	b.policy.Tenants = append(b.policy.Tenants, tenant)
+}
+
+func (b *builder) name(path string, tenant *Tenant) {
+	if tenant.Name == "" {
+		b.fail(path+".name", "", "wanted the tenant's name")
+		tenant.Name = path
+	} else if b.policy.byName[tenant.Name] != nil {
+		b.fail(path+".name", tenant.Name, "another tenant has this name")
+	}
+	b.policy.byName[tenant.Name] = tenant
+}
+
+func (b *builder) addHost(path, text string, table *hosts.Table, owner string) {
+	if text == "" {
+		return
+	}
+	pattern, err := hosts.ParsePattern(text)
+	if err != nil {
+		b.fail(path, text, err.Error())
+		return
+	}
+	if other := table.Add(pattern, owner); other != "" && other != owner {
+		b.fail(path, text, fmt.Sprintf("tenant %q claims this host as well", other))
+	}
+}
+
+func (b *builder) addRouters(path string, patterns []string, tenant *Tenant) {
+	for i, text := range patterns {
+		if text == "" {
+			continue
+		}
+		if other := b.routers[text]; other != nil && other != tenant {
+			b.fail(index(path, i), text, fmt.Sprintf("tenant %q claims these routers as well", other.Name))
+		}
+		b.routers[text] = tenant
+		expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
+		match := regexp.MustCompile("^" + expression + "$")
+		b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
+	}
+}
+
+func (b *builder) addNamespaces(path string, namespaces []string, tenant *Tenant) {
+	for i, text := range namespaces {
+		if text == "" {
+			continue
+		}
+		at := index(path, i)
+		base, isPrefix := strings.CutSuffix(text, "*")
+		if (isPrefix && !namespacePrefix.MatchString(base)) || (!isPrefix && !namespaceName.MatchString(base)) {
+			b.fail(at, text, `wanted a namespace, or the beginning of one and "*"`)
+			continue
+		}
+		key := claimKey(base, isPrefix)
+		if other, claimed := b.claims[key]; claimed {
+			b.failClaim(at, text, tenant, other)
+			continue
+		}
+		b.claims[key] = claim{path: at, text: text, tenant: tenant}
+	}
+}
+
+// claimKey sorts a prefix directly before all that begins with it.
+func claimKey(base string, isPrefix bool) string {
+	if isPrefix {
+		return base + "\x00"
+	}
+	return base + "\x01"
+}
+
+// bindNamespaces fills the policy's namespaces and refuses one that lies in another tenant's prefix: whose routers
+// were its routers?
+func (b *builder) bindNamespaces() {
+	keys := make([]string, 0, len(b.claims))
+	for key := range b.claims {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	var open []claim
+	for _, key := range keys {
+		c := b.claims[key]
+		base, isPrefix := strings.CutSuffix(key, "\x00")
+		base = strings.TrimSuffix(base, "\x01")
+		for len(open) > 0 && !strings.HasPrefix(base, strings.TrimSuffix(open[len(open)-1].text, "*")) {
+			open = open[:len(open)-1]
+		}
+		if len(open) > 0 {
+			b.failClaim(c.path, c.text, c.tenant, open[len(open)-1])
+		}
+		if !isPrefix {
+			b.policy.namespaces[base] = c.tenant
+			continue
+		}
+		open = append(open, c)
+		b.policy.prefixes = append(b.policy.prefixes, prefix{text: base, tenant: c.tenant})
+	}
+}
+
+func (b *builder) failClaim(path, text string, tenant *Tenant, other claim) {
+	if other.tenant != tenant {
+		b.fail(path, text, fmt.Sprintf("tenant %q claims this namespace as well, with %q", other.tenant.Name, other.text))
+	}
+}
+
+// certificates reads a section over the settings it replaces key by key.
+func (b *builder) certificates(path string, value any, base Certificates) Certificates {
+	if value == nil {
+		return base
+	}
+	section := b.section(path, value, "check", "roots", "pins", "secrets", "ttl", "observe", "onError")
+	c := base
+	if v := section["check"]; v != nil {
+		c.Check = b.choice(path+".check", v, "served", "off") == "served"
+	}
+	if v := section["roots"]; v != nil {
+		c.Roots = b.roots(path+".roots", v)
+	}
+	if v := section["pins"]; v != nil {
+		c.Pins = b.pins(path+".pins", v)
+	}
+	if v := section["secrets"]; v != nil && b.boolean(path+".secrets", v) {
+		b.fail(path+".secrets", v, notYet)
+	}
+	if v := section["ttl"]; v != nil {
+		c.TTL = b.duration(path+".ttl", v)
+	}
+	if v := section["observe"]; v != nil {
+		c.AcrossReloads = b.choice(path+".observe", v, "reload", "ttl") == "ttl"
+	}
+	if v := section["onError"]; v != nil {
+		c.AllowUnobserved = b.choice(path+".onError", v, "deny", "allow") == "allow"
+	}
+	return c
+}
+
+// roots reads "none", "system" or the path of a PEM file.
+func (b *builder) roots(path string, value any) *x509.CertPool {
+	text := b.text(path, value)
+	if text == "none" || text == "" {
+		return nil
+	}
+	if b.pools[text] != nil {
+		return b.pools[text]
+	}
+	pool, err := b.pool(text)
+	if err != "" {
+		b.fail(path, value, err)
+		return x509.NewCertPool()
+	}
+	b.pools[text] = pool
+	return pool
+}
+
+func (b *builder) pool(text string) (*x509.CertPool, string) {
+	if text == "system" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, "the system's roots can't be read: " + err.Error()
+		}
+		return pool, ""
+	}
+	if b.readFile == nil {
+		return nil, notYours
+	}
+	pem, err := b.readFile(text)
+	if err != nil {
+		return nil, `wanted "none", "system" or the path of a PEM file: ` + err.Error()
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(pem)) {
+		return nil, "wanted a PEM file with a certificate"
+	}
+	return pool, ""
+}
+
+// pins reads SPKI pins. A malformed one is an error (RFC 7469 has a browser ignore it): it would match nothing.
+func (b *builder) pins(path string, value any) map[string]bool {
+	pins := map[string]bool{}
+	for i, text := range b.strings(path, value) {
+		encoded, ok := strings.CutPrefix(text, "sha256/")
+		digest, err := base64.StdEncoding.DecodeString(encoded)
+		if text != "" && (!ok || err != nil || len(digest) != sha256.Size) {
+			b.fail(index(path, i), text, `wanted "sha256/" and the base64 of a certificate's SPKI digest`)
+		}
+		pins[text] = true
+	}
+	return pins
+}
