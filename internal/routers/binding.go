@@ -1,0 +1,212 @@
+package routers
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+const (
+	providerInternal = "internal"
+	providerCRD      = "kubernetescrd"
+	providerIngress  = "kubernetes"
+	providerNginx    = "kubernetesingressnginx"
+	providerGateway  = "kubernetesgateway"
+
+	// conflicted is what Traefik puts, after the entry point, before the name of a router whose TLS options conflict
+	// with another's for the same host. The other may be an attacker's: the victim must keep its tenant.
+	conflicted = "conflicted-"
+)
+
+// The safe names are namespace_name_index for a router and namespace_name for a middleware: no Kubernetes name has an
+// underscore in it, so nobody can forge the namespace.
+var (
+	safeRouter     = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_[a-z0-9.-]+_[0-9]+$`)
+	safeMiddleware = regexp.MustCompile(`^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)_[a-z0-9.-]+$`)
+)
+
+// Binding is whose a router is.
+type Binding struct {
+	// Code is why the router has no tenant, or Pass.
+	Code verdict.Code
+	// Internal marks Traefik's own routers, such as ping and the ACME challenge.
+	Internal bool
+	Tenant   *policy.Tenant
+	// Namespaces are those that the router may lie in, one where it is certain.
+	Namespaces []string
+}
+
+// Bind finds the tenant of a router. namespace is the one that Traefik tells with the request, "" where it does not.
+func Bind(p *policy.Policy, router Router, namespace string, legacyNames bool) Binding {
+	provider := providerOf(router.Name)
+	if router.Name == "" || provider == "" {
+		return Binding{Code: verdict.RouterUnknown}
+	}
+	name := strings.TrimSuffix(router.Name, "@"+provider)
+	if name == "" {
+		return Binding{Code: verdict.RouterUnknown}
+	}
+	if provider == providerInternal {
+		return Binding{Code: verdict.Pass, Internal: true}
+	}
+	if provider == providerCRD {
+		return bindCRD(p, router, name, legacyNames)
+	}
+	if ToldWithRequest(router) && namespace != "" {
+		return bindNamespaces(p, []string{namespace})
+	}
+	if ToldWithRequest(router) || provider == providerGateway {
+		return bindLegacy(p, legacyReadings(name, router.EntryPoint), legacyNames)
+	}
+	return bindPatterns(p, name, provider, router.EntryPoint)
+}
+
+// ToldWithRequest tells whether Traefik says the router's namespace with each request.
+func ToldWithRequest(router Router) bool {
+	provider := providerOf(router.Name)
+	return provider == providerIngress || provider == providerNginx
+}
+
+// providerOf is what follows the last "@": a label or a file may put another "@" into a router's name to pass for
+// another provider's.
+func providerOf(router string) string {
+	at := strings.LastIndex(router, "@")
+	if at < 0 {
+		return ""
+	}
+	return router[at+1:]
+}
+
+// readings are what a router's own name may be: as it is, and without what Traefik puts before the names of routers on
+// several entry points, and then of those whose TLS options conflict. Each is put there once, so that a namespace
+// that begins like an entry point does not lose its own beginning too.
+func readings(name, entryPoint string) []string {
+	all := []string{name}
+	if entryPoint == "" {
+		return all
+	}
+	if rest, found := strings.CutPrefix(name, entryPoint+"-"); found {
+		all = append(all, rest)
+	}
+	if rest, found := strings.CutPrefix(name, entryPoint+"-"+conflicted); found {
+		all = append(all, rest)
+		if rest, found = strings.CutPrefix(rest, entryPoint+"-"); found {
+			all = append(all, rest)
+		}
+	}
+	return all
+}
+
+// bindCRD binds the router of an IngressRoute. One safe reading is enough: the underscores of a safe name are in no legacy
+// one. A name with underscores in the wrong places is neither.
+func bindCRD(p *policy.Policy, router Router, name string, legacyNames bool) Binding {
+	form := safeRouter
+	if router.FromMiddleware {
+		form = safeMiddleware
+	}
+	var namespaces, legacy []string
+	for _, reading := range readings(name, router.EntryPoint) {
+		if match := form.FindStringSubmatch(reading); match != nil {
+			namespaces = append(namespaces, match[1])
+		}
+		if reading != "" && !strings.Contains(reading, "_") {
+			legacy = append(legacy, reading)
+		}
+	}
+	if len(namespaces) > 0 {
+		return bindNamespaces(p, namespaces)
+	}
+	if len(legacy) > 0 {
+		return bindLegacy(p, legacy, legacyNames)
+	}
+	return Binding{Code: verdict.RouterUnknown}
+}
+
+// bindNamespaces binds to the namespaces that the policy knows among those the router may lie in.
+func bindNamespaces(p *policy.Policy, namespaces []string) Binding {
+	found := Binding{Code: verdict.RouterUnbound, Namespaces: namespaces}
+	var known []string
+	for _, namespace := range namespaces {
+		tenant := p.NamespaceTenant(namespace)
+		if tenant == nil {
+			continue
+		}
+		known = append(known, namespace)
+		if found.Tenant != nil && found.Tenant != tenant {
+			return Binding{Code: verdict.RouterAmbiguous, Namespaces: known}
+		}
+		found = Binding{Code: verdict.Pass, Tenant: tenant, Namespaces: known}
+	}
+	return found
+}
+
+// bindLegacy binds a name that flattens namespace and name into one: team + b-web and team-b + web are the same. Even
+// one listed namespace is no proof, for one that no tenant lists could have forged it, unless the operator says that
+// there are none (legacyNames: allow).
+func bindLegacy(p *policy.Policy, readings []string, legacyNames bool) Binding {
+	candidates := map[string]*policy.Tenant{}
+	for _, reading := range readings {
+		p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
+			if couldBegin(reading, namespace, isPrefix) {
+				candidates[namespace] = tenant
+			}
+		})
+	}
+	namespaces := make([]string, 0, len(candidates))
+	var tenant *policy.Tenant
+	several := false
+	for namespace, owner := range candidates {
+		namespaces = append(namespaces, namespace)
+		several = several || (tenant != nil && tenant != owner)
+		tenant = owner
+	}
+	sort.Strings(namespaces)
+	if !legacyNames || several {
+		return Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces}
+	}
+	if tenant == nil {
+		return Binding{Code: verdict.RouterUnbound}
+	}
+	return Binding{Code: verdict.Pass, Tenant: tenant, Namespaces: namespaces}
+}
+
+// legacyReadings takes off the kind of route with which the Gateway API's provider begins a name.
+func legacyReadings(name, entryPoint string) []string {
+	all := readings(name, entryPoint)
+	for _, reading := range readings(name, entryPoint) {
+		for _, kind := range []string{"httproute-", "grpcroute-"} {
+			if rest, found := strings.CutPrefix(reading, kind); found {
+				all = append(all, rest)
+			}
+		}
+	}
+	return all
+}
+
+// couldBegin tells whether a flattened name may begin with the namespace. Traefik folds several hyphens into one.
+func couldBegin(name, namespace string, isPrefix bool) bool {
+	for strings.Contains(namespace, "--") {
+		namespace = strings.ReplaceAll(namespace, "--", "-")
+	}
+	if isPrefix {
+		return strings.HasPrefix(name, namespace)
+	}
+	return strings.HasPrefix(name, namespace+"-")
+}
+
+// bindPatterns binds routers of providers without namespaces by the operator's patterns.
+func bindPatterns(p *policy.Policy, name, provider, entryPoint string) Binding {
+	found := Binding{Code: verdict.RouterUnbound}
+	for _, reading := range readings(name, entryPoint) {
+		for _, tenant := range p.RouterTenants(reading + "@" + provider) {
+			if found.Tenant != nil && found.Tenant != tenant {
+				return Binding{Code: verdict.RouterAmbiguous}
+			}
+			found = Binding{Code: verdict.Pass, Tenant: tenant}
+		}
+	}
+	return found
+}

@@ -1,0 +1,56 @@
+// Package verdict decides: the router's tenant, the Host, the server name and the certificate really served either
+// belong together or they do not. Everything here is a pure function: the plugin, the command line and the tests ask it
+// alike.
+package verdict
+
+import "net/http"
+
+// Code is a verdict: why a request is denied, or Pass.
+type Code string
+
+// The verdicts, in the order in which they are looked at.
+const (
+	Pass                   Code = ""
+	PolicyInvalid          Code = "policy-invalid"
+	RouterUnknown          Code = "router-unknown"
+	RouterUnbound          Code = "router-unbound"
+	RouterAmbiguous        Code = "router-ambiguous"
+	HostInvalid            Code = "host-invalid"
+	HostUnowned            Code = "host-unowned"
+	HostForeign            Code = "host-foreign"
+	TLSRequired            Code = "tls-required"
+	SNIMissing             Code = "sni-missing"
+	SNIForeign             Code = "sni-foreign"
+	CertificateUnavailable Code = "certificate-unavailable"
+	CertificateExpired     Code = "certificate-expired"
+	CertificateName        Code = "certificate-name"
+	CertificateForeign     Code = "certificate-foreign"
+	CertificateUntrusted   Code = "certificate-untrusted"
+	CertificateUnpinned    Code = "certificate-unpinned"
+)
+
+// status lists the statuses of denials. 421 lets a client retry on a new connection (RFC 9110 section 15.5.20), where
+// another server name or certificate may be in force; 403 does not.
+var status = map[Code]int{
+	PolicyInvalid:          http.StatusServiceUnavailable,
+	RouterUnknown:          http.StatusForbidden,
+	RouterUnbound:          http.StatusForbidden,
+	RouterAmbiguous:        http.StatusForbidden,
+	HostInvalid:            http.StatusBadRequest,
+	HostUnowned:            http.StatusForbidden,
+	HostForeign:            http.StatusForbidden,
+	TLSRequired:            http.StatusForbidden,
+	SNIMissing:             http.StatusMisdirectedRequest,
+	SNIForeign:             http.StatusMisdirectedRequest,
+	CertificateUnavailable: http.StatusServiceUnavailable,
+	CertificateExpired:     http.StatusMisdirectedRequest,
+	CertificateName:        http.StatusMisdirectedRequest,
+	CertificateForeign:     http.StatusMisdirectedRequest,
+	CertificateUntrusted:   http.StatusMisdirectedRequest,
+	CertificateUnpinned:    http.StatusMisdirectedRequest,
+}
+
+// Status is the HTTP status of a denial.
+func Status(code Code) int {
+	return status[code]
+}
