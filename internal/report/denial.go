@@ -1,0 +1,117 @@
+// Package report says what the guard does: a JSON line on standard error for a denial and for what is wrong with a
+// policy. Traefik logs that at ERROR.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	// window is how long identical denials are suppressed after one was written.
+	window = 10 * time.Second
+	// maxKinds bounds how many different denials are told apart within a window; a client can make up any number.
+	maxKinds = 1000
+	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.
+	maxText = 256
+)
+
+// Denial is one refused request.
+type Denial struct {
+	Event       string `json:"event"`
+	Mode        string `json:"mode"`
+	Reason      string `json:"reason"`
+	Status      int    `json:"status"`
+	Router      string `json:"router"`
+	Namespace   string `json:"namespace"`
+	Tenant      string `json:"tenant"`
+	Host        string `json:"host"`
+	SNI         string `json:"sni"`
+	Certificate string `json:"certificate"`
+	Client      string `json:"client"`
+	// Suppressed counts the identical denials since the last line about them.
+	Suppressed int `json:"suppressed"`
+}
+
+// Log writes lines and suppresses repeated ones.
+type Log struct {
+	mu     sync.Mutex
+	out    io.Writer
+	window time.Duration
+	kinds  map[string]*kind
+}
+
+// kind is what identical denials have in common.
+type kind struct {
+	denial     Denial
+	suppressed int
+}
+
+// NewLog returns a log that writes to standard error.
+func NewLog() *Log {
+	return &Log{out: os.Stderr, window: window, kinds: map[string]*kind{}}
+}
+
+// Deny writes a denial, or counts it if one like it was written within the last ten seconds. Denials are identical when
+// they differ in nothing but the client: one misconfigured host is one line, however many clients ask for it.
+func (l *Log) Deny(d Denial) {
+	d.Event = "deny"
+	d.Router, d.Host, d.SNI = bound(d.Router), bound(d.Host), bound(d.SNI)
+	d.Certificate = bound(d.Certificate)
+	key := fmt.Sprintf("%q", []string{d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kinds[key] == nil && len(l.kinds) >= maxKinds {
+		key = d.Mode + " " + d.Reason
+		d.Host, d.SNI, d.Certificate = "(many)", "", ""
+	}
+	if seen := l.kinds[key]; seen != nil {
+		seen.suppressed++
+		return
+	}
+	l.kinds[key] = &kind{denial: d}
+	l.write(d)
+	time.AfterFunc(l.window, func() { l.endWindow(key) })
+}
+
+// endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind that has ended.
+func (l *Log) endWindow(key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.kinds[key]
+	if k.suppressed == 0 {
+		delete(l.kinds, key)
+		return
+	}
+	d := k.denial
+	d.Suppressed = k.suppressed - 1
+	k.suppressed = 0
+	l.write(d)
+	time.AfterFunc(l.window, func() { l.endWindow(key) })
+}
+
+// write writes one line at once: Traefik logs each write as a message of its own.
+func (l *Log) write(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		text = []byte(fmt.Sprintf("%q", err.Error()))
+	}
+	_, _ = l.out.Write(append(text, '\n'))
+}
+
+// bound cuts a text that a client wrote. JSON escapes what is left of it.
+func bound(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	cut := maxText
+	for cut > 0 && !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}
