@@ -1,0 +1,125 @@
+// Package vectors reads the decision vectors in testdata, for every test that runs them.
+package vectors
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Topics are the files of decision vectors.
+var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes"}
+
+// File is one topic.
+type File struct {
+	Description string
+	Policies    map[string]map[string]any
+	Defaults    map[string]any
+	Cases       []map[string]any
+}
+
+// Case is one vector with the defaults filled in.
+type Case struct {
+	Description, PolicyName, Router, EntryPoint, Middleware, Host, Certificate, Want string
+	// IngressNamespace is what Traefik tells with the request.
+	IngressNamespace string
+	// TLS tells whether the request comes over TLS, with ServerName as its server name.
+	TLS        bool
+	ServerName string
+	// Reported tells that the request is let pass in spite of the verdict.
+	Reported bool
+	// Policy is the middleware's configuration.
+	Policy map[string]any
+}
+
+// Refused is a policy with errors, each of which contains the given fragments.
+type Refused struct {
+	Description string
+	Policy      map[string]any
+	Errors      [][]string
+}
+
+// Load reads the cases of a topic. dir is the folder testdata.
+func Load(dir, topic string) ([]Case, error) {
+	var file File
+	if err := read(dir, topic, &file); err != nil {
+		return nil, err
+	}
+	cases := make([]Case, 0, len(file.Cases))
+	for _, own := range file.Cases {
+		merged := map[string]any{}
+		for key, value := range file.Defaults {
+			merged[key] = value
+		}
+		for key, value := range own {
+			merged[key] = value
+		}
+		c := newCase(merged)
+		c.Policy = file.Policies[c.PolicyName]
+		if c.Policy == nil {
+			return nil, fmt.Errorf("%s: %q: no policy %q", topic, c.Description, c.PolicyName)
+		}
+		cases = append(cases, c)
+	}
+	return cases, nil
+}
+
+func newCase(merged map[string]any) Case {
+	text := func(key string) string {
+		s, _ := merged[key].(string)
+		return s
+	}
+	serverName, isTLS := merged["sni"].(string)
+	reported, _ := merged["reported"].(bool)
+	return Case{
+		Description: text("description"), PolicyName: text("policy"), Router: text("router"),
+		EntryPoint: text("entryPoint"), Middleware: text("middleware"), Host: text("host"),
+		Certificate: text("certificate"), Want: text("want"), IngressNamespace: text("ingressNamespace"),
+		TLS: isTLS, ServerName: serverName, Reported: reported,
+	}
+}
+
+// LoadRefused reads the policies that must be refused.
+func LoadRefused(dir string) ([]Refused, error) {
+	var file struct{ Cases []Refused }
+	return file.Cases, read(dir, "policies", &file)
+}
+
+// read replaces the placeholders @pin(NAME) and @file(NAME) before it decodes.
+func read(dir, topic string, into any) error {
+	text, err := os.ReadFile(filepath.Join(dir, topic+".json"))
+	if err != nil {
+		return err
+	}
+	pins := map[string]string{}
+	list, err := os.ReadFile(filepath.Join(dir, "certificates", "pins.json"))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(list, &pins); err != nil {
+		return err
+	}
+	replaced := string(text)
+	for name, pin := range pins {
+		replaced = strings.ReplaceAll(replaced, "@pin("+name+")", pin)
+	}
+	certificates, err := filepath.Abs(filepath.Join(dir, "certificates"))
+	if err != nil {
+		return err
+	}
+	replaced = filePlaceholder.ReplaceAllString(replaced, certificates+"/$1")
+	return json.Unmarshal([]byte(replaced), into)
+}
+
+var filePlaceholder = regexp.MustCompile(`@file\(([^)]*)\)`)
+
+// Certificate reads a served certificate with its chain and key.
+func Certificate(dir, name string) (*tls.Certificate, error) {
+	path := filepath.Join(dir, "certificates", name+".pem")
+	certificate, err := tls.LoadX509KeyPair(path, path)
+	return &certificate, err
+}

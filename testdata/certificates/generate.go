@@ -1,0 +1,378 @@
+//go:build ignore
+
+// Generate writes the static certificates that the decision vectors refer to.
+//
+//	go run testdata/certificates/generate.go
+//
+// Each leaf becomes NAME.pem: the leaf, the chain as a server would send it, and the
+// private key. Authorities become roots-*.pem. pins.json holds the SPKI pin of every
+// certificate. Keys are new at every run; names, dates and serial numbers are not.
+package main
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"log"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The validity of everything that the table does not date otherwise.
+var (
+	longAgo   = date(2020)
+	expiry    = date(2021)
+	notYet    = date(2125)
+	farFuture = date(2126)
+)
+
+func date(year int) time.Time { return time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+type authority struct {
+	name   string
+	issuer string // "" signs itself
+	until  time.Time
+	only   []string // name constraint: permitted DNS domains
+}
+
+var authorities = []authority{
+	{name: "root-platform"},
+	{name: "intermediate-platform", issuer: "root-platform"},
+	{name: "intermediate-expired", issuer: "root-platform", until: expiry},
+	{name: "intermediate-constrained", issuer: "root-platform", only: []string{"acme.example.com"}},
+	{name: "root-other"},
+}
+
+type leaf struct {
+	name   string
+	issuer string   // "" signs itself
+	names  []string // dNSName
+	ips    []string
+	emails []string
+	uris   []string
+
+	commonName string // the file's name if empty
+	from, to   time.Time
+	rsa        bool
+	clientOnly bool
+	emptySAN   bool
+	dn         string // issuer name and key id copied from this authority, which did not sign
+
+	// What the server sends after the leaf: names of certificates. By default
+	// everything up to the root, without the root. "-" is nothing.
+	chain []string
+}
+
+const (
+	platform = "intermediate-platform"
+	other    = "root-other"
+	self     = ""
+)
+
+func dns(names ...string) []string { return names }
+
+// The order matters in one place: an issuer comes before what it signs.
+var leaves = []leaf{
+	// Tenants' own.
+	{name: "acme-exact", issuer: platform, names: dns("a.acme.example.com")},
+	{name: "acme-b", issuer: platform, names: dns("b.acme.example.com")},
+	{name: "acme-two", issuer: platform, names: dns("a.acme.example.com", "b.acme.example.com")},
+	{name: "acme-apex", issuer: platform, names: dns("acme.example.com")},
+	{name: "acme-wildcard", issuer: platform, names: dns("*.acme.example.com")},
+	{name: "acme-wildcard-apex", issuer: platform, names: dns("acme.example.com", "*.acme.example.com")},
+	{name: "acme-deep", issuer: platform, names: dns("a.b.acme.example.com")},
+	{name: "acme-deep-wildcard", issuer: platform, names: dns("*.b.acme.example.com")},
+	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), rsa: true},
+	{name: "acme-other-ca", issuer: other, names: dns("a.acme.example.com")},
+	{name: "acme-self-signed", issuer: self, names: dns("a.acme.example.com")},
+	{name: "acme-constrained", issuer: "intermediate-constrained", names: dns("a.acme.example.com")},
+	{name: "globex-exact", issuer: platform, names: dns("a.globex.example.com")},
+	{name: "globex-wildcard", issuer: platform, names: dns("*.globex.example.com")},
+	{name: "globex-other-ca", issuer: other, names: dns("a.globex.example.com")},
+	{name: "globex-constrained", issuer: "intermediate-constrained", names: dns("a.globex.example.com")},
+
+	// Validity.
+	{name: "acme-expired", issuer: platform, names: dns("a.acme.example.com"), to: expiry},
+	{name: "acme-not-yet", issuer: platform, names: dns("a.acme.example.com"), from: notYet},
+	{name: "globex-expired", issuer: platform, names: dns("a.globex.example.com"), to: expiry},
+	{name: "hijack-expired", issuer: self, names: dns("a.acme.example.com", "zzz.evil.test"), to: expiry},
+
+	// The platform's.
+	{name: "platform-wildcard", issuer: platform, names: dns("*.example.com")},
+	{name: "platform-list", issuer: platform, names: dns("*.acme.example.com", "*.globex.example.com")},
+	{name: "platform-exact", issuer: platform, names: dns("a.acme.example.com", "a.globex.example.com", "www.example.com")},
+	{name: "platform-apex", issuer: platform, names: dns("a.acme.example.com", "example.com")},
+	{name: "platform-legacy", issuer: platform, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
+	{name: "platform-legacy-other-ca", issuer: other, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
+	{name: "platform-legacy-forged", issuer: self, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test"),
+		chain: []string{platform, "root-platform"}},
+	{name: "platform-legacy-expired", issuer: platform, names: dns("a.acme.example.com", "legacy.corp.test"), to: expiry},
+
+	// Attacks by names.
+	{name: "hijack-sorts-last", issuer: self, names: dns("a.acme.example.com", "zzz.evil.test")},
+	{name: "hijack-sorts-first", issuer: self, names: dns("0.evil.test", "a.acme.example.com")},
+	{name: "hijack-wildcard", issuer: self, names: dns("*.acme.example.com", "zzz.evil.test")},
+	{name: "spanning-tenants", issuer: self, names: dns("a.acme.example.com", "a.globex.example.com")},
+	{name: "spanning-wildcards", issuer: self, names: dns("a.acme.example.com", "*.globex.example.com")},
+	{name: "spanning-nested", issuer: self, names: dns("a.acme.example.com", "b.acme.example.com", "c.acme.example.com")},
+	{name: "spanning-platform", issuer: self, names: dns("a.acme.example.com", "*.example.com")},
+	{name: "traefik-default", issuer: self, commonName: "TRAEFIK DEFAULT CERT",
+		names: dns("0f3c9a6b1d2e4f5a8b7c6d5e4f3a2b1c.9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b.traefik.default")},
+
+	// Attacks by chain.
+	{name: "forged", issuer: self, names: dns("a.acme.example.com")},
+	{name: "forged-appended", issuer: self, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
+	{name: "forged-appended-leaf", issuer: self, names: dns("a.acme.example.com"), chain: []string{"acme-exact", platform}},
+	{name: "forged-issuer", issuer: other, dn: platform, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
+	{name: "forged-by-leaf", issuer: "acme-exact", names: dns("a.acme.example.com"), chain: []string{"acme-exact", platform}},
+	{name: "client-auth", issuer: platform, names: dns("a.acme.example.com"), clientOnly: true},
+
+	// Chains of other shapes.
+	{name: "acme-with-root", issuer: platform, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
+	{name: "acme-without-chain", issuer: platform, names: dns("a.acme.example.com"), chain: []string{"-"}},
+	{name: "acme-shuffled", issuer: platform, names: dns("a.acme.example.com"), chain: []string{"root-platform", platform}},
+	{name: "acme-with-stranger", issuer: platform, names: dns("a.acme.example.com"), chain: []string{other, platform}},
+	{name: "acme-expired-intermediate", issuer: "intermediate-expired", names: dns("a.acme.example.com")},
+
+	// Spelling of names.
+	{name: "upper-case", issuer: platform, names: dns("A.ACME.Example.COM")},
+	{name: "upper-case-wildcard", issuer: platform, names: dns("*.ACME.Example.COM")},
+	{name: "trailing-dot", issuer: platform, names: dns("a.acme.example.com.")},
+	{name: "trailing-dot-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com.")},
+	{name: "underscore", issuer: platform, names: dns("under_score.acme.example.com")},
+	{name: "idn", issuer: platform, names: dns("xn--bcher-kva.acme.example.com")},
+	{name: "idn-wildcard", issuer: platform, names: dns("*.xn--bcher-kva.acme.example.com")},
+	{name: "idn-partial", issuer: platform, names: dns("xn--*-kva.acme.example.com")},
+	{name: "partial-prefix", issuer: platform, names: dns("a*.acme.example.com")},
+	{name: "partial-suffix", issuer: platform, names: dns("*a.acme.example.com")},
+	{name: "partial-middle", issuer: platform, names: dns("a*b.acme.example.com")},
+	{name: "partial-beside", issuer: platform, names: dns("a.acme.example.com", "a*.acme.example.com")},
+	{name: "wildcard-inside", issuer: platform, names: dns("a.*.example.com")},
+	{name: "wildcard-inside-beside", issuer: platform, names: dns("a.acme.example.com", "a.*.example.com")},
+	{name: "wildcard-double", issuer: platform, names: dns("*.*.example.com")},
+	{name: "wildcard-double-beside", issuer: platform, names: dns("a.acme.example.com", "*.*.example.com")},
+	{name: "wildcard-stars", issuer: platform, names: dns("**.acme.example.com")},
+	{name: "wildcard-bare", issuer: platform, names: dns("*")},
+	{name: "wildcard-bare-beside", issuer: platform, names: dns("a.acme.example.com", "*")},
+	{name: "wildcard-com", issuer: platform, names: dns("*.com")},
+	{name: "blank-beside", issuer: platform, names: dns("a.acme.example.com", "")},
+	{name: "two-dots", issuer: platform, names: dns("a..acme.example.com")},
+	{name: "two-dots-beside", issuer: platform, names: dns("a.acme.example.com", "a..acme.example.com")},
+	{name: "nul", issuer: platform, names: dns("a.acme.example.com\x00.evil.test")},
+	{name: "nul-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com\x00.evil.test")},
+	{name: "space-beside", issuer: platform, names: dns("a.acme.example.com", " a.acme.example.com")},
+	{name: "comma", issuer: platform, names: dns("a.acme.example.com,b.acme.example.com")},
+	{name: "alternation", issuer: platform, names: dns("(a|b).acme.example.com")},
+	{name: "port-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com:443")},
+
+	// Names that are not DNS names.
+	{name: "common-name-only", issuer: platform, commonName: "a.acme.example.com"},
+	{name: "common-name-empty-san", issuer: platform, commonName: "a.acme.example.com", emptySAN: true},
+	{name: "common-name-foreign", issuer: platform, commonName: "a.globex.example.com", names: dns("a.acme.example.com")},
+	{name: "ip-v4", issuer: platform, ips: dns("192.0.2.7")},
+	{name: "ip-v6", issuer: platform, ips: dns("2001:db8::7")},
+	{name: "ip-as-name", issuer: platform, names: dns("192.0.2.7")},
+	{name: "ip-wildcard", issuer: platform, names: dns("*.0.2.7")},
+	{name: "ip-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("192.0.2.7")},
+	{name: "ip-v6-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("2001:db8::7")},
+	{name: "ip-foreign-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("198.51.100.9")},
+	{name: "ip-v6-foreign-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("2001:db8::9")},
+	{name: "email-uri-beside", issuer: platform, names: dns("a.acme.example.com"),
+		emails: dns("security@globex.example.com"), uris: dns("https://a.globex.example.com/")},
+	{name: "email-uri-only", issuer: platform, emails: dns("root@a.acme.example.com"), uris: dns("https://a.acme.example.com/")},
+}
+
+// Files of authorities, for certificates.roots.
+var roots = map[string][]string{
+	"roots-platform":     {"root-platform"},
+	"roots-other":        {"root-other"},
+	"roots-both":         {"root-platform", "root-other"},
+	"roots-intermediate": {"intermediate-platform"},
+	"roots-self-signed":  {"acme-self-signed"},
+}
+
+type made struct {
+	cert   *x509.Certificate
+	key    crypto.Signer
+	issuer string
+}
+
+var (
+	all    = map[string]made{}
+	serial int64
+)
+
+func main() {
+	log.SetFlags(0)
+	folder := flag.String("folder", "testdata/certificates", "where the files go")
+	flag.Parse()
+
+	for _, a := range authorities {
+		t := template(a.name, longAgo, farFuture)
+		if !a.until.IsZero() {
+			t.NotAfter = a.until
+		}
+		t.IsCA, t.BasicConstraintsValid = true, true
+		t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+		t.PermittedDNSDomains, t.PermittedDNSDomainsCritical = a.only, len(a.only) > 0
+		sign(a.name, t, a.issuer, newKey(false))
+	}
+	for _, l := range leaves {
+		writeLeaf(*folder, l)
+	}
+	for name, members := range roots {
+		var out bytes.Buffer
+		for _, m := range members {
+			encode(&out, "CERTIFICATE", all[m].cert.Raw)
+		}
+		write(*folder, name+".pem", out.Bytes())
+	}
+	write(*folder, "roots-empty.pem", []byte("No certificate in here.\n"))
+	var broken bytes.Buffer
+	encode(&broken, "CERTIFICATE", all["root-platform"].cert.Raw[:100])
+	write(*folder, "roots-broken.pem", broken.Bytes())
+
+	pins := map[string]string{}
+	for name, m := range all {
+		sum := sha256.Sum256(m.cert.RawSubjectPublicKeyInfo)
+		pins[name] = "sha256/" + base64.StdEncoding.EncodeToString(sum[:])
+	}
+	out, err := json.MarshalIndent(pins, "", "  ")
+	check(err)
+	write(*folder, "pins.json", append(out, '\n'))
+	fmt.Printf("%s: %d leaves, %d authorities, %d pins\n", *folder, len(leaves), len(authorities), len(pins))
+}
+
+func template(commonName string, from, to time.Time) *x509.Certificate {
+	serial++
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(serial),
+		Subject:      pkix.Name{Organization: []string{"tenantguard test data"}, CommonName: commonName},
+		NotBefore:    from,
+		NotAfter:     to,
+	}
+}
+
+func writeLeaf(folder string, l leaf) {
+	if l.commonName == "" {
+		l.commonName = l.name
+	}
+	if l.from.IsZero() {
+		l.from = longAgo
+	}
+	if l.to.IsZero() {
+		l.to = farFuture
+	}
+	t := template(l.commonName, l.from, l.to)
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	if l.clientOnly {
+		t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}
+	t.DNSNames, t.EmailAddresses = l.names, l.emails
+	for _, ip := range l.ips {
+		t.IPAddresses = append(t.IPAddresses, net.ParseIP(ip))
+	}
+	for _, text := range l.uris {
+		u, err := url.Parse(text)
+		check(err)
+		t.URIs = append(t.URIs, u)
+	}
+	if l.emptySAN {
+		t.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: []byte{0x30, 0}}}
+	}
+	if l.dn != "" {
+		// Claims to come from l.dn, though l.issuer's key signs.
+		as := *all[l.dn].cert
+		as.PublicKey = all[l.issuer].cert.PublicKey
+		all["as "+l.dn] = made{cert: &as, key: all[l.issuer].key}
+		sign(l.name, t, "as "+l.dn, newKey(l.rsa))
+		delete(all, "as "+l.dn)
+	} else {
+		sign(l.name, t, l.issuer, newKey(l.rsa))
+	}
+
+	m := all[l.name]
+	var out bytes.Buffer
+	encode(&out, "CERTIFICATE", m.cert.Raw)
+	if l.chain == nil {
+		for at := l.issuer; at != "" && all[at].issuer != ""; at = all[at].issuer {
+			encode(&out, "CERTIFICATE", all[at].cert.Raw)
+		}
+	}
+	for _, name := range l.chain {
+		if name != "-" {
+			encode(&out, "CERTIFICATE", all[name].cert.Raw)
+		}
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(m.key)
+	check(err)
+	encode(&out, "PRIVATE KEY", key)
+	if _, err := tls.X509KeyPair(out.Bytes(), out.Bytes()); err != nil {
+		log.Fatalf("%s can't be served: %v", l.name, err)
+	}
+	write(folder, l.name+".pem", out.Bytes())
+}
+
+func sign(name string, t *x509.Certificate, issuer string, key crypto.Signer) {
+	if _, twice := all[name]; twice {
+		log.Fatalf("two certificates are named %s", name)
+	}
+	parent := made{cert: t, key: key}
+	if issuer != "" {
+		var ok bool
+		if parent, ok = all[issuer]; !ok {
+			log.Fatalf("%s: no issuer %s", name, issuer)
+		}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent.cert, key.Public(), parent.key)
+	if err != nil {
+		log.Fatalf("%s: %v", name, err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		log.Fatalf("%s: %v", name, err)
+	}
+	all[name] = made{cert: cert, key: key, issuer: issuer}
+}
+
+func newKey(wantRSA bool) crypto.Signer {
+	if wantRSA {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		check(err)
+		return key
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	return key
+}
+
+func encode(out *bytes.Buffer, kind string, der []byte) {
+	check(pem.Encode(out, &pem.Block{Type: kind, Bytes: der}))
+}
+
+func write(folder, name string, content []byte) {
+	check(os.WriteFile(filepath.Join(folder, name), content, 0o644))
+}
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
