@@ -1,0 +1,383 @@
+// Package tenantguard is a Traefik middleware that makes one shared Traefik safe for many tenants.
+//
+// # Threat model
+//
+// Traefik keeps all TLS certificates in one store and all routers in one table. Whoever may create a Secret and a route
+// in one namespace can claim another team's host, have a certificate of his own served for another team's name, or reach
+// a backend through another team's TLS connection. The guard knows which tenant has which namespaces and hosts. For every
+// request it takes the tenant that the router's namespace belongs to, the Host, the server name and the certificate really
+// served, and denies what does not belong together. What does not come by an HTTP router, such as TCP passthrough, it
+// does not see.
+package tenantguard
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/generation"
+	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
+	"github.com/tenantguard/tenantguard/internal/routers"
+	"github.com/tenantguard/tenantguard/internal/served"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+// Config is the configuration of one middleware. Every field is decoded by the plugin itself: a router whose
+// configuration Traefik fails to decode is dropped, and a broader router of anybody's then catches its requests.
+type Config struct {
+	// Mode is "enforce" (the default) or "report", which logs a denial and lets the request pass.
+	Mode any `json:"mode,omitempty"`
+	// Tenants lists the tenants: name, namespaces, routers, hosts, and their own mode and certificates.
+	Tenants any `json:"tenants,omitempty"`
+	// PolicyFile is the path of a JSON file with tenants, shared and certificates in place of inline ones. It is read again
+	// when it changes. By default there is none.
+	PolicyFile any `json:"policyFile,omitempty"`
+	// LegacyNames is "deny" (the default) or "allow", which takes the namespaces that the policy lists for all there are
+	// when a router's name does not tell its namespace exactly.
+	LegacyNames any `json:"legacyNames,omitempty"`
+	// Plaintext is "allow" (the default) or "deny", for requests without TLS.
+	Plaintext any `json:"plaintext,omitempty"`
+	// Shared has hosts and pins: what a platform certificate may carry for every tenant, and certificates that may serve
+	// every tenant. By default there are none.
+	Shared any `json:"shared,omitempty"`
+	// Certificates has check, roots, pins, ttl, observe and onError: what a served certificate must be. By default it is
+	// checked by its names and observed at least every 30 s and after each reload.
+	Certificates any `json:"certificates,omitempty"`
+	// Kubernetes is not available in this version.
+	Kubernetes any `json:"kubernetes,omitempty"`
+	// ExposeReason writes the code of a denial into the header Tenantguard-Reason. The default is false.
+	ExposeReason any `json:"exposeReason,omitempty"`
+	// Status is not available in this version.
+	Status any `json:"status,omitempty"`
+	// Unknown takes all other keys: each is an error.
+	Unknown map[string]any `json:"-" mapstructure:",remain"`
+}
+
+// CreateConfig returns a configuration with every key at its default.
+func CreateConfig() *Config {
+	return &Config{}
+}
+
+// reasonHeader carries the code of a denial where exposeReason is set.
+const reasonHeader = "Tenantguard-Reason"
+
+// pollInterval is how often the files of policies are looked at.
+const pollInterval = time.Second
+
+// The interpreter has one copy of these for all routers and reloads.
+var (
+	tracker = generation.NewTracker()
+	log     = report.NewLog()
+	store   = policy.NewStore(
+		func(notice policy.Notice) { log.Policy(notice) },
+		func() { tracker.PolicyChanged() },
+	)
+	polling = struct {
+		sync.Mutex
+		running bool
+	}{}
+)
+
+// Guard stands in front of one router.
+type Guard struct {
+	next       http.Handler
+	instance   *policy.Instance
+	router     routers.Router
+	generation *generation.Generation
+	allowed    *generation.Table
+}
+
+// New returns the guard of one router. Traefik calls it for every router and on every reload, with the router's name in
+// the context. It returns no error: a router that Traefik drops lets a broader one catch its requests, so what is wrong is
+// answered at request time.
+func New(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
+	now, began := tracker.Of(ctx)
+	if began {
+		store.NewReload()
+	}
+	router := routers.FromContext(ctx)
+	if router.Name == "" {
+		router = routers.FromMiddleware(name)
+	}
+	startPolling()
+	return newGuard(now, next, router, store.Instance(name, config.keys())), nil
+}
+
+func newGuard(now *generation.Generation, next http.Handler, router routers.Router, instance *policy.Instance) http.Handler {
+	g := &Guard{next: next, instance: instance, router: router, generation: now, allowed: tracker.Table(now)}
+	if served.Told {
+		return g
+	}
+	return g.fast()
+}
+
+// fast is the guard as most requests pass it: over TLS, with the Host as server name, allowed a moment ago. A closure and
+// no call cost the interpreter half of what a method does.
+func (g *Guard) fast() http.Handler {
+	next, lock, allowed := g.next, &g.allowed.Lock, g.allowed.Names
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.TLS != nil {
+			lock.RLock()
+			serverName := allowed[req.Host]
+			lock.RUnlock()
+			if serverName != "" && serverName == req.TLS.ServerName {
+				next.ServeHTTP(rw, req)
+				return
+			}
+		}
+		g.ServeHTTP(rw, req)
+	})
+}
+
+// ServeHTTP passes what belongs together on to next, and denies the rest.
+func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+	r := g.read(req)
+	if g.allowed.Has(r.key) {
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	epoch := tracker.Epoch()
+	g.judge(req, r)
+	if r.code == verdict.Pass {
+		g.remember(r, epoch)
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	enforced := r.enforced()
+	log.Deny(g.denial(req, r))
+	if !enforced {
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	g.deny(rw, r.code)
+}
+
+// request is one request on its way to a verdict.
+type request struct {
+	verdict.Request
+	// key stands for the request in the table of what was allowed.
+	key string
+	// local is the served chain where Go tells it.
+	local [][]byte
+	// effective is the policy in force, nil for none.
+	effective *policy.Effective
+	binding   routers.Binding
+	// chain is the served chain, and holds how long it is good for, or problem why it can't be observed.
+	chain   []*x509.Certificate
+	holds   time.Duration
+	problem string
+	code    verdict.Code
+}
+
+// read takes from the request what the verdict is made of.
+func (g *Guard) read(req *http.Request) *request {
+	r := &request{}
+	r.Host = req.Host
+	r.key = "plaintext " + req.Host
+	if req.TLS == nil {
+		return r
+	}
+	r.TLS = true
+	r.ServerName = req.TLS.ServerName
+	r.key = "tls " + req.Host + " " + r.ServerName
+	if served.Told {
+		r.local = served.Local(req.TLS)
+		r.key = fmt.Sprintf("tls %q %q %q", req.Host, r.ServerName, r.local)
+	}
+	return r
+}
+
+// judge finds the verdict: first what the request says, then, if that belongs together, the certificate.
+func (g *Guard) judge(req *http.Request, r *request) {
+	r.effective = g.instance.Effective()
+	if r.effective == nil {
+		r.code = verdict.PolicyInvalid
+		return
+	}
+	namespace := ""
+	if routers.ToldWithRequest(g.router) {
+		namespace = routers.NamespaceFromRequest(req.Context())
+	}
+	r.binding = routers.Bind(r.effective.Policy, g.router, namespace, r.effective.LegacyNames)
+	if r.binding.Internal {
+		return
+	}
+	r.Router, r.Tenant = r.binding.Code, r.binding.Tenant
+	r.code = verdict.OfRequest(r.effective, r.Request)
+	if r.code == verdict.Pass && r.TLS && r.Tenant.Certificates.Check {
+		r.code = g.judgeCertificate(req, r)
+	}
+}
+
+// judgeCertificate looks at the certificate that is really served: what Traefik's store prefers for the server name may be
+// another tenant's.
+func (g *Guard) judgeCertificate(req *http.Request, r *request) verdict.Code {
+	if err := g.observe(req, r); err != nil {
+		r.problem = err.Error()
+		if r.Tenant.Certificates.AllowUnobserved {
+			return verdict.Pass
+		}
+		return verdict.CertificateUnavailable
+	}
+	return verdict.OfCertificate(r.effective, r.Request, r.chain, time.Now())
+}
+
+// observe finds the served chain.
+func (g *Guard) observe(req *http.Request, r *request) error {
+	certificates := r.Tenant.Certificates
+	var err error
+	if len(r.local) > 0 {
+		r.chain, err = served.Parse(r.local)
+		r.holds = certificates.TTL
+		return err
+	}
+	address, err := served.Address(req.Context())
+	if err != nil {
+		return err
+	}
+	observed := g.generation.Observed
+	if certificates.AcrossReloads {
+		observed = tracker.Lasting
+	}
+	serverName := string(hosts.ParseDNS(r.ServerName))
+	r.chain, r.holds, err = observed.Observe(req.Context(), address, serverName, certificates.TTL)
+	return err
+}
+
+// remember keeps a pass in the table of what was allowed, for as long as the certificate it rests on is good.
+func (g *Guard) remember(r *request, epoch int64) {
+	lifetime := time.Duration(0)
+	if r.problem != "" {
+		return
+	}
+	if len(r.chain) > 0 {
+		lifetime = r.holds
+		if valid := time.Until(r.chain[0].NotAfter); valid < lifetime {
+			lifetime = valid
+		}
+		if lifetime <= 0 {
+			return
+		}
+	}
+	if !served.Told && r.TLS && string(hosts.Parse(r.Host)) == r.ServerName {
+		g.allowed.Add(r.Host, r.ServerName, lifetime, epoch)
+		return
+	}
+	g.allowed.Add(r.key, "", lifetime, epoch)
+}
+
+// enforced tells whether a denial is carried out: the tenant's own mode goes before the middleware's. Without a policy
+// there is no mode to report in.
+func (r *request) enforced() bool {
+	if r.effective == nil {
+		return true
+	}
+	if r.Tenant != nil && r.Tenant.Mode != "" {
+		return r.Tenant.Mode == policy.ModeEnforce
+	}
+	return !r.effective.Report
+}
+
+// denial is what the log says of a denied request.
+func (g *Guard) denial(req *http.Request, r *request) report.Denial {
+	d := report.Denial{
+		Mode:        policy.ModeReport,
+		Reason:      string(r.code),
+		Status:      verdict.Status(r.code),
+		Router:      g.router.Name,
+		Namespace:   strings.Join(r.binding.Namespaces, ","),
+		Host:        req.Host,
+		SNI:         r.ServerName,
+		Certificate: r.problem,
+		Client:      req.RemoteAddr,
+	}
+	if r.enforced() {
+		d.Mode = policy.ModeEnforce
+	}
+	if r.Tenant != nil {
+		d.Tenant = r.Tenant.Name
+	}
+	if len(r.chain) > 0 {
+		d.Certificate = verdict.Describe(r.chain[0])
+	}
+	if client, _, err := net.SplitHostPort(req.RemoteAddr); err == nil {
+		d.Client = client
+	}
+	return d
+}
+
+// deny answers in plain text that names no tenant, and that no cache may keep for the tenant it belongs to.
+func (g *Guard) deny(rw http.ResponseWriter, code verdict.Code) {
+	status := verdict.Status(code)
+	header := rw.Header()
+	header.Set("Content-Type", "text/plain; charset=utf-8")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "no-store")
+	if g.instance.ExposeReason() {
+		header.Set(reasonHeader, string(code))
+	}
+	rw.WriteHeader(status)
+	_, _ = io.WriteString(rw, http.StatusText(status)+"\n")
+}
+
+// keys are the keys that are set, as the operator wrote them.
+func (c *Config) keys() map[string]any {
+	keys := map[string]any{}
+	for key, value := range c.Unknown {
+		keys[key] = value
+	}
+	set := func(key string, value any) {
+		if value == nil {
+			return
+		}
+		if _, twice := keys[key]; twice {
+			key = strings.ToUpper(key) // for the decoder to find both
+		}
+		keys[key] = value
+	}
+	set("mode", c.Mode)
+	set("tenants", c.Tenants)
+	set("policyFile", c.PolicyFile)
+	set("legacyNames", c.LegacyNames)
+	set("plaintext", c.Plaintext)
+	set("shared", c.Shared)
+	set("certificates", c.Certificates)
+	set("kubernetes", c.Kubernetes)
+	set("exposeReason", c.ExposeReason)
+	set("status", c.Status)
+	return keys
+}
+
+// startPolling begins to look at the policies' files, once for all routers. A timer does it, and ends when the plugin has
+// no router any more.
+func startPolling() {
+	polling.Lock()
+	defer polling.Unlock()
+	if !polling.running {
+		polling.running = true
+		time.AfterFunc(pollInterval, poll)
+	}
+}
+
+func poll() {
+	defer pollAgain()
+	store.Refresh()
+}
+
+func pollAgain() {
+	polling.Lock()
+	defer polling.Unlock()
+	if tracker.Ended() {
+		polling.running = false
+		return
+	}
+	time.AfterFunc(pollInterval, poll)
+}
