@@ -224,7 +224,7 @@ func index(path string, i int) string {
 }
 
 // maxQuoted bounds, in bytes, what an error repeats of a value.
-const maxQuoted = 200
+const maxQuoted = 300
 
 // quote writes a value as an error repeats it.
 func quote(value any) string {

@@ -77,7 +77,7 @@ func (s *Store) NewReload() {
 	for name, instance := range s.instances {
 		if s.reload-instance.reload > keptReloads {
 			delete(s.instances, name)
-		} else if instance.document != nil {
+		} else {
 			used[instance.document] = true
 		}
 	}
@@ -155,30 +155,42 @@ func (s *Store) Refresh() bool {
 func (i *Instance) configure(raw map[string]any) {
 	operator := OperatorNamed(i.name, i.store.Getenv)
 	i.request = readRequest(raw, operator, i.store.Getenv)
-	i.document = nil
-	if len(i.request.errs) > 0 && i.request.file == "" && i.request.inline["tenants"] == nil {
-		return
+	i.document = i.store.document("", i.request.inline, operator)
+	if i.request.file != "" {
+		i.request.errs = append(i.request.errs, i.inlineErrors()...)
+		i.document = i.store.document(i.request.file, nil, operator)
 	}
-	key := "file " + i.request.file
-	if i.request.file == "" {
-		key = fmt.Sprintf("inline %t %q", operator, i.request.inline)
+}
+
+// inlineErrors are what is wrong with the keys beside a policy file, where none should be.
+func (i *Instance) inlineErrors() []string {
+	for _, value := range i.request.inline {
+		if value != nil {
+			return i.document.errs
+		}
 	}
-	doc := i.store.documents[key]
+	return nil
+}
+
+// document returns the document in a file or in inline keys. Who uses the same file shares it.
+func (s *Store) document(path string, inline map[string]any, operator bool) *document {
+	key := fmt.Sprintf("%t %q %q", operator, path, inline)
+	if path != "" {
+		key = path
+	}
+	doc := s.documents[key]
 	if doc == nil {
-		doc = &document{store: i.store, path: i.request.file, inline: i.request.inline, operator: operator}
-		i.store.documents[key] = doc
+		doc = &document{store: s, path: path, inline: inline, operator: operator}
+		s.documents[key] = doc
 		doc.refresh()
 	}
-	i.document = doc
+	return doc
 }
 
 // apply puts the policy into force if there is nothing wrong with it, and says so if there is. It tells whether
 // something changed.
 func (i *Instance) apply() bool {
-	errs := i.request.errs
-	if i.document != nil {
-		errs = append(append([]string{}, errs...), i.document.errs...)
-	}
+	errs := append(append([]string{}, i.request.errs...), i.document.errs...)
 	if len(errs) > 0 {
 		i.say(Notice{Middleware: i.name, Errors: errs, InForce: i.good != nil})
 		return false

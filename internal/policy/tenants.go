@@ -31,6 +31,7 @@ type builder struct {
 
 // claim is one namespace of a tenant.
 type claim struct {
+	order  int
 	path   string
 	text   string
 	tenant *Tenant
@@ -72,11 +73,13 @@ func (b *builder) shared(value any) {
 }
 
 func (b *builder) tenants(value any, general Certificates) {
-	if value == nil {
-		return
+	if value != nil {
+		for i, item := range b.list("tenants", value) {
+			b.tenant(index("tenants", i), item, general)
+		}
 	}
-	for i, item := range b.list("tenants", value) {
-		b.tenant(index("tenants", i), item, general)
+	if len(b.policy.Tenants)+len(b.errs) == 0 {
+		b.fail("tenants", value, "wanted at least one tenant")
 	}
 }
 
@@ -156,11 +159,12 @@ func (b *builder) addNamespaces(path string, namespaces []string, tenant *Tenant
 			continue
 		}
 		key := claimKey(base, isPrefix)
+		c := claim{order: len(b.claims), path: at, text: text, tenant: tenant}
 		if other, claimed := b.claims[key]; claimed {
-			b.failClaim(at, text, tenant, other)
+			b.failClaims(other, c)
 			continue
 		}
-		b.claims[key] = claim{path: at, text: text, tenant: tenant}
+		b.claims[key] = c
 	}
 }
 
@@ -189,7 +193,7 @@ func (b *builder) bindNamespaces() {
 			open = open[:len(open)-1]
 		}
 		if len(open) > 0 {
-			b.failClaim(c.path, c.text, c.tenant, open[len(open)-1])
+			b.failClaims(c, open[len(open)-1])
 		}
 		if !isPrefix {
 			b.policy.namespaces[base] = c.tenant
@@ -200,10 +204,15 @@ func (b *builder) bindNamespaces() {
 	}
 }
 
-func (b *builder) failClaim(path, text string, tenant *Tenant, other claim) {
-	if other.tenant != tenant {
-		b.fail(path, text, fmt.Sprintf("tenant %q claims this namespace as well, with %q", other.tenant.Name, other.text))
+// failClaims refuses the later of two claims, unless they are one tenant's.
+func (b *builder) failClaims(one, other claim) {
+	if one.tenant == other.tenant {
+		return
 	}
+	if one.order < other.order {
+		one, other = other, one
+	}
+	b.fail(one.path, one.text, fmt.Sprintf("tenant %q claims this namespace as well, with %q", other.tenant.Name, other.text))
 }
 
 // certificates reads a section over the settings it replaces key by key.

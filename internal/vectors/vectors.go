@@ -36,11 +36,14 @@ type Case struct {
 	Policy map[string]any
 }
 
-// Refused is a policy with errors, each of which contains the given fragments.
-type Refused struct {
-	Description string
-	Policy      map[string]any
-	Errors      [][]string
+// Configuration is the configuration of one middleware: accepted, or refused with errors each of which contains the
+// given fragments.
+type Configuration struct {
+	Description        string
+	Middleware         string
+	OperatorNamespaces string
+	Policy             map[string]any
+	Errors             [][]string
 }
 
 // Load reads the cases of a topic. dir is the folder testdata.
@@ -83,10 +86,17 @@ func newCase(merged map[string]any) Case {
 	}
 }
 
-// LoadRefused reads the policies that must be refused.
-func LoadRefused(dir string) ([]Refused, error) {
-	var file struct{ Cases []Refused }
-	return file.Cases, read(dir, "policies", &file)
+// LoadConfigurations reads the configurations that must be refused, and those that must be accepted.
+func LoadConfigurations(dir string) ([]Configuration, error) {
+	var file struct{ Cases, Accepted []Configuration }
+	err := read(dir, "policies", &file)
+	all := append(file.Cases, file.Accepted...)
+	for i := range all {
+		if all[i].Middleware == "" {
+			all[i].Middleware = "guard@file"
+		}
+	}
+	return all, err
 }
 
 // read replaces the placeholders @pin(NAME) and @file(NAME) before it decodes.

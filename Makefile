@@ -1,0 +1,53 @@
+# make demo  shows real Traefik refusing one tenant's attacks on another
+# make test  runs everything
+# make bench prints what the guard costs in the interpreter
+
+SHELL := /bin/bash
+CACHE := $(CURDIR)/.cache
+# The packages of the plugin: what the interpreter runs.
+PLUGIN := . $(sort $(dir $(wildcard internal/*/*_test.go)))
+YAEGI := github.com/traefik/yaegi/cmd/yaegi
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: demo test bench lint unit interpreted e2e traefik fuzz
+
+demo: traefik
+	cd e2e && go run ./demo
+
+test: lint unit interpreted e2e
+
+bench:
+	cd e2e && go run ./loader/bench
+
+lint:
+	@echo "== format, vet, staticcheck"
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./... && cd e2e && go vet ./...
+
+unit:
+	@echo "== unit tests, compiled"
+	go test -race ./...
+
+# yaegi finds packages by GOPATH only.
+interpreted:
+	@echo "== unit tests, interpreted by yaegi"
+	@cd e2e && go build -o $(CACHE)/yaegi $(YAEGI)
+	@mkdir -p $(CACHE)/gopath/src/github.com/tenantguard && ln -sfn $(CURDIR) $(CACHE)/gopath/src/github.com/tenantguard/tenantguard
+	@cd $(CACHE)/gopath/src/github.com/tenantguard/tenantguard && for package in $(PLUGIN); do \
+		echo "yaegi test $$package"; \
+		( cd $$package && GOPATH=$(CACHE)/gopath $(CACHE)/yaegi test -v . ) > $(CACHE)/yaegi.log 2>&1 && ! grep -E '^\s*--- FAIL|^panic' $(CACHE)/yaegi.log \
+			|| { cat $(CACHE)/yaegi.log; exit 1; }; \
+		grep -c -E '^\s*--- PASS' $(CACHE)/yaegi.log | sed 's/$$/ passed/'; \
+	done
+
+traefik:
+	@cd e2e && go run ./traefik/build > /dev/null
+
+e2e: traefik
+	@echo "== end to end, on real Traefik"
+	cd e2e && go test -race -timeout 30m ./...
+
+fuzz:
+	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
+	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
+	go test ./internal/routers -run '^$$' -fuzz FuzzParseFields -fuzztime 1m

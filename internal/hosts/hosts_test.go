@@ -1,0 +1,145 @@
+package hosts_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/vectors"
+)
+
+// FuzzParse holds every host to what the rest of the guard relies on: a name is its own normal form, and it is what
+// net/url takes for the host of the same authority.
+func FuzzParse(f *testing.F) {
+	cases, err := vectors.Load("../../testdata", "hosts")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range cases {
+		f.Add(c.Host)
+	}
+	f.Fuzz(func(t *testing.T, authority string) {
+		name := hosts.Parse(authority)
+		if name == "" {
+			return
+		}
+		text := string(name)
+		if strings.ToLower(text) != text || hosts.ParseName(text) != name {
+			t.Errorf("%q: %q is no normal form", authority, text)
+		}
+		parsed, err := url.Parse("https://" + authority + "/")
+		if err != nil {
+			t.Fatalf("%q is a host here and none for net/url: %v", authority, err)
+		}
+		if strings.Contains(text, ":") {
+			return // net/url leaves an IPv6 literal as it was written
+		}
+		if got := strings.TrimSuffix(strings.ToLower(parsed.Hostname()), "."); got != text {
+			t.Errorf("%q is %q here and %q for net/url", authority, text, got)
+		}
+	})
+}
+
+// FuzzOwner checks the most specific pattern against a plain reading of the rules.
+func FuzzOwner(f *testing.F) {
+	f.Add("a.b.example.com", "**.example.com", "*.b.example.com")
+	f.Add("example.com", "*.example.com", "example.com")
+	f.Add("a.example.com", "a.example.com", "**.com")
+	f.Add("192.0.2.7", "192.0.2.7", "**.7")
+	f.Fuzz(func(t *testing.T, host, one, other string) {
+		name := hosts.Parse(host)
+		first, errFirst := hosts.ParsePattern(one)
+		second, errSecond := hosts.ParsePattern(other)
+		if name == "" || errFirst != nil || errSecond != nil || first == second {
+			return
+		}
+		table := hosts.NewTable()
+		table.Add(first, "one")
+		table.Add(second, "other")
+		want := ""
+		rank := 0
+		if r := specificity(first.String(), string(name)); r > rank {
+			rank, want = r, "one"
+		}
+		if r := specificity(second.String(), string(name)); r > rank {
+			want = "other"
+		}
+		if got := table.Owner(name); got != want {
+			t.Errorf("%q with %q and %q: owner %q, want %q", name, first, second, got, want)
+		}
+	})
+}
+
+// specificity ranks a pattern that covers the name: exact, then the longest suffix, "*" before "**"; 0 for none.
+func specificity(pattern, name string) int {
+	if pattern == name {
+		return 1 << 20
+	}
+	if suffix, deep := strings.CutPrefix(pattern, "**"); deep && strings.HasSuffix(name, suffix) && len(name) > len(suffix) {
+		return 2 * len(suffix)
+	}
+	suffix, wildcard := strings.CutPrefix(pattern, "*")
+	if wildcard && strings.HasSuffix(name, suffix) && !strings.Contains(strings.TrimSuffix(name, suffix), ".") && len(name) > len(suffix) {
+		return 2*len(suffix) + 1
+	}
+	return 0
+}
+
+func TestAddKeepsTheFirstOwner(t *testing.T) {
+	table := hosts.NewTable()
+	pattern, err := hosts.ParsePattern("*.Example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if other := table.Add(pattern, "acme"); other != "" {
+		t.Errorf("a new pattern has the owner %q already", other)
+	}
+	if other := table.Add(pattern, "globex"); other != "acme" {
+		t.Errorf("the pattern's owner is %q, want acme", other)
+	}
+	if got := table.Owner("a.example.com"); got != "acme" {
+		t.Errorf("owner %q, want acme", got)
+	}
+}
+
+func TestCoversAll(t *testing.T) {
+	table := hosts.NewTable()
+	for text, owner := range map[string]string{
+		"acme.example.com": "acme", "*.acme.example.com": "acme", "b.acme.example.com": "globex",
+		"**.globex.example.com": "globex", "192.0.2.7": "acme",
+	} {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Add(pattern, owner)
+	}
+	names := []struct {
+		description, name, owner string
+		want                     bool
+	}{
+		{"exact", "acme.example.com", "acme", true},
+		{"below its wildcard", "a.acme.example.com", "acme", true},
+		{"another's inside its wildcard", "b.acme.example.com", "acme", false},
+		{"the wildcard itself", "*.acme.example.com", "acme", true},
+		{"the wildcard, of another", "*.acme.example.com", "globex", false},
+		{"a wildcard one label deeper", "*.a.acme.example.com", "acme", false},
+		{"a wildcard one label higher", "*.example.com", "acme", false},
+		{"a wildcard below **", "*.a.globex.example.com", "globex", true},
+		{"a wildcard at **", "*.globex.example.com", "globex", true},
+		{"the apex of **", "globex.example.com", "globex", false},
+		{"upper case", "A.ACME.example.com", "acme", true},
+		{"trailing dot", "a.acme.example.com.", "acme", false},
+		{"partial wildcard", "a*.acme.example.com", "acme", false},
+		{"nothing", "", "acme", false},
+		{"a wildcard of nothing", "*.", "acme", false},
+		{"address", "192.0.2.7", "acme", true},
+		{"another address", "192.0.2.8", "acme", false},
+	}
+	for _, n := range names {
+		if got := table.CoversAll(n.name, n.owner); got != n.want {
+			t.Errorf("%s: %q is %s's: %t, want %t", n.description, n.name, n.owner, got, n.want)
+		}
+	}
+}

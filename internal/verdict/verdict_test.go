@@ -1,0 +1,117 @@
+package verdict_test
+
+import (
+	"crypto/x509"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/routers"
+	"github.com/tenantguard/tenantguard/internal/served"
+	"github.com/tenantguard/tenantguard/internal/vectors"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+const testdata = "../../testdata"
+
+// TestVectors runs every decision vector through the pure functions.
+func TestVectors(t *testing.T) {
+	for _, topic := range vectors.Topics {
+		cases, err := vectors.Load(testdata, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			runVector(t, topic, c)
+		}
+	}
+}
+
+func runVector(t *testing.T, topic string, c vectors.Case) {
+	t.Run(topic+"/"+c.Description, func(t *testing.T) {
+		got := decide(t, c)
+		if want := c.Want; string(got) != want && !(got == verdict.Pass && want == "pass") {
+			t.Errorf("verdict %q, want %q", got, want)
+		}
+	})
+}
+
+func decide(t *testing.T, c vectors.Case) verdict.Code {
+	store := policy.NewStore(func(notice policy.Notice) {}, func() {})
+	effective := store.Instance("guard@file", c.Policy).Effective()
+	if effective == nil {
+		return verdict.OfRequest(nil, verdict.Request{})
+	}
+	router := routers.Router{Name: c.Router, EntryPoint: c.EntryPoint}
+	if c.Router == "" {
+		router = routers.FromMiddleware(c.Middleware)
+	}
+	binding := routers.Bind(effective.Policy, router, c.IngressNamespace, effective.LegacyNames)
+	if binding.Internal {
+		return verdict.Pass
+	}
+	r := verdict.Request{Router: binding.Code, Tenant: binding.Tenant, Host: c.Host, TLS: c.TLS, ServerName: c.ServerName}
+	code := verdict.OfRequest(effective, r)
+	if code != verdict.Pass || !r.TLS || !r.Tenant.Certificates.Check {
+		return code
+	}
+	if c.Certificate == "" {
+		if r.Tenant.Certificates.AllowUnobserved {
+			return verdict.Pass
+		}
+		return verdict.CertificateUnavailable
+	}
+	return verdict.OfCertificate(effective, r, chain(t, c.Certificate), time.Now())
+}
+
+func chain(t *testing.T, name string) []*x509.Certificate {
+	t.Helper()
+	certificate, err := vectors.Certificate(testdata, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := served.Parse(certificate.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+// TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5: both ends included).
+func TestValidityBounds(t *testing.T) {
+	store := policy.NewStore(func(notice policy.Notice) {}, func() {})
+	effective := store.Instance("guard@file", map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "acme", "hosts": "a.acme.example.com"},
+	}}).Effective()
+	r := verdict.Request{Tenant: effective.Tenant("acme"), Host: "a.acme.example.com", TLS: true, ServerName: "a.acme.example.com"}
+	served := chain(t, "acme-exact")
+	bounds := []struct {
+		description string
+		at          time.Time
+		want        verdict.Code
+	}{
+		{"a second before", served[0].NotBefore.Add(-time.Second), verdict.CertificateExpired},
+		{"first second", served[0].NotBefore, verdict.Pass},
+		{"last second", served[0].NotAfter, verdict.Pass},
+		{"a second after", served[0].NotAfter.Add(time.Second), verdict.CertificateExpired},
+	}
+	for _, bound := range bounds {
+		if got := verdict.OfCertificate(effective, r, served, bound.at); got != bound.want {
+			t.Errorf("%s: verdict %q, want %q", bound.description, got, bound.want)
+		}
+	}
+}
+
+func TestEveryDenialHasAStatus(t *testing.T) {
+	for _, topic := range vectors.Topics {
+		cases, err := vectors.Load(testdata, topic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			if c.Want != "pass" && verdict.Status(verdict.Code(c.Want)) == 0 {
+				t.Errorf("%s: no status for %q", topic, c.Want)
+			}
+		}
+	}
+}
