@@ -200,6 +200,21 @@ func TestNoticeOfNamesOnly(t *testing.T) {
 	}
 }
 
+func TestDocumentSpeaksOnceForAllItsMiddlewares(t *testing.T) {
+	r := newRecorder()
+	path := filepath.Join(t.TempDir(), "policy.json")
+	write(t, path, strings.Replace(acme, `{"check":"off"}`, `{"ttl":"5s"}`, 1))
+	r.env[PolicyFileVariable] = path
+	for _, name := range []string{"a_guard@kubernetescrd", "b_guard@kubernetescrd", "c_guard@kubernetescrd"} {
+		r.Instance(name, map[string]any{})
+	}
+	write(t, path, "{")
+	r.Refresh()
+	if len(r.notices) != 2 {
+		t.Errorf("notices %v, want one warning and one error", r.notices)
+	}
+}
+
 func TestUnusedMiddlewaresAreForgotten(t *testing.T) {
 	r := newRecorder()
 	r.Instance("guard@file", keys(t, acme))

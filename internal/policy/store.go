@@ -36,6 +36,8 @@ type Store struct {
 // Notice is a message about a policy.
 type Notice struct {
 	Middleware string
+	// File is the policy file, "" for inline keys.
+	File string
 	// Errors are what is wrong with the policy, empty for a warning.
 	Errors []string
 	// InForce tells whether an earlier policy stays in force.
@@ -188,28 +190,28 @@ func (s *Store) document(path string, inline map[string]any, operator bool) *doc
 }
 
 // apply puts the policy into force if there is nothing wrong with it, and says so if there is. It tells whether
-// something changed.
+// something changed. What is wrong with a document is said once for all its middlewares.
 func (i *Instance) apply() bool {
-	errs := append(append([]string{}, i.request.errs...), i.document.errs...)
-	if len(errs) > 0 {
-		i.say(Notice{Middleware: i.name, Errors: errs, InForce: i.good != nil})
+	inForce := i.good != nil
+	i.said = i.say(i.said, Notice{Errors: i.request.errs, InForce: inForce})
+	if len(i.document.errs) > 0 || len(i.request.errs) > 0 {
+		i.document.said = i.say(i.document.said, Notice{Errors: i.document.errs, InForce: inForce})
 		return false
 	}
 	i.good = &Effective{Settings: i.request.settings, Policy: i.document.policy}
-	i.say(Notice{Middleware: i.name, ByNameOnly: i.document.policy.CheckedByNameOnly()})
+	i.document.said = i.say(i.document.said, Notice{ByNameOnly: i.document.policy.CheckedByNameOnly()})
 	return true
 }
 
-// say logs a notice once for as long as it stays the same.
-func (i *Instance) say(notice Notice) {
-	text := fmt.Sprintf("%q %q", notice.Errors, notice.ByNameOnly)
-	if text == i.said {
-		return
-	}
-	i.said = text
-	if len(notice.Errors) > 0 || len(notice.ByNameOnly) > 0 {
+// say logs a notice unless it is what was said last, and returns what is said now.
+func (i *Instance) say(last string, notice Notice) string {
+	said := fmt.Sprintf("%q %q", notice.Errors, notice.ByNameOnly)
+	if said != last && len(notice.Errors)+len(notice.ByNameOnly) > 0 {
+		notice.Middleware = i.name
+		notice.File = i.document.path
 		i.store.Log(notice)
 	}
+	return said
 }
 
 // document is one policy as it is written: a file, or the inline keys of a middleware.
@@ -222,6 +224,7 @@ type document struct {
 	seen   map[string]string
 	policy *Policy
 	errs   []string
+	said   string
 }
 
 // refresh builds the policy if it is new or one of its files has changed, and tells whether it did.

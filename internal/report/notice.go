@@ -6,6 +6,7 @@ import "github.com/tenantguard/tenantguard/internal/policy"
 type notice struct {
 	Event      string   `json:"event"`
 	Middleware string   `json:"middleware"`
+	File       string   `json:"file,omitempty"`
 	Message    string   `json:"message"`
 	Errors     []string `json:"errors,omitempty"`
 	Tenants    []string `json:"tenants,omitempty"`
@@ -16,7 +17,7 @@ func (l *Log) Policy(n policy.Notice) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(n.Errors) == 0 {
-		l.write(notice{Event: "warning", Middleware: n.Middleware, Tenants: n.ByNameOnly,
+		l.write(notice{Event: "warning", Middleware: n.Middleware, File: n.File, Tenants: n.ByNameOnly,
 			Message: "these tenants' certificates are checked by their names only, which a forged certificate can carry as well: set certificates.roots or certificates.pins"})
 		return
 	}
@@ -24,5 +25,5 @@ func (l *Log) Policy(n policy.Notice) {
 	if n.InForce {
 		message = "the policy is refused, the last good one stays in force"
 	}
-	l.write(notice{Event: "policy", Middleware: n.Middleware, Message: message, Errors: n.Errors})
+	l.write(notice{Event: "policy", Middleware: n.Middleware, File: n.File, Message: message, Errors: n.Errors})
 }
