@@ -69,7 +69,8 @@ func CreateConfig() *Config {
 // reasonHeader carries the code of a denial where exposeReason is set.
 const reasonHeader = "Tenantguard-Reason"
 
-// pollInterval is how often the files of policies are looked at.
+// pollInterval is how often the files of policies are looked at, and how long a new configuration may wait for a request
+// until it is read.
 const pollInterval = time.Second
 
 // The interpreter has one copy of these for all routers and reloads.
@@ -80,6 +81,7 @@ var (
 		func(notice policy.Notice) { log.Policy(notice) },
 		func() { tracker.PolicyChanged() },
 	)
+	told    = served.Told()
 	polling = struct {
 		sync.Mutex
 		running bool
@@ -90,38 +92,47 @@ var (
 type Guard struct {
 	next       http.Handler
 	instance   *policy.Instance
-	router     routers.Router
 	generation *generation.Generation
 	allowed    *generation.Table
+	// told tells that Go says which certificate was served, so that what was allowed is allowed for that certificate only.
+	told bool
+	// identify reads the router's name, once, from the constructor's context.
+	identify   sync.Once
+	ctx        context.Context
+	middleware string
+	router     routers.Router
 }
 
 // New returns the guard of one router. Traefik calls it for every router and on every reload, with the router's name in
 // the context. It returns no error: a router that Traefik drops lets a broader one catch its requests, so what is wrong is
-// answered at request time.
+// answered at request time. And it does next to nothing, for a reload waits for thousands of these: what a router needs is
+// found with its first request.
 func New(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
-	now, began := tracker.Of(ctx)
-	if began {
-		store.NewReload()
+	now, allowed, instance := generation.Enter(tracker, ctx.Done(), name)
+	if instance == nil {
+		instance = introduce(now, config, name)
 	}
-	router := routers.FromContext(ctx)
-	if router.Name == "" {
-		router = routers.FromMiddleware(name)
+	g := &Guard{next: next, instance: instance, generation: now, allowed: allowed, told: told, ctx: ctx, middleware: name}
+	if told {
+		return g, nil
 	}
-	startPolling()
-	return newGuard(now, next, router, store.Instance(name, config.keys())), nil
+	return fast(g), nil
 }
 
-func newGuard(now *generation.Generation, next http.Handler, router routers.Router, instance *policy.Instance) http.Handler {
-	g := &Guard{next: next, instance: instance, router: router, generation: now, allowed: tracker.Table(now)}
-	if served.Told {
-		return g
+// introduce makes a middleware known in a generation.
+func introduce(now *generation.Generation, config *Config, name string) *policy.Instance {
+	if tracker.Introduces(now) {
+		store.NewReload()
+		startPolling()
 	}
-	return g.fast()
+	instance := store.Instance(name, config.keys())
+	tracker.Introduce(now, name, instance)
+	return instance
 }
 
 // fast is the guard as most requests pass it: over TLS, with the Host as server name, allowed a moment ago. A closure and
 // no call cost the interpreter half of what a method does.
-func (g *Guard) fast() http.Handler {
+func fast(g *Guard) http.Handler {
 	next, lock, allowed := g.next, &g.allowed.Lock, g.allowed.Names
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		if req.TLS != nil {
@@ -144,6 +155,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
+	g.identify.Do(func() { g.findRouter() })
 	epoch := tracker.Epoch()
 	g.judge(req, r)
 	if r.code == verdict.Pass {
@@ -158,6 +170,15 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	g.deny(rw, r.code)
+}
+
+// findRouter takes the router's name from the context, or as the second best the middleware's.
+func (g *Guard) findRouter() {
+	g.router = routers.FromContext(g.ctx)
+	if g.router.Name == "" {
+		g.router = routers.FromMiddleware(g.middleware)
+	}
+	g.ctx = nil
 }
 
 // request is one request on its way to a verdict.
@@ -188,7 +209,7 @@ func (g *Guard) read(req *http.Request) *request {
 	r.TLS = true
 	r.ServerName = req.TLS.ServerName
 	r.key = "tls " + req.Host + " " + r.ServerName
-	if served.Told {
+	if g.told {
 		r.local = served.Local(req.TLS)
 		r.key = fmt.Sprintf("tls %q %q %q", req.Host, r.ServerName, r.local)
 	}
@@ -267,7 +288,7 @@ func (g *Guard) remember(r *request, epoch int64) {
 			return
 		}
 	}
-	if !served.Told && r.TLS && string(hosts.Parse(r.Host)) == r.ServerName {
+	if !g.told && r.TLS && string(hosts.Parse(r.Host)) == r.ServerName {
 		g.allowed.Add(r.Host, r.ServerName, lifetime, epoch)
 		return
 	}
@@ -356,8 +377,8 @@ func (c *Config) keys() map[string]any {
 	return keys
 }
 
-// startPolling begins to look at the policies' files, once for all routers. A timer does it, and ends when the plugin has
-// no router any more.
+// startPolling begins to read new configurations, and files that changed, without waiting for a request, once for all
+// routers. A timer does it, and ends when the plugin has no router any more.
 func startPolling() {
 	polling.Lock()
 	defer polling.Unlock()

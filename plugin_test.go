@@ -1,13 +1,13 @@
 package tenantguard
 
 import (
-	"context"
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"testing"
 
+	"github.com/tenantguard/tenantguard/internal/generation"
 	"github.com/tenantguard/tenantguard/internal/routers"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -33,9 +33,7 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 		defer entryPoint.Close()
 		passed := false
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed = true })
-		now, _ := tracker.Of(context.Background())
-		instance := store.Instance(topic+strconv.Itoa(i), c.Policy)
-		guard := newGuard(now, next, routerOf(c), instance)
+		guard := fast(newGuard(next, topic+strconv.Itoa(i), c.Policy, routerOf(c)))
 		want := verdict.Code(c.Want)
 		if c.Want == "pass" {
 			want = verdict.Pass
@@ -55,6 +53,15 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 	})
 }
 
+// newGuard is the guard of a router in a generation of its own. In the interpreter a test can't make a context in which New
+// would find the router.
+func newGuard(next http.Handler, name string, policies map[string]any, router routers.Router) *Guard {
+	now, allowed, _ := generation.Enter(tracker, nil, name)
+	g := &Guard{next: next, instance: store.Instance(name, policies), generation: now, allowed: allowed, router: router}
+	g.identify.Do(func() {})
+	return g
+}
+
 func listen(t *testing.T, c vectors.Case) *vectors.EntryPoint {
 	var certificate *tls.Certificate
 	if c.Certificate != "" {
@@ -71,7 +78,6 @@ func listen(t *testing.T, c vectors.Case) *vectors.EntryPoint {
 	return entryPoint
 }
 
-// routerOf is the router that New would have found in its context; in the interpreter a test can't make such a context.
 func routerOf(c vectors.Case) routers.Router {
 	if c.Router == "" {
 		return routers.FromMiddleware(c.Middleware)
@@ -90,4 +96,35 @@ func newRequest(c vectors.Case, entryPoint *vectors.EntryPoint) *http.Request {
 		req.TLS = &tls.ConnectionState{ServerName: c.ServerName}
 	}
 	return req.WithContext(ctx)
+}
+
+// TestAllowedRequestIsNotJudgedAgain takes the guard's policy away after the first request: what asked for it would panic.
+func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
+	policies := map[string]any{"tenants": []any{map[string]any{
+		"name": "acme", "namespaces": "acme", "hosts": "a.acme.example.com,b.acme.example.com",
+	}}}
+	requests := []struct {
+		description string
+		c           vectors.Case
+	}{
+		{"TLS", vectors.Case{Host: "a.acme.example.com", TLS: true, ServerName: "a.acme.example.com", Certificate: "acme-two"}},
+		{"another server name of the tenant", vectors.Case{Host: "a.acme.example.com", TLS: true, ServerName: "b.acme.example.com", Certificate: "acme-two"}},
+		{"plaintext", vectors.Case{Host: "a.acme.example.com"}},
+		{"a port", vectors.Case{Host: "a.acme.example.com:8443", TLS: true, ServerName: "a.acme.example.com", Certificate: "acme-two"}},
+	}
+	for _, r := range requests {
+		entryPoint := listen(t, r.c)
+		passed := 0
+		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed++ })
+		g := newGuard(next, "fast@file", policies, routers.Router{Name: "acme_web_0@kubernetescrd"})
+		handler := fast(g)
+		store.Refresh() // reads the configuration, which changes the policy
+		handler.ServeHTTP(httptest.NewRecorder(), newRequest(r.c, entryPoint))
+		g.instance = nil
+		handler.ServeHTTP(httptest.NewRecorder(), newRequest(r.c, entryPoint))
+		if passed != 2 {
+			t.Errorf("%s: %d of 2 requests passed", r.description, passed)
+		}
+		entryPoint.Close()
+	}
 }

@@ -8,10 +8,10 @@
 package generation
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 
+	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/served"
 )
 
@@ -31,8 +31,9 @@ type Generation struct {
 	// Observed holds the observations of this generation.
 	Observed *served.Cache
 
-	done   <-chan struct{}
-	tables []*Table
+	done      <-chan struct{}
+	tables    []*Table
+	instances map[string]*policy.Instance
 }
 
 // NewTracker returns a tracker before the first generation.
@@ -40,27 +41,37 @@ func NewTracker() *Tracker {
 	return &Tracker{Lasting: served.NewCache()}
 }
 
-// Of returns the generation that a constructor's context belongs to, and whether it has just begun. All constructors of
-// one reload get contexts that are cancelled together, at the next reload.
-func (t *Tracker) Of(ctx context.Context) (*Generation, bool) {
-	done := ctx.Done()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.current != nil && done != nil && t.current.done == done {
-		return t.current, false
-	}
-	t.previous = t.current
-	t.current = &Generation{Observed: served.NewCache(), done: done}
-	return t.current, true
-}
-
-// Table returns the table of a new router of the generation.
-func (t *Tracker) Table(g *Generation) *Table {
+// Enter takes a new router into its generation: that of the constructors whose contexts have the same done channel, for
+// Traefik cancels them together at the next reload. It returns a table for the router, and the middleware's instance once
+// one is introduced. It is a function and no method, as it runs for every router on every reload: calling a method takes
+// the interpreter three times as long.
+func Enter(t *Tracker, done <-chan struct{}, middleware string) (*Generation, *Table, *policy.Instance) {
 	table := &Table{Names: map[string]string{}, tracker: t}
 	t.mu.Lock()
+	g := t.current
+	if g == nil || done == nil || g.done != done {
+		g = &Generation{Observed: served.NewCache(), done: done, instances: map[string]*policy.Instance{}}
+		t.previous = t.current
+		t.current = g
+	}
 	g.tables = append(g.tables, table)
+	instance := g.instances[middleware]
 	t.mu.Unlock()
-	return table
+	return g, table, instance
+}
+
+// Introduces tells whether the generation has no middleware yet.
+func (t *Tracker) Introduces(g *Generation) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(g.instances) == 0
+}
+
+// Introduce keeps the instance of a middleware for its further routers in the generation.
+func (t *Tracker) Introduce(g *Generation, middleware string, instance *policy.Instance) {
+	t.mu.Lock()
+	g.instances[middleware] = instance
+	t.mu.Unlock()
 }
 
 // Epoch counts the changes of policy.

@@ -5,21 +5,25 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-func TestOf(t *testing.T) {
+func TestEnter(t *testing.T) {
 	tracker := NewTracker()
 	if !tracker.Ended() {
 		t.Error("a tracker without a generation has one that did not end")
 	}
 	first, cancel := context.WithCancel(context.Background())
-	one, began := tracker.Of(first)
-	if !began {
-		t.Error("the first generation did not begin")
+	one, table, instance := Enter(tracker, first.Done(), "guard@file")
+	if instance != nil || !tracker.Introduces(one) {
+		t.Error("a middleware is known before it was introduced")
 	}
-	same, began := tracker.Of(context.WithValue(first, new(int), "router"))
-	if same != one || began {
-		t.Error("a router of the same reload is in another generation")
+	guard := &policy.Instance{}
+	tracker.Introduce(one, "guard@file", guard)
+	same, own, instance := Enter(tracker, context.WithValue(first, new(int), "router").Done(), "guard@file")
+	if same != one || own == table || instance != guard {
+		t.Error("a router of the same reload is in another generation, or shares another's table")
 	}
 	cancel()
 	if !tracker.Ended() {
@@ -27,8 +31,8 @@ func TestOf(t *testing.T) {
 	}
 	second, cancelSecond := context.WithCancel(context.Background())
 	defer cancelSecond()
-	other, began := tracker.Of(second)
-	if other == one || !began || other.Observed == one.Observed {
+	other, _, instance := Enter(tracker, second.Done(), "guard@file")
+	if other == one || instance != nil || other.Observed == one.Observed {
 		t.Error("the next reload has the same generation")
 	}
 	if tracker.Ended() {
@@ -38,10 +42,8 @@ func TestOf(t *testing.T) {
 
 func TestTableForgetsWithThePolicy(t *testing.T) {
 	tracker := NewTracker()
-	old, _ := tracker.Of(context.Background())
-	before := tracker.Table(old)
-	now, _ := tracker.Of(context.Background())
-	table := tracker.Table(now)
+	_, before, _ := Enter(tracker, nil, "guard@file")
+	_, table, _ := Enter(tracker, nil, "guard@file")
 	epoch := tracker.Epoch()
 	before.Add("a.example.com", "a.example.com", 0, epoch)
 	table.Add("a.example.com", "a.example.com", 0, epoch)
@@ -61,8 +63,7 @@ func TestTableForgetsWithThePolicy(t *testing.T) {
 
 func TestTableForgetsAfterTheLifetime(t *testing.T) {
 	tracker := NewTracker()
-	now, _ := tracker.Of(context.Background())
-	table := tracker.Table(now)
+	_, table, _ := Enter(tracker, nil, "guard@file")
 	table.Add("a.example.com", "a.example.com", 20*time.Millisecond, tracker.Epoch())
 	table.Add("b.example.com", "b.example.com", 0, tracker.Epoch())
 	deadline := time.Now().Add(5 * time.Second)
@@ -79,8 +80,7 @@ func TestTableForgetsAfterTheLifetime(t *testing.T) {
 
 func TestTableIsBounded(t *testing.T) {
 	tracker := NewTracker()
-	now, _ := tracker.Of(context.Background())
-	table := tracker.Table(now)
+	_, table, _ := Enter(tracker, nil, "guard@file")
 	for i := 0; i < maxAllowed+10; i++ {
 		table.Add(strconv.Itoa(i), "", 0, tracker.Epoch())
 	}

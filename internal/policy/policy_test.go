@@ -191,10 +191,10 @@ func TestRootsAreReadAgain(t *testing.T) {
 func TestNoticeOfNamesOnly(t *testing.T) {
 	r := newRecorder()
 	text := strings.Replace(acme, `{"check":"off"}`, `{"ttl":"5s"}`, 1)
-	r.Instance("guard@file", keys(t, text))
-	r.Instance("guard@file", keys(t, text))
+	r.Instance("guard@file", keys(t, text)).Effective()
 	r.NewReload()
 	r.Instance("guard@file", keys(t, text))
+	r.Refresh()
 	if len(r.notices) != 1 || strings.Join(r.notices[0].ByNameOnly, ",") != "acme" {
 		t.Errorf("notices %v, want one that names acme", r.notices)
 	}
@@ -206,7 +206,7 @@ func TestDocumentSpeaksOnceForAllItsMiddlewares(t *testing.T) {
 	write(t, path, strings.Replace(acme, `{"check":"off"}`, `{"ttl":"5s"}`, 1))
 	r.env[PolicyFileVariable] = path
 	for _, name := range []string{"a_guard@kubernetescrd", "b_guard@kubernetescrd", "c_guard@kubernetescrd"} {
-		r.Instance(name, map[string]any{})
+		r.Instance(name, map[string]any{}).Effective()
 	}
 	write(t, path, "{")
 	r.Refresh()

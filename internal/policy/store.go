@@ -28,7 +28,6 @@ type Store struct {
 	Changed func()
 
 	mu        sync.Mutex
-	reload    int
 	documents map[string]*document
 	instances map[string]*Instance
 }
@@ -50,12 +49,14 @@ type Notice struct {
 type Instance struct {
 	store       *Store
 	name        string
+	pending     map[string]any
 	fingerprint string
 	request     request
 	document    *document
-	reload      int
 	said        string
 	good        *Effective
+	// unused counts the reloads since one had a router with this middleware.
+	unused int
 }
 
 // NewStore returns a store without policies.
@@ -70,57 +71,32 @@ func NewStore(log func(Notice), changed func()) *Store {
 	}
 }
 
-// NewReload begins a reload of Traefik's configuration: files are looked at again and what nothing has used for long
-// is dropped.
-func (s *Store) NewReload() {
-	s.mu.Lock()
-	s.reload++
-	used := map[*document]bool{}
-	for name, instance := range s.instances {
-		if s.reload-instance.reload > keptReloads {
-			delete(s.instances, name)
-		} else {
-			used[instance.document] = true
-		}
-	}
-	for key, doc := range s.documents {
-		if !used[doc] {
-			delete(s.documents, key)
-		}
-	}
-	s.mu.Unlock()
-	s.Refresh()
-}
-
-// Instance returns the middleware of that name with the given keys. It is the same for all routers, so that they share
-// one policy.
+// Instance returns the middleware of that name, with the keys it has from now on. It is the same for all routers, so that
+// they share one policy. The keys are read when the policy is first asked for, or by Refresh: a reload of Traefik's
+// configuration need not wait for that.
 func (s *Store) Instance(name string, raw map[string]any) *Instance {
-	fingerprint := fmt.Sprintf("%q", raw)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	instance := s.instances[name]
 	if instance == nil {
 		instance = &Instance{store: s, name: name}
 		s.instances[name] = instance
 	}
-	instance.reload = s.reload
-	changed := false
-	if instance.fingerprint != fingerprint {
-		instance.fingerprint = fingerprint
-		instance.configure(raw)
-		changed = instance.apply()
-	}
-	s.mu.Unlock()
-	if changed {
-		s.Changed()
-	}
+	instance.pending = raw
+	instance.unused = 0
 	return instance
 }
 
 // Effective is what is in force, nil where there was no good policy yet.
 func (i *Instance) Effective() *Effective {
 	i.store.mu.Lock()
-	defer i.store.mu.Unlock()
-	return i.good
+	changed := i.catchUp()
+	good := i.good
+	i.store.mu.Unlock()
+	if changed {
+		i.store.Changed()
+	}
+	return good
 }
 
 // ExposeReason tells whether a denial carries its code, also while the policy has errors.
@@ -131,18 +107,15 @@ func (i *Instance) ExposeReason() bool {
 }
 
 // Refresh reads the files of all policies again and puts what changed into force.
-// It tells whether there are files at all.
-func (s *Store) Refresh() bool {
+func (s *Store) Refresh() {
 	s.mu.Lock()
-	files := false
 	stale := map[*document]bool{}
 	for _, doc := range s.documents {
-		files = files || len(doc.seen) > 0
 		stale[doc] = doc.refresh()
 	}
 	changed := false
 	for _, instance := range s.instances {
-		if stale[instance.document] && instance.apply() {
+		if instance.catchUp() || (stale[instance.document] && instance.apply()) {
 			changed = true
 		}
 	}
@@ -150,7 +123,42 @@ func (s *Store) Refresh() bool {
 	if changed {
 		s.Changed()
 	}
-	return files
+}
+
+// NewReload tells that Traefik begins to build all routers anew: what none of them has used for long is dropped.
+func (s *Store) NewReload() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	used := map[*document]bool{}
+	for name, instance := range s.instances {
+		instance.unused++
+		if instance.unused > keptReloads {
+			delete(s.instances, name)
+		} else {
+			used[instance.document] = true
+		}
+	}
+	for key, doc := range s.documents {
+		if !used[doc] {
+			delete(s.documents, key)
+		}
+	}
+}
+
+// catchUp reads the keys that the middleware has now, and tells whether another policy came into force.
+func (i *Instance) catchUp() bool {
+	if i.pending == nil {
+		return false
+	}
+	raw := i.pending
+	i.pending = nil
+	fingerprint := fmt.Sprintf("%q", raw)
+	if i.fingerprint == fingerprint {
+		return false
+	}
+	i.fingerprint = fingerprint
+	i.configure(raw)
+	return i.apply()
 }
 
 // configure reads the keys of the middleware and finds the document with its policy.

@@ -7,8 +7,10 @@ import (
 )
 
 // Told tells whether a connection's state holds the certificate that was served: from Go 1.27 on, in the field
-// LocalCertificate.
-var Told = reflect.ValueOf(tls.ConnectionState{}).FieldByName("LocalCertificate").IsValid()
+// LocalCertificate. It is a function because Yaegi takes the bool variable of another package for true in an if.
+func Told() bool {
+	return reflect.ValueOf(tls.ConnectionState{}).FieldByName("LocalCertificate").IsValid()
+}
 
 // Local reads the chain that was served on a connection from its state, a pointer to a tls.ConnectionState. It is nil
 // where the field does not exist, and on a resumed connection, where Go leaves it empty.

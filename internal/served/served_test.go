@@ -231,7 +231,7 @@ func TestLocal(t *testing.T) {
 	if got := Local(&stateOfGo127{}); len(got) != 0 {
 		t.Errorf("the chain of a resumed connection is %v", got)
 	}
-	if got := Local(&tls.ConnectionState{}); !Told && got != nil {
+	if got := Local(&tls.ConnectionState{}); !Told() && got != nil {
 		t.Errorf("the chain of a Go without the field is %v", got)
 	}
 	var none *tls.ConnectionState
