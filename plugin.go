@@ -30,35 +30,27 @@ import (
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
-// Config is the configuration of one middleware. Every field is decoded by the plugin itself: a router whose
-// configuration Traefik fails to decode is dropped, and a broader router of anybody's then catches its requests.
+// Config is the configuration of one middleware. The plugin decodes it itself: a router whose configuration Traefik fails
+// to decode is dropped, and a broader router of anybody's then catches its requests. It is one field because Traefik
+// decodes it for every router on every reload, and looks for each field among all keys.
+//
+//   - mode: "enforce" (the default), or "report", which logs a denial and lets the request pass.
+//   - tenants: the list of tenants, each with name, namespaces, routers, hosts, and its own mode and certificates.
+//   - policyFile: the path of a JSON file with tenants, shared and certificates in place of inline ones, read again when it
+//     changes. By default there is none.
+//   - legacyNames: "deny" (the default), or "allow", which takes the namespaces that the policy lists for all there are when
+//     a router's name does not tell its namespace exactly.
+//   - plaintext: "allow" (the default) or "deny", for requests without TLS.
+//   - shared: hosts and pins, for what a platform certificate may carry for every tenant and for certificates that may
+//     serve every tenant. By default there are none.
+//   - certificates: check ("served", the default, or "off"), roots ("none", the default, "system" or the path of a PEM file),
+//     pins (none), ttl ("30s"), observe ("reload", the default, or "ttl"), onError ("deny", the default, or "allow").
+//   - exposeReason: false (the default), or true, which writes the code of a denial into the header Tenantguard-Reason.
+//
+// Every other key is an error.
 type Config struct {
-	// Mode is "enforce" (the default) or "report", which logs a denial and lets the request pass.
-	Mode any `json:"mode,omitempty"`
-	// Tenants lists the tenants: name, namespaces, routers, hosts, and their own mode and certificates.
-	Tenants any `json:"tenants,omitempty"`
-	// PolicyFile is the path of a JSON file with tenants, shared and certificates in place of inline ones. It is read again
-	// when it changes. By default there is none.
-	PolicyFile any `json:"policyFile,omitempty"`
-	// LegacyNames is "deny" (the default) or "allow", which takes the namespaces that the policy lists for all there are
-	// when a router's name does not tell its namespace exactly.
-	LegacyNames any `json:"legacyNames,omitempty"`
-	// Plaintext is "allow" (the default) or "deny", for requests without TLS.
-	Plaintext any `json:"plaintext,omitempty"`
-	// Shared has hosts and pins: what a platform certificate may carry for every tenant, and certificates that may serve
-	// every tenant. By default there are none.
-	Shared any `json:"shared,omitempty"`
-	// Certificates has check, roots, pins, ttl, observe and onError: what a served certificate must be. By default it is
-	// checked by its names and observed at least every 30 s and after each reload.
-	Certificates any `json:"certificates,omitempty"`
-	// Kubernetes is not available in this version.
-	Kubernetes any `json:"kubernetes,omitempty"`
-	// ExposeReason writes the code of a denial into the header Tenantguard-Reason. The default is false.
-	ExposeReason any `json:"exposeReason,omitempty"`
-	// Status is not available in this version.
-	Status any `json:"status,omitempty"`
-	// Unknown takes all other keys: each is an error.
-	Unknown map[string]any `json:"-" mapstructure:",remain"`
+	// Keys are the keys as the operator wrote them.
+	Keys map[string]any `json:"-" mapstructure:",remain"`
 }
 
 // CreateConfig returns a configuration with every key at its default.
@@ -88,18 +80,31 @@ var (
 	}{}
 )
 
+// reload is what the routers of the present generation find when they are built.
+var reload = struct {
+	sync.Mutex
+	done       <-chan struct{}
+	generation *generation.Generation
+	instances  map[string]*policy.Instance
+}{}
+
 // Guard stands in front of one router.
 type Guard struct {
 	next       http.Handler
 	instance   *policy.Instance
 	generation *generation.Generation
-	allowed    *generation.Table
 	// told tells that Go says which certificate was served, so that what was allowed is allowed for that certificate only.
 	told bool
-	// identify reads the router's name, once, from the constructor's context.
-	identify   sync.Once
+
+	// lock guards names, which allowed keeps.
+	lock    *sync.RWMutex
+	names   map[string]string
+	allowed *generation.Table
+
+	// ctx and middleware are the constructor's, for identify to find the router.
 	ctx        context.Context
 	middleware string
+	identify   sync.Once
 	router     routers.Router
 }
 
@@ -108,36 +113,43 @@ type Guard struct {
 // answered at request time. And it does next to nothing, for a reload waits for thousands of these: what a router needs is
 // found with its first request.
 func New(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
-	now, allowed, instance := generation.Enter(tracker, ctx.Done(), name)
-	if instance == nil {
-		instance = introduce(now, config, name)
+	done := ctx.Done()
+	reload.Lock()
+	if reload.done != done || done == nil || reload.instances[name] == nil {
+		introduce(done, config, name)
 	}
-	g := &Guard{next: next, instance: instance, generation: now, allowed: allowed, told: told, ctx: ctx, middleware: name}
+	g := &Guard{
+		next: next, instance: reload.instances[name], generation: reload.generation, told: told,
+		lock: &sync.RWMutex{}, names: map[string]string{}, ctx: ctx, middleware: name,
+	}
+	reload.Unlock()
 	if told {
 		return g, nil
 	}
 	return fast(g), nil
 }
 
-// introduce makes a middleware known in a generation.
-func introduce(now *generation.Generation, config *Config, name string) *policy.Instance {
-	if tracker.Introduces(now) {
+// introduce makes a middleware known, once for all its routers in a generation. The constructors of one reload have contexts
+// with one done channel.
+func introduce(done <-chan struct{}, config *Config, name string) {
+	if reload.done != done || done == nil {
+		reload.done = done
+		reload.generation = tracker.Begin(done)
+		reload.instances = map[string]*policy.Instance{}
 		store.NewReload()
 		startPolling()
 	}
-	instance := store.Instance(name, config.keys())
-	tracker.Introduce(now, name, instance)
-	return instance
+	reload.instances[name] = store.Instance(name, config.Keys)
 }
 
 // fast is the guard as most requests pass it: over TLS, with the Host as server name, allowed a moment ago. A closure and
 // no call cost the interpreter half of what a method does.
 func fast(g *Guard) http.Handler {
-	next, lock, allowed := g.next, &g.allowed.Lock, g.allowed.Names
+	next, lock, names := g.next, g.lock, g.names
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		if req.TLS != nil {
 			lock.RLock()
-			serverName := allowed[req.Host]
+			serverName := names[req.Host]
 			lock.RUnlock()
 			if serverName != "" && serverName == req.TLS.ServerName {
 				next.ServeHTTP(rw, req)
@@ -150,12 +162,12 @@ func fast(g *Guard) http.Handler {
 
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+	g.identify.Do(func() { g.findRouter() })
 	r := g.read(req)
 	if g.allowed.Has(r.key) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	g.identify.Do(func() { g.findRouter() })
 	epoch := tracker.Epoch()
 	g.judge(req, r)
 	if r.code == verdict.Pass {
@@ -179,6 +191,7 @@ func (g *Guard) findRouter() {
 		g.router = routers.FromMiddleware(g.middleware)
 	}
 	g.ctx = nil
+	g.allowed = tracker.Table(g.generation, g.lock, g.names)
 }
 
 // request is one request on its way to a verdict.
@@ -347,34 +360,6 @@ func (g *Guard) deny(rw http.ResponseWriter, code verdict.Code) {
 	}
 	rw.WriteHeader(status)
 	_, _ = io.WriteString(rw, http.StatusText(status)+"\n")
-}
-
-// keys are the keys that are set, as the operator wrote them.
-func (c *Config) keys() map[string]any {
-	keys := map[string]any{}
-	for key, value := range c.Unknown {
-		keys[key] = value
-	}
-	set := func(key string, value any) {
-		if value == nil {
-			return
-		}
-		if _, twice := keys[key]; twice {
-			key = strings.ToUpper(key) // for the decoder to find both
-		}
-		keys[key] = value
-	}
-	set("mode", c.Mode)
-	set("tenants", c.Tenants)
-	set("policyFile", c.PolicyFile)
-	set("legacyNames", c.LegacyNames)
-	set("plaintext", c.Plaintext)
-	set("shared", c.Shared)
-	set("certificates", c.Certificates)
-	set("kubernetes", c.Kubernetes)
-	set("exposeReason", c.ExposeReason)
-	set("status", c.Status)
-	return keys
 }
 
 // startPolling begins to read new configurations, and files that changed, without waiting for a request, once for all

@@ -1,13 +1,14 @@
 package tenantguard
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"sync"
 	"testing"
 
-	"github.com/tenantguard/tenantguard/internal/generation"
 	"github.com/tenantguard/tenantguard/internal/routers"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -56,9 +57,12 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 // newGuard is the guard of a router in a generation of its own. In the interpreter a test can't make a context in which New
 // would find the router.
 func newGuard(next http.Handler, name string, policies map[string]any, router routers.Router) *Guard {
-	now, allowed, _ := generation.Enter(tracker, nil, name)
-	g := &Guard{next: next, instance: store.Instance(name, policies), generation: now, allowed: allowed, router: router}
-	g.identify.Do(func() {})
+	g := &Guard{
+		next: next, instance: store.Instance(name, policies), generation: tracker.Begin(nil),
+		lock: &sync.RWMutex{}, names: map[string]string{}, ctx: context.Background(),
+	}
+	g.identify.Do(func() { g.findRouter() })
+	g.router = router
 	return g
 }
 

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/served"
 )
 
@@ -31,9 +30,8 @@ type Generation struct {
 	// Observed holds the observations of this generation.
 	Observed *served.Cache
 
-	done      <-chan struct{}
-	tables    []*Table
-	instances map[string]*policy.Instance
+	done   <-chan struct{}
+	tables []*Table
 }
 
 // NewTracker returns a tracker before the first generation.
@@ -41,37 +39,24 @@ func NewTracker() *Tracker {
 	return &Tracker{Lasting: served.NewCache()}
 }
 
-// Enter takes a new router into its generation: that of the constructors whose contexts have the same done channel, for
-// Traefik cancels them together at the next reload. It returns a table for the router, and the middleware's instance once
-// one is introduced. It is a function and no method, as it runs for every router on every reload: calling a method takes
-// the interpreter three times as long.
-func Enter(t *Tracker, done <-chan struct{}, middleware string) (*Generation, *Table, *policy.Instance) {
-	table := &Table{Names: map[string]string{}, tracker: t}
-	t.mu.Lock()
-	g := t.current
-	if g == nil || done == nil || g.done != done {
-		g = &Generation{Observed: served.NewCache(), done: done, instances: map[string]*policy.Instance{}}
-		t.previous = t.current
-		t.current = g
-	}
-	g.tables = append(g.tables, table)
-	instance := g.instances[middleware]
-	t.mu.Unlock()
-	return g, table, instance
-}
-
-// Introduces tells whether the generation has no middleware yet.
-func (t *Tracker) Introduces(g *Generation) bool {
+// Begin begins the generation of the constructors whose contexts have the given done channel: Traefik cancels them together
+// at the next reload.
+func (t *Tracker) Begin(done <-chan struct{}) *Generation {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(g.instances) == 0
+	t.previous = t.current
+	t.current = &Generation{Observed: served.NewCache(), done: done}
+	return t.current
 }
 
-// Introduce keeps the instance of a middleware for its further routers in the generation.
-func (t *Tracker) Introduce(g *Generation, middleware string, instance *policy.Instance) {
+// Table makes a table of a router of the generation out of its guard's lock and map: of a Host header, as the client wrote
+// it, to the server name it was allowed with, and of keys made by the guard to "".
+func (t *Tracker) Table(g *Generation, lock *sync.RWMutex, names map[string]string) *Table {
+	table := &Table{lock: lock, names: names, tracker: t}
 	t.mu.Lock()
-	g.instances[middleware] = instance
+	g.tables = append(g.tables, table)
 	t.mu.Unlock()
+	return table
 }
 
 // Epoch counts the changes of policy.

@@ -3,36 +3,25 @@ package generation
 import (
 	"context"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
-
-	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-func TestEnter(t *testing.T) {
+func TestBegin(t *testing.T) {
 	tracker := NewTracker()
 	if !tracker.Ended() {
 		t.Error("a tracker without a generation has one that did not end")
 	}
 	first, cancel := context.WithCancel(context.Background())
-	one, table, instance := Enter(tracker, first.Done(), "guard@file")
-	if instance != nil || !tracker.Introduces(one) {
-		t.Error("a middleware is known before it was introduced")
-	}
-	guard := &policy.Instance{}
-	tracker.Introduce(one, "guard@file", guard)
-	same, own, instance := Enter(tracker, context.WithValue(first, new(int), "router").Done(), "guard@file")
-	if same != one || own == table || instance != guard {
-		t.Error("a router of the same reload is in another generation, or shares another's table")
-	}
+	one := tracker.Begin(first.Done())
 	cancel()
 	if !tracker.Ended() {
 		t.Error("the generation did not end with its context")
 	}
 	second, cancelSecond := context.WithCancel(context.Background())
 	defer cancelSecond()
-	other, _, instance := Enter(tracker, second.Done(), "guard@file")
-	if other == one || instance != nil || other.Observed == one.Observed {
+	if other := tracker.Begin(second.Done()); other == one || other.Observed == one.Observed {
 		t.Error("the next reload has the same generation")
 	}
 	if tracker.Ended() {
@@ -40,10 +29,15 @@ func TestEnter(t *testing.T) {
 	}
 }
 
+// newTable is the table of a router in a generation of its own.
+func newTable(tracker *Tracker) *Table {
+	return tracker.Table(tracker.Begin(nil), &sync.RWMutex{}, map[string]string{})
+}
+
 func TestTableForgetsWithThePolicy(t *testing.T) {
 	tracker := NewTracker()
-	_, before, _ := Enter(tracker, nil, "guard@file")
-	_, table, _ := Enter(tracker, nil, "guard@file")
+	before := newTable(tracker)
+	table := newTable(tracker)
 	epoch := tracker.Epoch()
 	before.Add("a.example.com", "a.example.com", 0, epoch)
 	table.Add("a.example.com", "a.example.com", 0, epoch)
@@ -63,7 +57,7 @@ func TestTableForgetsWithThePolicy(t *testing.T) {
 
 func TestTableForgetsAfterTheLifetime(t *testing.T) {
 	tracker := NewTracker()
-	_, table, _ := Enter(tracker, nil, "guard@file")
+	table := newTable(tracker)
 	table.Add("a.example.com", "a.example.com", 20*time.Millisecond, tracker.Epoch())
 	table.Add("b.example.com", "b.example.com", 0, tracker.Epoch())
 	deadline := time.Now().Add(5 * time.Second)
@@ -80,11 +74,11 @@ func TestTableForgetsAfterTheLifetime(t *testing.T) {
 
 func TestTableIsBounded(t *testing.T) {
 	tracker := NewTracker()
-	_, table, _ := Enter(tracker, nil, "guard@file")
+	table := newTable(tracker)
 	for i := 0; i < maxAllowed+10; i++ {
 		table.Add(strconv.Itoa(i), "", 0, tracker.Epoch())
 	}
-	if len(table.Names) > maxAllowed {
-		t.Errorf("%d entries, want at most %d", len(table.Names), maxAllowed)
+	if len(table.names) > maxAllowed {
+		t.Errorf("%d entries, want at most %d", len(table.names), maxAllowed)
 	}
 }

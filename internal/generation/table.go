@@ -12,14 +12,12 @@ const (
 	maxLifetime = time.Minute
 )
 
-// Table is what one router's guard allowed a moment ago, so that the next such request need not be judged. The guard reads
-// it under Lock without a call: in the interpreter a call costs as much as the whole look-up.
+// Table is what one router's guard allowed a moment ago, so that the next such request need not be judged.
 type Table struct {
-	// Lock guards Names.
-	Lock sync.RWMutex
-	// Names maps a Host header, as the client wrote it, to the server name it was allowed with, and keys made by the guard
-	// to "".
-	Names map[string]string
+	// lock and names are the guard's, who reads them without a call: in the interpreter a call costs as much as the whole
+	// look-up.
+	lock  *sync.RWMutex
+	names map[string]string
 
 	tracker *Tracker
 }
@@ -27,15 +25,15 @@ type Table struct {
 // Add remembers what was allowed for a lifetime, or until the policy changes where lifetime is 0. epoch is the tracker's
 // from before the request was judged: what was judged by a policy that is no longer in force is not remembered.
 func (t *Table) Add(key, serverName string, lifetime time.Duration, epoch int64) {
-	t.Lock.Lock()
-	defer t.Lock.Unlock()
+	t.lock.Lock()
+	defer t.lock.Unlock()
 	if t.tracker.epoch.Load() != epoch {
 		return
 	}
-	if len(t.Names) >= maxAllowed {
+	if len(t.names) >= maxAllowed {
 		t.evict()
 	}
-	t.Names[key] = serverName
+	t.names[key] = serverName
 	if lifetime == 0 {
 		return
 	}
@@ -47,31 +45,31 @@ func (t *Table) Add(key, serverName string, lifetime time.Duration, epoch int64)
 
 // Has tells whether a key made by the guard was allowed a moment ago.
 func (t *Table) Has(key string) bool {
-	t.Lock.RLock()
-	_, found := t.Names[key]
-	t.Lock.RUnlock()
+	t.lock.RLock()
+	_, found := t.names[key]
+	t.lock.RUnlock()
 	return found
 }
 
 // evict drops any one entry.
 func (t *Table) evict() {
-	for key := range t.Names {
-		delete(t.Names, key)
+	for key := range t.names {
+		delete(t.names, key)
 		return
 	}
 }
 
 func (t *Table) remove(key string) {
-	t.Lock.Lock()
-	delete(t.Names, key)
-	t.Lock.Unlock()
+	t.lock.Lock()
+	delete(t.names, key)
+	t.lock.Unlock()
 }
 
 // clear empties the map in place, for the guard holds on to it.
 func (t *Table) clear() {
-	t.Lock.Lock()
-	for key := range t.Names {
-		delete(t.Names, key)
+	t.lock.Lock()
+	for key := range t.names {
+		delete(t.names, key)
 	}
-	t.Lock.Unlock()
+	t.lock.Unlock()
 }

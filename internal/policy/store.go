@@ -50,6 +50,7 @@ type Instance struct {
 	store       *Store
 	name        string
 	pending     map[string]any
+	behind      bool
 	fingerprint string
 	request     request
 	document    *document
@@ -83,6 +84,7 @@ func (s *Store) Instance(name string, raw map[string]any) *Instance {
 		s.instances[name] = instance
 	}
 	instance.pending = raw
+	instance.behind = true
 	instance.unused = 0
 	return instance
 }
@@ -147,11 +149,12 @@ func (s *Store) NewReload() {
 
 // catchUp reads the keys that the middleware has now, and tells whether another policy came into force.
 func (i *Instance) catchUp() bool {
-	if i.pending == nil {
+	if !i.behind {
 		return false
 	}
 	raw := i.pending
 	i.pending = nil
+	i.behind = false
 	fingerprint := fmt.Sprintf("%q", raw)
 	if i.fingerprint == fingerprint {
 		return false
