@@ -1,0 +1,87 @@
+package lab
+
+import (
+	"maps"
+	"slices"
+)
+
+// Map is a piece of configuration, as YAML has it.
+type Map map[string]any
+
+// Merge puts over into base, key by key; anything but two maps is replaced. Neither is changed.
+func Merge(base, over Map) Map {
+	merged := maps.Clone(base)
+	if merged == nil {
+		merged = Map{}
+	}
+	for key, value := range over {
+		below, isMap := merged[key].(Map)
+		if above, ok := value.(Map); ok && isMap {
+			value = Merge(below, above)
+		}
+		merged[key] = value
+	}
+
+	return merged
+}
+
+// Config is a dynamic configuration. Its methods return it, so that calls can be chained.
+type Config struct {
+	content      Map
+	certificates []Map
+}
+
+// NewConfig returns an empty configuration.
+func NewConfig() *Config { return &Config{content: Map{}} }
+
+// Clone returns a copy to go on from.
+func (c *Config) Clone() *Config {
+	return &Config{content: Merge(c.content, nil), certificates: slices.Clone(c.certificates)}
+}
+
+// Route adds a router on the entry point websecure that leads to the backend. More keys, or other values for
+// entryPoints and service, may be given.
+func (c *Config) Route(name, rule string, backend *Backend, more ...Map) *Config {
+	router := Map{"entryPoints": []string{"websecure"}, "rule": rule, "service": backend.Service()}
+	for _, keys := range more {
+		router = Merge(router, keys)
+	}
+
+	return c.Merge(Map{"http": Map{"routers": Map{name: router}, "services": backend.services()}})
+}
+
+// Guard adds a Middleware of the plugin, such as a tenant's own.
+func (c *Config) Guard(name string, config Map) *Config {
+	return c.Merge(Map{"http": Map{"middlewares": Map{name: Map{"plugin": Map{PluginName: config}}}}})
+}
+
+// Serve adds certificates to Traefik's store.
+func (c *Config) Serve(certificates ...*Cert) *Config {
+	for _, certificate := range certificates {
+		c.certificates = append(c.certificates, certificate.entry())
+	}
+
+	return c
+}
+
+// Default sets the certificate that is served when none matches.
+func (c *Config) Default(certificate *Cert) *Config {
+	return c.Merge(Map{"tls": Map{"stores": Map{"default": Map{"defaultCertificate": certificate.entry()}}}})
+}
+
+// Merge adds anything else.
+func (c *Config) Merge(more Map) *Config {
+	c.content = Merge(c.content, more)
+	return c
+}
+
+// tree is the whole configuration.
+func (c *Config) tree() Map {
+	if len(c.certificates) == 0 {
+		return c.content
+	}
+
+	return Merge(c.content, Map{"tls": Map{"certificates": c.certificates}})
+}
+
+func (c *Cert) entry() Map { return Map{"certFile": c.CertFile, "keyFile": c.KeyFile} }

@@ -1,0 +1,125 @@
+// Package lab runs the real Traefik between real clients and backends that say whose they are.
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+)
+
+// T is what the lab needs of a test. *testing.T has it, and Main gives it to a program that is no test.
+type T interface {
+	Helper()
+	Errorf(format string, args ...any)
+	FailNow()
+	Failed() bool
+	Logf(format string, args ...any)
+	Cleanup(cleanup func())
+	TempDir() string
+	Context() context.Context
+}
+
+// patience is how long the lab waits for what should happen at once, on a machine that may be busy.
+const patience = 20 * time.Second
+
+// fatal ends the test when there is an error.
+func fatal(t T, err error, doing string) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%s: %v", doing, err)
+		t.FailNow()
+	}
+}
+
+// final is an error that waiting longer does not mend.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// stop makes until give up at once.
+func stop(err error) error { return final{err} }
+
+// until polls a condition, often at first, until it holds or patience or the test ends.
+func until(ctx context.Context, condition func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := condition()
+		if err == nil {
+			return nil
+		}
+		if errors.As(err, new(final)) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Main runs a function that uses the lab outside of a test, then cleans up.
+func Main(ctx context.Context, out io.Writer, run func(t T)) error {
+	p := &program{ctx: ctx, out: out}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer p.cleanup()
+		run(p)
+	}()
+	<-done
+
+	if p.failed {
+		return errors.New("failed, see above")
+	}
+
+	return nil
+}
+
+// program is the T of a program.
+type program struct {
+	ctx      context.Context
+	out      io.Writer
+	cleanups []func()
+	failed   bool
+}
+
+func (p *program) Helper() {}
+
+func (p *program) Errorf(format string, args ...any) {
+	p.failed = true
+	p.Logf(format, args...)
+}
+
+func (p *program) FailNow() {
+	p.failed = true
+	runtime.Goexit()
+}
+
+func (p *program) Failed() bool { return p.failed }
+
+func (p *program) Logf(format string, args ...any) { fmt.Fprintf(p.out, format+"\n", args...) }
+
+func (p *program) Cleanup(cleanup func()) { p.cleanups = append(p.cleanups, cleanup) }
+
+func (p *program) TempDir() string {
+	dir, err := os.MkdirTemp("", "tenantguard-lab-")
+	fatal(p, err, "making a temporary folder")
+	p.Cleanup(func() { os.RemoveAll(dir) })
+
+	return dir
+}
+
+func (p *program) Context() context.Context { return p.ctx }
+
+func (p *program) cleanup() {
+	for i := len(p.cleanups) - 1; i >= 0; i-- {
+		p.cleanups[i]()
+	}
+}

@@ -1,0 +1,12 @@
+// Package said writes a denial.
+package said
+
+import (
+	"fmt"
+	"os"
+)
+
+// Denial writes one as the plugin does.
+func Denial(reason, host string) {
+	fmt.Fprintf(os.Stderr, "{\"event\":\"deny\",\"reason\":%q,\"status\":403,\"host\":%q,\"tenant\":%q}\n", reason, host, os.Getenv("LAB_TENANT"))
+}
