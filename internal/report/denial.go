@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"log"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -52,9 +52,10 @@ type kind struct {
 	suppressed int
 }
 
-// NewLog returns a log that writes to standard error.
+// NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's interpreter that one is
+// Traefik's logger, while os.Stderr is the process's own.
 func NewLog() *Log {
-	return &Log{out: os.Stderr, window: window, kinds: map[string]*kind{}}
+	return &Log{out: log.Writer(), window: window, kinds: map[string]*kind{}}
 }
 
 // Deny writes a denial, or counts it if one like it was written within the last ten seconds. Denials are identical when

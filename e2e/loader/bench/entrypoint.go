@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+)
+
+// nothing stands behind the middleware and costs nothing.
+type nothing struct{}
+
+func (nothing) ServeHTTP(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }
+
+// discard takes a response and costs nothing.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
+
+// entryPoint is a real TLS server on loopback, to take real requests from and to be observed.
+type entryPoint struct {
+	address  string
+	root     []byte
+	pool     *x509.CertPool
+	accepted atomic.Int64
+	requests chan *http.Request
+}
+
+func newEntryPoint(t lab.T) *entryPoint {
+	t.Helper()
+	e := &entryPoint{requests: make(chan *http.Request, 1)}
+	certificate := e.issue(t, "acme.example.com", "*.acme.example.com")
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { e.requests <- req }),
+		TLSConfig: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			e.accepted.Add(1)
+			return &certificate, nil
+		}},
+		ReadHeaderTimeout: time.Minute,
+		ErrorLog:          log.New(io.Discard, "", 0), // an observation ends without a request
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	e.address = listener.Addr().String()
+	go func() { _ = server.ServeTLS(listener, "", "") }()
+	t.Cleanup(func() { _ = server.Close() })
+	return e
+}
+
+// issue makes a root and a certificate that it signed.
+func (e *entryPoint) issue(t lab.T, names ...string) tls.Certificate {
+	t.Helper()
+	rootKey, key := newKey(t), newKey(t)
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "platform"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), DNSNames: names, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
+	require.NoError(t, err)
+	e.root = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
+	e.pool = x509.NewCertPool()
+	require.True(t, e.pool.AppendCertsFromPEM(e.root))
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+func newKey(t lab.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	return key
+}
+
+// config is a policy with two tenants whose certificates must verify to the root.
+func (e *entryPoint) config(t lab.T) map[string]any {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "roots.pem")
+	require.NoError(t, os.WriteFile(path, e.root, 0o600))
+	return map[string]any{
+		"tenants": []any{
+			map[string]any{"name": "acme", "routers": "acme-*@docker", "hosts": "acme.example.com,*.acme.example.com"},
+			map[string]any{"name": "globex", "routers": "globex-*@docker", "hosts": "globex.example.com"},
+		},
+		"certificates": map[string]any{"roots": path, "ttl": "1h"},
+	}
+}
+
+// request makes a real request and returns it as the server got it, to be served again any number of times.
+func (e *entryPoint) request(t lab.T, host string) *http.Request {
+	t.Helper()
+	transport := &http.Transport{
+		TLSClientConfig:   &tls.Config{RootCAs: e.pool, ServerName: host},
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, network, e.address)
+		},
+	}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Get("https://" + host + "/")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	req := <-e.requests
+	return req.WithContext(context.WithoutCancel(req.Context()))
+}
+
+// handshakes counts the handshakes so far.
+func (e *entryPoint) handshakes() int {
+	return int(e.accepted.Load())
+}
+
+// handshakeTime is how long a handshake takes from compiled code.
+func (e *entryPoint) handshakeTime(t lab.T, host string) float64 {
+	t.Helper()
+	start := time.Now()
+	conn, err := tls.Dial("tcp", e.address, &tls.Config{RootCAs: e.pool, ServerName: host})
+	require.NoError(t, err)
+	took := time.Since(start)
+	require.NoError(t, conn.Close())
+	return float64(took)
+}
+
+// contextOfReload is the context that Traefik cancels on the next reload.
+func contextOfReload(t lab.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func statusOf(handler http.Handler, req *http.Request) int {
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, req)
+	return recorder.Code
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/loader"
+)
+
+const observations = 201
+
+// observed measures the first request for a name, which waits for one handshake, beside that handshake from compiled code.
+func observed(t lab.T, source string) []row {
+	entryPoint := newEntryPoint(t)
+	guard := handlerOf(t, loader.Load(t, source), entryPoint.config(t))
+	requireGuarded(t, guard, entryPoint)
+	before := entryPoint.handshakes()
+	var bare, first sample
+	for i := range observations {
+		host := fmt.Sprintf("h%d.acme.example.com", i)
+		req := entryPoint.request(t, host)
+		bare = append(bare, entryPoint.handshakeTime(t, host))
+		start := time.Now()
+		guard.ServeHTTP(discard{}, req)
+		first = append(first, float64(time.Since(start)))
+	}
+	require.Equal(t, before+3*observations, entryPoint.handshakes(), "wanted a request, a bare handshake and one observation for each name")
+	ms := float64(time.Millisecond)
+	return []row{{"a handshake alone, a request with one observation, ms", number(bare.median() / ms), number(first.median() / ms), "", ""}}
+}

@@ -1,0 +1,60 @@
+package loader
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/rs/zerolog/log"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+)
+
+// Log is the file with what a plugin logs. A plugin reaches Traefik's logger by package log, and standard error itself by
+// os.Stderr, which can be nothing but a file: this one takes both.
+type Log struct {
+	file *os.File
+}
+
+func newLog(t lab.T) *Log {
+	t.Helper()
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "plugin.log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+	return &Log{file: file}
+}
+
+// capture lets a plugin that is loaded meanwhile log here.
+func (l *Log) capture() (end func()) {
+	logger, standardError := log.Logger, os.Stderr
+	log.Logger, os.Stderr = zerolog.New(l.file), l.file
+	return func() { log.Logger, os.Stderr = logger, standardError }
+}
+
+// String is all of the log so far.
+func (l *Log) String() string {
+	content, err := os.ReadFile(l.file.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}
+
+// Lines are the plugin's own lines so far, without what Traefik puts around them.
+func (l *Log) Lines() []string {
+	var lines []string
+	for line := range strings.Lines(l.String()) {
+		line = strings.TrimSpace(line)
+		var entry struct {
+			Plugin  string `json:"plugin"`
+			Message string `json:"message"`
+		}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Plugin != "" {
+			line = strings.TrimSpace(entry.Message)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

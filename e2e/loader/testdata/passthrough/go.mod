@@ -1,0 +1,3 @@
+module github.com/tenantguard/tenantguard
+
+go 1.26.0
