@@ -7,7 +7,7 @@ CACHE := $(CURDIR)/.cache
 # The packages of the plugin: what the interpreter runs.
 PLUGIN := . $(sort $(dir $(wildcard internal/*/*_test.go)))
 YAEGI := github.com/traefik/yaegi/cmd/yaegi
-STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: demo test bench lint unit interpreted e2e traefik fuzz
 
@@ -16,6 +16,7 @@ demo: traefik
 
 test: lint unit interpreted e2e
 
+# Not part of make test: figures from a busy machine prove nothing.
 bench:
 	cd e2e && go run ./loader/bench
 
@@ -23,6 +24,7 @@ lint:
 	@echo "== format, vet, staticcheck"
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./... && cd e2e && go vet ./...
+	go run $(STATICCHECK) ./... && cd e2e && go run $(STATICCHECK) ./...
 
 unit:
 	@echo "== unit tests, compiled"
@@ -45,7 +47,7 @@ traefik:
 
 e2e: traefik
 	@echo "== end to end, on real Traefik"
-	cd e2e && go test -race -timeout 30m ./...
+	cd e2e && go test -race -count=1 -timeout 30m ./...
 
 fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m

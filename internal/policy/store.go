@@ -201,17 +201,36 @@ func (s *Store) document(path string, inline map[string]any, operator bool) *doc
 }
 
 // apply puts the policy into force if there is nothing wrong with it, and says so if there is. It tells whether
-// something changed. What is wrong with a document is said once for all its middlewares.
+// something changed.
 func (i *Instance) apply() bool {
-	inForce := i.good != nil
-	i.said = i.say(i.said, Notice{Errors: i.request.errs, InForce: inForce})
-	if len(i.document.errs) > 0 || len(i.request.errs) > 0 {
-		i.document.said = i.say(i.document.said, Notice{Errors: i.document.errs, InForce: inForce})
+	errs := i.request.errs
+	document := i.document.errs
+	if len(errs)+len(document) > 0 {
+		i.said = i.say(i.said, Notice{Errors: i.own(errs, document), InForce: i.good != nil})
+		i.document.said = i.say(i.document.said, Notice{Errors: i.shared(document), InForce: i.good != nil})
 		return false
 	}
 	i.good = &Effective{Settings: i.request.settings, Policy: i.document.policy}
-	i.document.said = i.say(i.document.said, Notice{ByNameOnly: i.document.policy.CheckedByNameOnly()})
+	byName := i.document.policy.CheckedByNameOnly()
+	i.said = i.say(i.said, Notice{ByNameOnly: i.own(nil, byName)})
+	i.document.said = i.say(i.document.said, Notice{ByNameOnly: i.shared(byName)})
 	return true
+}
+
+// own is what the middleware says for itself: of its own keys, and of its document unless that is a file.
+func (i *Instance) own(keys, document []string) []string {
+	if i.document.path != "" {
+		return keys
+	}
+	return append(append([]string{}, keys...), document...)
+}
+
+// shared is what is said once of a file, for all the middlewares that use it.
+func (i *Instance) shared(document []string) []string {
+	if i.document.path == "" {
+		return nil
+	}
+	return document
 }
 
 // say logs a notice unless it is what was said last, and returns what is said now.

@@ -50,6 +50,15 @@ var status = map[Code]int{
 	CertificateUnpinned:    http.StatusMisdirectedRequest,
 }
 
+// Codes lists the denials.
+func Codes() []Code {
+	codes := make([]Code, 0, len(status))
+	for code := range status {
+		codes = append(codes, code)
+	}
+	return codes
+}
+
 // Status is the HTTP status of a denial.
 func Status(code Code) int {
 	return status[code]

@@ -1,0 +1,120 @@
+package loader
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/vectors"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+const testdata = "../../testdata"
+
+// TestVectors runs every decision vector through the plugin in Traefik's loader, with the contexts that Traefik makes.
+func TestVectors(t *testing.T) {
+	plugin := Load(t, "")
+	codes := map[string]bool{}
+	for _, topic := range vectors.Topics {
+		cases, err := vectors.Load(testdata, topic)
+		require.NoError(t, err)
+		for i, c := range cases {
+			codes[c.Want] = true
+			t.Run(topic+"/"+c.Description, func(t *testing.T) { runVector(t, plugin, fmt.Sprintf("%s%d@file", topic, i), c) })
+		}
+	}
+	for _, code := range verdict.Codes() {
+		assert.True(t, codes[string(code)], "no vector has the verdict %q", code)
+	}
+}
+
+func runVector(t *testing.T, plugin *Plugin, middleware string, c vectors.Case) {
+	c.Policy["exposeReason"] = true
+	if c.Router == "" {
+		middleware = c.Middleware
+	}
+	guard, err := plugin.New(constructorContext(t, c), teapot, c.Policy, middleware)
+	require.NoError(t, err)
+	recorder := httptest.NewRecorder()
+	guard.ServeHTTP(recorder, request(t, c))
+	if c.Want == "pass" || c.Reported {
+		assert.Equal(t, http.StatusTeapot, recorder.Code, recorder.Header().Get("Tenantguard-Reason"))
+		return
+	}
+	assert.Equal(t, c.Want, recorder.Header().Get("Tenantguard-Reason"))
+	assert.Equal(t, verdict.Status(verdict.Code(c.Want)), recorder.Code)
+	assert.Equal(t, "no-store", recorder.Header().Get("Cache-Control"))
+}
+
+func constructorContext(t *testing.T, c vectors.Case) context.Context {
+	t.Helper()
+	reload, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	if c.Router == "" {
+		return reload
+	}
+	return RouterContext(reload, c.EntryPoint, c.Router)
+}
+
+func request(t *testing.T, c vectors.Case) *http.Request {
+	t.Helper()
+	var served *tls.Certificate
+	if c.Certificate != "" {
+		certificate, err := vectors.Certificate(testdata, c.Certificate)
+		require.NoError(t, err)
+		served = certificate
+	}
+	entryPoint, err := vectors.Listen(served)
+	require.NoError(t, err)
+	t.Cleanup(entryPoint.Close)
+	ctx := entryPoint.Context()
+	if c.IngressNamespace != "" {
+		ctx = vectors.WithIngress(ctx, c.IngressNamespace)
+	}
+	req := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+	req.Host = c.Host
+	if c.TLS {
+		req.TLS = &tls.ConnectionState{ServerName: c.ServerName}
+	}
+	return req
+}
+
+// TestConfigurationVectors has the plugin in Traefik's loader refuse and accept configurations.
+func TestConfigurationVectors(t *testing.T) {
+	all, err := vectors.LoadConfigurations(testdata)
+	require.NoError(t, err)
+	plugins := map[string]*Plugin{}
+	for i, c := range all {
+		plugin := plugins[c.OperatorNamespaces]
+		if plugin == nil {
+			t.Setenv(policy.OperatorNamespacesVariable, c.OperatorNamespaces)
+			plugin = Load(t, "")
+			plugins[c.OperatorNamespaces] = plugin
+		}
+		t.Run(c.Description, func(t *testing.T) { runConfiguration(t, plugin, i, c) })
+	}
+}
+
+func runConfiguration(t *testing.T, plugin *Plugin, i int, c vectors.Configuration) {
+	// Each case is a middleware of its own, in the same namespace.
+	middleware := strings.Replace(c.Middleware, "@", fmt.Sprintf("%d@", i), 1)
+	before := len(plugin.Log.Lines())
+	guard, err := plugin.New(RouterContext(t.Context(), "websecure", "nobodys@docker"), teapot, c.Policy, middleware)
+	require.NoError(t, err, "an error drops the router, and a broader one catches its requests")
+	recorder := httptest.NewRecorder()
+	guard.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	if len(c.Errors) == 0 {
+		assert.NotEqual(t, http.StatusServiceUnavailable, recorder.Code)
+		return
+	}
+	assert.Equal(t, http.StatusServiceUnavailable, recorder.Code)
+	logged := strings.Join(plugin.Log.Lines()[before:], "\n")
+	assert.Contains(t, logged, "503")
+}
