@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"sync"
 	"testing"
 
+	"github.com/tenantguard/tenantguard/internal/generation"
 	"github.com/tenantguard/tenantguard/internal/routers"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -130,5 +132,105 @@ func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
 			t.Errorf("%s: %d of 2 requests passed", r.description, passed)
 		}
 		entryPoint.Close()
+	}
+}
+
+// twoTenants is a policy with an owner for each of the hosts below.
+var twoTenants = map[string]any{"exposeReason": true, "tenants": []any{
+	map[string]any{"name": "acme", "namespaces": "acme", "hosts": "**.acme.example.com"},
+	map[string]any{"name": "globex", "namespaces": "globex", "hosts": "**.globex.example.com"},
+}}
+
+// TestCertificateToldByGo has a connection say which certificate was served, as from Go 1.27 on: nothing is observed.
+func TestCertificateToldByGo(t *testing.T) {
+	certificates := []struct {
+		description, name string
+		want              verdict.Code
+	}{
+		{"the tenant's", "acme-exact", verdict.Pass},
+		{"a hijacker's", "hijack-sorts-last", verdict.CertificateForeign},
+		{"another tenant's", "globex-exact", verdict.CertificateName},
+	}
+	for _, c := range certificates {
+		certificate, err := vectors.Certificate("testdata", c.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := newGuard(nil, "told@file", twoTenants, routers.Router{Name: "acme_web_0@kubernetescrd"})
+		r := &request{local: certificate.Certificate}
+		r.Host = "a.acme.example.com"
+		r.ServerName = r.Host
+		r.TLS = true
+		g.judge(httptest.NewRequest(http.MethodGet, "/", nil), r)
+		if r.code != c.want {
+			t.Errorf("%s: %q (%s), want %q", c.description, r.code, r.problem, c.want)
+		}
+	}
+}
+
+// TestDenial looks at what a client is told.
+func TestDenial(t *testing.T) {
+	g := newGuard(nil, "denial@file", twoTenants, routers.Router{Name: "acme_web_0@kubernetescrd"})
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.Host = "a.globex.example.com"
+	req.Header.Set("X-Forwarded-Host", "a.acme.example.com")
+	rw := httptest.NewRecorder()
+	g.ServeHTTP(rw, req)
+	want := http.Header{
+		"Content-Type": {"text/plain; charset=utf-8"}, "X-Content-Type-Options": {"nosniff"},
+		"Cache-Control": {"no-store"}, reasonHeader: {"host-foreign"},
+	}
+	if rw.Code != http.StatusForbidden || !reflect.DeepEqual(rw.Header(), want) {
+		t.Errorf("%d %v, want 403 %v", rw.Code, rw.Header(), want)
+	}
+	if got := rw.Body.String(); got != "Forbidden\n" {
+		t.Errorf("body %q, want one that names no tenant", got)
+	}
+}
+
+// TestNewReturnsNoError gives New what it must answer at request time.
+func TestNewReturnsNoError(t *testing.T) {
+	configurations := []struct {
+		description string
+		keys        map[string]any
+	}{
+		{"nothing", nil},
+		{"an unknown key", map[string]any{"tenant": "acme"}},
+		{"wrong types", map[string]any{"tenants": 5, "mode": []any{}, "exposeReason": true}},
+	}
+	for _, c := range configurations {
+		config := CreateConfig()
+		config.Keys = c.keys
+		guard, err := New(context.Background(), http.NotFoundHandler(), config, c.description+"@file")
+		if err != nil || guard == nil {
+			t.Fatalf("%s: %v", c.description, err)
+		}
+		rw := httptest.NewRecorder()
+		guard.ServeHTTP(rw, httptest.NewRequest(http.MethodGet, "/", nil))
+		if rw.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d, want 503", c.description, rw.Code)
+		}
+	}
+}
+
+// TestRoutersOfOneReloadShareTheirGeneration builds routers as Traefik does.
+func TestRoutersOfOneReloadShareTheirGeneration(t *testing.T) {
+	first, cancel := context.WithCancel(context.Background())
+	second, cancelSecond := context.WithCancel(context.Background())
+	defer cancelSecond()
+	config := &Config{Keys: twoTenants}
+	build := func(ctx context.Context) *generation.Generation {
+		if _, err := New(ctx, nil, config, "shared@file"); err != nil {
+			t.Fatal(err)
+		}
+		return reload.generation
+	}
+	one := build(first)
+	if build(context.WithValue(first, new(int), "router")) != one {
+		t.Error("two routers of one reload have two generations")
+	}
+	cancel()
+	if build(second) == one {
+		t.Error("a router of the next reload is in the same generation")
 	}
 }
