@@ -17,6 +17,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -181,13 +182,14 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	g.deny(rw, r.code)
+	g.deny(rw, req, r.code)
 }
 
-// findRouter takes the router's name from the context, or as the second best the middleware's.
+// findRouter takes the router's name from the context, or as the second best the middleware's: but not of the operator's
+// own, which stands in front of everybody's routers.
 func (g *Guard) findRouter() {
 	g.router = routers.FromContext(g.ctx)
-	if g.router.Name == "" {
+	if g.router.Name == "" && !policy.OperatorNamed(g.middleware, os.Getenv) {
 		g.router = routers.FromMiddleware(g.middleware)
 	}
 	g.ctx = nil
@@ -349,7 +351,7 @@ func (g *Guard) denial(req *http.Request, r *request) report.Denial {
 }
 
 // deny answers in plain text that names no tenant, and that no cache may keep for the tenant it belongs to.
-func (g *Guard) deny(rw http.ResponseWriter, code verdict.Code) {
+func (g *Guard) deny(rw http.ResponseWriter, req *http.Request, code verdict.Code) {
 	status := verdict.Status(code)
 	header := rw.Header()
 	header.Set("Content-Type", "text/plain; charset=utf-8")
@@ -357,6 +359,9 @@ func (g *Guard) deny(rw http.ResponseWriter, code verdict.Code) {
 	header.Set("Cache-Control", "no-store")
 	if g.instance.ExposeReason() {
 		header.Set(reasonHeader, string(code))
+	}
+	if verdict.EndsConnection(code) && req.ProtoMajor < 3 {
+		header.Set("Connection", "close") // HTTP/2 makes GOAWAY of it; HTTP/3 has no such header
 	}
 	rw.WriteHeader(status)
 	_, _ = io.WriteString(rw, http.StatusText(status)+"\n")

@@ -36,7 +36,7 @@ type Generation struct {
 
 // NewTracker returns a tracker before the first generation.
 func NewTracker() *Tracker {
-	return &Tracker{Lasting: served.NewCache()}
+	return &Tracker{Lasting: served.NewLastingCache()}
 }
 
 // Begin begins the generation of the constructors whose contexts have the given done channel: Traefik cancels them together

@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// maxObservations bounds a cache: a tenant with a wildcard has any number of server names to ask for.
-const maxObservations = 4096
+const (
+	// maxObservations bounds a cache: a tenant with a wildcard has any number of server names to ask for.
+	maxObservations = 4096
+	// settling is how long after a reload an observation may still have seen the certificate from before, and how long such
+	// a one holds at most: Traefik switches to the new routers an instant before it switches to the new certificates.
+	settling = time.Second
+)
 
 var errUnfinished = errors.New("the observation did not finish")
 
@@ -19,19 +24,29 @@ var errUnfinished = errors.New("the observation did not finish")
 type Cache struct {
 	mu           sync.Mutex
 	observations map[string]*observation
+	// settled is when the observations begin to hold as long as they may. It is zero before the first one.
+	settled time.Time
+	lasting bool
 }
 
 // observation is one handshake. Its result is there once done is closed.
 type observation struct {
 	done  chan struct{}
 	start time.Time
-	chain []*x509.Certificate
-	err   error
+	// unsettled marks one that holds for a moment only.
+	unsettled bool
+	chain     []*x509.Certificate
+	err       error
 }
 
-// NewCache returns an empty cache.
+// NewCache returns an empty cache for the time until the next reload.
 func NewCache() *Cache {
 	return &Cache{observations: map[string]*observation{}}
+}
+
+// NewLastingCache returns an empty cache for observations that outlive reloads.
+func NewLastingCache() *Cache {
+	return &Cache{observations: map[string]*observation{}, lasting: true}
 }
 
 // Observe returns the chain served at the address for the server name, and how much longer that holds. An observation
@@ -51,20 +66,24 @@ func (c *Cache) Observe(ctx context.Context, address, serverName string, ttl tim
 	case <-ctx.Done():
 		return nil, 0, ctx.Err()
 	}
-	return o.chain, ttl - time.Since(o.start), o.err
+	return o.chain, o.holds(ttl), o.err
 }
 
 // join returns the observation to wait for, and true to the one who has to make it.
 func (c *Cache) join(key string, ttl time.Duration) (*observation, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o := c.observations[key]; o != nil && (o.running() || time.Since(o.start) < ttl) {
+	if o := c.observations[key]; o != nil && (o.running() || o.holds(ttl) > 0) {
 		return o, false
 	}
 	if len(c.observations) >= maxObservations {
 		c.evict(ttl)
 	}
 	o := &observation{done: make(chan struct{}), start: time.Now()}
+	if c.settled.IsZero() {
+		c.settled = o.start.Add(settling)
+	}
+	o.unsettled = !c.lasting && o.start.Before(c.settled)
 	c.observations[key] = o
 	return o, true
 }
@@ -85,11 +104,19 @@ func (o *observation) running() bool {
 	}
 }
 
+// holds is how much longer the observation holds.
+func (o *observation) holds(ttl time.Duration) time.Duration {
+	if o.unsettled && ttl > settling {
+		ttl = settling
+	}
+	return ttl - time.Since(o.start)
+}
+
 // evict drops what is older than ttl, or else any one observation, which is then made again.
 func (c *Cache) evict(ttl time.Duration) {
 	one := ""
 	for key, o := range c.observations {
-		if time.Since(o.start) >= ttl {
+		if o.holds(ttl) <= 0 {
 			delete(c.observations, key)
 		} else {
 			one = key

@@ -24,10 +24,17 @@ func handshake(address, serverName string) ([]*x509.Certificate, error) {
 		return nil, fmt.Errorf("observing the certificate served for %q at %q: %w", serverName, address, err)
 	}
 	defer conn.Close()
-	client := tls.Client(conn, observer(serverName))
+	config := observer(serverName)
+	asked := false
+	config.GetClientCertificate = func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		return &tls.Certificate{}, nil
+	}
+	client := tls.Client(conn, config)
 	err = client.HandshakeContext(ctx)
-	chain := client.ConnectionState().PeerCertificates
-	if err != nil && !refusedAfterCertificate(err) {
+	state := client.ConnectionState()
+	chain := state.PeerCertificates
+	if err != nil && !(asked && signed(state)) {
 		return nil, fmt.Errorf("observing the certificate served for %q at %q: %w", serverName, address, err)
 	}
 	if len(chain) == 0 {
@@ -36,10 +43,12 @@ func handshake(address, serverName string) ([]*x509.Certificate, error) {
 	return chain, nil
 }
 
-// refusedAfterCertificate tells that the server ended the handshake because we have no client certificate: in TLS 1.2 the
-// alert follows the signature with which it proved its key (RFC 5246 section 7.3).
-func refusedAfterCertificate(err error) bool {
-	return strings.Contains(err.Error(), "remote error: tls:")
+// signed tells that a server which asked for a client certificate had proved its key before: a handshake that then fails,
+// because we have none, is an observation as good as a finished one. In TLS 1.2 the server signs its key exchange and then
+// asks (RFC 5246 section 7.3), and a bad signature ends the handshake before crypto/tls answers. Only in the key exchange
+// by RSA encryption it signs nothing. In TLS 1.3 the client has finished when the server looks for the certificate.
+func signed(state tls.ConnectionState) bool {
+	return !strings.HasPrefix(tls.CipherSuiteName(state.CipherSuite), "TLS_RSA_")
 }
 
 // observer takes whatever the entry point's TLS options leave: any version and any cipher. It offers no protocol (ALPN),

@@ -3,7 +3,10 @@
 // alike.
 package verdict
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Code is a verdict: why a request is denied, or Pass.
 type Code string
@@ -48,6 +51,12 @@ var status = map[Code]int{
 	CertificateForeign:     http.StatusMisdirectedRequest,
 	CertificateUntrusted:   http.StatusMisdirectedRequest,
 	CertificateUnpinned:    http.StatusMisdirectedRequest,
+}
+
+// EndsConnection tells whether the certificate that a connection was made with is refused. No later request on it is any
+// better, even when another certificate is served by then.
+func EndsConnection(code Code) bool {
+	return strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable
 }
 
 // Codes lists the denials.
