@@ -1,0 +1,265 @@
+// Package cluster runs a real Kubernetes API: kube-apiserver with RBAC on etcd, with the resources that Traefik and its
+// tenants need. Nothing else runs: no controllers, no nodes, so that what a controller would do is done here, by hand.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/tenantguard/tenantguard/e2e/cluster/binaries"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/restmapper"
+)
+
+// Options say how a cluster is to run.
+type Options struct {
+	// Traefik is the release whose resources are installed; the tests' own if empty.
+	Traefik string
+	// Flags are more flags of kube-apiserver.
+	Flags []string
+}
+
+// Cluster is a running Kubernetes API.
+type Cluster struct {
+	// Dir holds its data, keys and logs.
+	Dir string
+	// URL is the API's address.
+	URL string
+	// CAFile holds the authority that issued the API's certificate.
+	CAFile string
+
+	ca         *lab.Cert
+	tokenKey   crypto.Signer
+	adminToken string
+	etcd       *process
+	api        *process
+	http       *http.Client
+	discovery  discovery.CachedDiscoveryInterface
+	mapper     *restmapper.DeferredDiscoveryRESTMapper
+
+	mu       sync.Mutex
+	forwards map[*lab.Backend]int
+}
+
+const (
+	issuer     = "https://kubernetes.default.svc"
+	adminToken = "admin"
+)
+
+// Start starts a cluster and stops it with the test.
+func Start(t lab.T) *Cluster {
+	t.Helper()
+	return StartWith(t, Options{})
+}
+
+// StartWith starts a cluster and stops it with the test.
+func StartWith(t lab.T, options Options) *Cluster {
+	t.Helper()
+	if options.Traefik == "" {
+		options.Traefik = traefik.Version
+	}
+	etcd, err := binaries.Etcd(t.Context(), os.Stderr)
+	fatal(t, err, "building etcd")
+	api, err := binaries.APIServer(t.Context(), os.Stderr)
+	fatal(t, err, "building kube-apiserver")
+
+	for attempt := 0; ; attempt++ {
+		c, err := start(t, etcd, api, options)
+		if errors.Is(err, errPort) && attempt < 3 {
+			continue
+		}
+		fatal(t, err, "starting a cluster")
+		fatal(t, c.install(t.Context(), options.Traefik), "installing resources")
+		return c
+	}
+}
+
+func start(t lab.T, etcd, api string, options Options) (*Cluster, error) {
+	t.Helper()
+	var ports [3]int
+	for i := range ports {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		ports[i] = port
+	}
+
+	c := &Cluster{
+		Dir:        t.TempDir(),
+		URL:        fmt.Sprintf("https://127.0.0.1:%d", ports[0]),
+		ca:         lab.NewCA(t, "cluster"),
+		adminToken: adminToken,
+		forwards:   map[*lab.Backend]int{},
+	}
+	c.CAFile = c.ca.CertFile
+	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}}}
+	t.Cleanup(c.http.CloseIdleConnections)
+	c.etcd = newProcess(t, c.Dir, etcd, c.etcdArgs(ports[1], ports[2])...)
+	args, err := c.apiArgs(t, ports[0], ports[1])
+	if err != nil {
+		return nil, err
+	}
+	c.api = newProcess(t, c.Dir, api, append(args, options.Flags...)...)
+
+	if err := c.etcd.start(); err != nil {
+		return nil, err
+	}
+	if err := c.api.start(); err != nil {
+		return nil, err
+	}
+	if err := c.waitReady(t.Context()); err != nil {
+		return nil, err
+	}
+
+	return c, c.discover()
+}
+
+func (c *Cluster) etcdArgs(clientPort, peerPort int) []string {
+	client := fmt.Sprintf("http://127.0.0.1:%d", clientPort)
+	peer := fmt.Sprintf("http://127.0.0.1:%d", peerPort)
+
+	return []string{
+		"--data-dir=" + filepath.Join(c.Dir, "etcd"),
+		"--listen-client-urls=" + client,
+		"--advertise-client-urls=" + client,
+		"--listen-peer-urls=" + peer,
+		"--initial-advertise-peer-urls=" + peer,
+		"--name=etcd",
+		"--initial-cluster=etcd=" + peer,
+		"--log-level=warn",
+		// Nothing here has to outlive a crash of the machine.
+		"--unsafe-no-fsync",
+	}
+}
+
+func (c *Cluster) apiArgs(t lab.T, port, etcdPort int) ([]string, error) {
+	t.Helper()
+	serving := c.ca.Issue(t, "127.0.0.1", "localhost", "kubernetes.default.svc")
+	signing := lab.SelfSignedSpec(t, lab.Spec{RSA: true})
+	c.tokenKey = signing.Key
+	tokens := filepath.Join(c.Dir, "tokens.csv")
+	if err := os.WriteFile(tokens, []byte(c.adminToken+",admin,admin,system:masters\n"), 0o600); err != nil {
+		return nil, err
+	}
+
+	return []string{
+		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", etcdPort),
+		"--bind-address=127.0.0.1",
+		fmt.Sprintf("--secure-port=%d", port),
+		"--tls-cert-file=" + serving.CertFile,
+		"--tls-private-key-file=" + serving.KeyFile,
+		"--cert-dir=" + c.Dir,
+		"--client-ca-file=" + c.CAFile,
+		"--token-auth-file=" + tokens,
+		"--authorization-mode=RBAC",
+		"--service-account-issuer=" + issuer,
+		"--service-account-key-file=" + signing.KeyFile,
+		"--service-account-signing-key-file=" + signing.KeyFile,
+		// A token lives as long as was asked for.
+		"--service-account-extend-token-expiration=false",
+		"--service-cluster-ip-range=10.96.0.0/16",
+		"--endpoint-reconciler-type=none",
+		"--profiling=false",
+	}, nil
+}
+
+// Stop stops the API server at once, as a crash would. etcd runs on.
+func (c *Cluster) Stop(t lab.T) {
+	t.Helper()
+	c.api.kill()
+}
+
+// Start starts the API server again, at the same address, and waits until it is ready.
+func (c *Cluster) Start(t lab.T) {
+	t.Helper()
+	fatal(t, c.api.start(), "starting kube-apiserver")
+	fatal(t, c.waitReady(t.Context()), "waiting for kube-apiserver")
+}
+
+func (c *Cluster) waitReady(ctx context.Context) error {
+	return until(ctx, func() error {
+		for _, process := range []*process{c.etcd, c.api} {
+			if err := process.alive(); err != nil {
+				return err
+			}
+		}
+		_, err := c.call(ctx, http.MethodGet, "/readyz", nil)
+		return err
+	})
+}
+
+// call makes a request as admin, for what is no matter of resources.
+func (c *Cluster) call(ctx context.Context, method, path string, body any) ([]byte, error) {
+	encoded, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(encoded))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.adminToken)
+	req.Header.Set("Content-Type", "application/json")
+	answer, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	content, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode >= 300 {
+		return nil, fmt.Errorf("%s %s: status %d: %s", method, path, answer.StatusCode, content)
+	}
+
+	return content, nil
+}
+
+// config reaches the API as nobody.
+func (c *Cluster) config() *rest.Config {
+	config := &rest.Config{Host: c.URL, QPS: -1, UserAgent: fieldManager, WarningHandler: rest.NoWarnings{}}
+	config.CAFile = c.CAFile
+
+	return config
+}
+
+// Admin may do everything.
+func (c *Cluster) Admin() *rest.Config { return c.WithToken(c.adminToken) }
+
+// WithToken is whoever holds the token.
+func (c *Cluster) WithToken(token string) *rest.Config {
+	config := c.config()
+	config.BearerToken = token
+
+	return config
+}
+
+// As is a user, known by a client certificate, who may do what roles bound to that name allow.
+func (c *Cluster) As(t lab.T, user string) *rest.Config {
+	t.Helper()
+	certificate := c.ca.IssueSpec(t, lab.Spec{CommonName: user})
+	config := c.config()
+	// Not the files: client-go would go on reading them after the test that they belong to.
+	var err error
+	config.CertData, err = os.ReadFile(certificate.CertFile)
+	fatal(t, err, "reading a certificate")
+	config.KeyData, err = os.ReadFile(certificate.KeyFile)
+	fatal(t, err, "reading a key")
+
+	return config
+}

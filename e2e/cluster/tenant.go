@@ -1,0 +1,328 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tenantguard/tenantguard/e2e/lab"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+)
+
+// The ports of a Service that leads to a backend.
+const (
+	// PortHTTP is the port named http, for HTTP/1.
+	PortHTTP = 80
+	// PortGRPC is the port named h2c, for HTTP/2 without TLS.
+	PortGRPC = 81
+)
+
+// Tenant is someone who may set up routes in a namespace and do nothing else.
+type Tenant struct {
+	Namespace string
+	// User is the name that the API knows the tenant by.
+	User string
+	// Config is the tenant's access to the API.
+	Config *rest.Config
+
+	cluster *Cluster
+}
+
+// Tenant makes a namespace, with the labels and annotations given as the operator sets them ("tenantguard.io/tenant=x",
+// an annotation with "@" before it), and a tenant whose only right is the role "tenant" in it.
+func (c *Cluster) Tenant(t lab.T, namespace string, marks ...string) *Tenant {
+	t.Helper()
+	tenant := &Tenant{Namespace: namespace, User: namespace + "-user", cluster: c}
+	tenant.Config = c.As(t, tenant.User)
+	c.Namespace(t, namespace, marks...)
+	c.Apply(t, c.Admin(), fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: tenant, namespace: %s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tenant}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %s}]
+`, namespace, tenant.User))
+
+	return tenant
+}
+
+// Namespace makes a namespace, or changes its labels and annotations.
+func (c *Cluster) Namespace(t lab.T, name string, marks ...string) {
+	t.Helper()
+	labels, annotations := map[string]any{}, map[string]any{}
+	for _, mark := range marks {
+		key, value, _ := strings.Cut(mark, "=")
+		if annotation, is := strings.CutPrefix(key, "@"); is {
+			annotations[annotation] = value
+			continue
+		}
+		labels[key] = value
+	}
+	c.Apply(t, c.Admin(), manifest(t, map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Namespace",
+		"metadata":   map[string]any{"name": name, "labels": labels, "annotations": annotations},
+	}))
+}
+
+// DeleteNamespace deletes a namespace with all that is in it, as the namespace controller would.
+func (c *Cluster) DeleteNamespace(t lab.T, name string) {
+	t.Helper()
+	fatal(t, c.deleteNamespace(t.Context(), name), "deleting a namespace")
+}
+
+func (c *Cluster) deleteNamespace(ctx context.Context, name string) error {
+	path := "/api/v1/namespaces/" + name
+	if _, err := c.call(ctx, http.MethodDelete, path, nil); err != nil {
+		return err
+	}
+	if err := c.empty(ctx, name); err != nil {
+		return err
+	}
+	_, err := c.call(ctx, http.MethodPut, path+"/finalize", map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Namespace",
+		"metadata":   map[string]any{"name": name},
+		"spec":       map[string]any{"finalizers": []string{}},
+	})
+
+	return err
+}
+
+// empty deletes all that is in a namespace.
+func (c *Cluster) empty(ctx context.Context, namespace string) error {
+	client, err := dynamic.NewForConfig(c.Admin())
+	if err != nil {
+		return err
+	}
+	lists, err := c.discovery.ServerPreferredNamespacedResources()
+	if err != nil {
+		return err
+	}
+
+	// The API takes a second to prepare for the first question about a resource: all are asked about at once.
+	var all sync.WaitGroup
+	failures := make(chan error, 1000)
+	for _, list := range lists {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return err
+		}
+		for _, resource := range list.APIResources {
+			all.Go(func() {
+				if err := deleteAll(ctx, client.Resource(version.WithResource(resource.Name)).Namespace(namespace), resource.Verbs); err != nil {
+					failures <- fmt.Errorf("%s: %w", resource.Name, err)
+				}
+			})
+		}
+	}
+	all.Wait()
+	close(failures)
+
+	return <-failures
+}
+
+func deleteAll(ctx context.Context, resource dynamic.ResourceInterface, verbs metav1.Verbs) error {
+	if !slices.Contains(verbs, "list") || !slices.Contains(verbs, "delete") {
+		return nil
+	}
+	objects, err := resource.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	for _, object := range objects.Items {
+		if err := resource.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// Apply applies manifests as the tenant, in its namespace where they name none.
+func (n *Tenant) Apply(t lab.T, manifests ...string) {
+	t.Helper()
+	fatal(t, n.TryApply(t.Context(), manifests...), "applying manifests of "+n.Namespace)
+}
+
+// TryApply applies manifests as the tenant and returns the API's error.
+func (n *Tenant) TryApply(ctx context.Context, manifests ...string) error {
+	return n.cluster.each(manifests, func(object *unstructured.Unstructured) error {
+		return n.cluster.apply(ctx, n.Config, n.Namespace, object)
+	})
+}
+
+// Delete deletes what the manifests name, as the tenant.
+func (n *Tenant) Delete(t lab.T, manifests ...string) {
+	t.Helper()
+	fatal(t, n.TryDelete(t.Context(), manifests...), "deleting of "+n.Namespace)
+}
+
+// TryDelete deletes what the manifests name, as the tenant, and returns the API's error.
+func (n *Tenant) TryDelete(ctx context.Context, manifests ...string) error {
+	return n.cluster.each(manifests, func(object *unstructured.Unstructured) error {
+		return n.cluster.delete(ctx, n.Config, n.Namespace, object)
+	})
+}
+
+// Secret makes a Secret of type kubernetes.io/tls, or renews it.
+func (n *Tenant) Secret(t lab.T, name string, certificate *lab.Cert) {
+	t.Helper()
+	n.Apply(t, SecretManifest(t, n.Namespace, name, certificate))
+}
+
+// SecretManifest is the manifest of a Secret of type kubernetes.io/tls.
+func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) string {
+	t.Helper()
+	chain, err := os.ReadFile(certificate.CertFile)
+	fatal(t, err, "reading a certificate")
+	key, err := os.ReadFile(certificate.KeyFile)
+	fatal(t, err, "reading a key")
+
+	return manifest(t, map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Secret",
+		"metadata":   map[string]any{"name": name, "namespace": namespace},
+		"type":       "kubernetes.io/tls",
+		"data":       map[string]any{"tls.crt": chain, "tls.key": key},
+	})
+}
+
+// Service makes a Service, named as the backend's tenant, that leads to the backend, and returns its name. It has the
+// ports PortHTTP and PortGRPC.
+func (n *Tenant) Service(t lab.T, backend *lab.Backend) string {
+	t.Helper()
+	address, port := n.cluster.forward(t, backend)
+	name := backend.Tenant
+	service := manifest(t, map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Service",
+		"metadata":   map[string]any{"name": name},
+		"spec": map[string]any{"ports": []any{
+			map[string]any{"name": "http", "port": PortHTTP},
+			map[string]any{"name": "h2c", "port": PortGRPC, "appProtocol": "kubernetes.io/h2c"},
+		}},
+	})
+
+	kind := "IPv4"
+	if address.Is6() {
+		kind = "IPv6"
+	}
+	slice := manifest(t, map[string]any{
+		"apiVersion":  "discovery.k8s.io/v1",
+		"kind":        "EndpointSlice",
+		"metadata":    map[string]any{"name": name, "labels": map[string]any{"kubernetes.io/service-name": name}},
+		"addressType": kind,
+		"endpoints": []any{map[string]any{
+			"addresses":  []any{address.String()},
+			"conditions": map[string]any{"ready": true, "serving": true},
+		}},
+		"ports": []any{
+			map[string]any{"name": "http", "port": port},
+			map[string]any{"name": "h2c", "port": port},
+		},
+	})
+	n.Apply(t, service, slice)
+
+	return name
+}
+
+// manifest encodes an object.
+func manifest(t lab.T, object map[string]any) string {
+	t.Helper()
+	encoded, err := json.Marshal(object)
+	fatal(t, err, "encoding an object")
+
+	return string(encoded)
+}
+
+// forward lets a backend be reached at an address that is no loopback address, which the API would not take for an
+// endpoint.
+func (c *Cluster) forward(t lab.T, backend *lab.Backend) (netip.Addr, int) {
+	t.Helper()
+	address, err := ownAddress()
+	fatal(t, err, "finding an address for endpoints")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if port, known := c.forwards[backend]; known {
+		return address, port
+	}
+
+	listener, err := net.Listen("tcp", netip.AddrPortFrom(address, 0).String())
+	fatal(t, err, "listening for a backend")
+	t.Cleanup(func() {
+		listener.Close()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.forwards, backend)
+	})
+	// The lab has no method that tells it.
+	target := reflect.ValueOf(backend).Elem().FieldByName("addr").String()
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go splice(conn, target)
+		}
+	}()
+	port := listener.Addr().(*net.TCPAddr).Port
+	c.forwards[backend] = port
+
+	return address, port
+}
+
+// splice connects a connection to the target until either side ends.
+func splice(conn net.Conn, target string) {
+	defer conn.Close()
+	backend, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	defer backend.Close()
+
+	go func() {
+		io.Copy(backend, conn)
+		backend.(*net.TCPConn).CloseWrite()
+	}()
+	io.Copy(conn, backend)
+}
+
+// ownAddress is an address of this machine that others could reach it at; one of version 4 if it has any.
+func ownAddress() (netip.Addr, error) {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	var found netip.Addr
+	for _, address := range addresses {
+		prefix, err := netip.ParsePrefix(address.String())
+		if err != nil || !prefix.Addr().IsGlobalUnicast() {
+			continue
+		}
+		if !found.IsValid() || found.Is6() && prefix.Addr().Is4() {
+			found = prefix.Addr()
+		}
+	}
+	if !found.IsValid() {
+		return found, errors.New("this machine has no address but loopback ones, which Kubernetes takes for no endpoint; give it one, for instance: ip addr add 192.0.2.1/32 dev lo")
+	}
+
+	return found, nil
+}
