@@ -9,7 +9,7 @@ PLUGIN := . $(sort $(dir $(wildcard internal/*/*_test.go)))
 YAEGI := github.com/traefik/yaegi/cmd/yaegi
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo test bench lint unit interpreted e2e traefik fuzz
+.PHONY: demo test bench lint unit interpreted e2e traefik cluster fuzz
 
 demo: traefik
 	cd e2e && go run ./demo
@@ -45,7 +45,10 @@ interpreted:
 traefik:
 	@cd e2e && go run ./traefik/build > /dev/null
 
-e2e: traefik
+cluster:
+	@cd e2e && go run ./cluster/build > /dev/null
+
+e2e: traefik cluster
 	@echo "== end to end, on real Traefik"
 	cd e2e && go test -race -count=1 -timeout 30m ./...
 
