@@ -20,7 +20,7 @@ const (
 	goPath = "plugins-local"
 )
 
-// loading guards the working directory, the global logger and standard error, which loading a plugin reads.
+// loading guards the working directory and the global logger, which loading a plugin reads.
 var loading sync.Mutex
 
 // Plugin is a plugin in an interpreter of its own.

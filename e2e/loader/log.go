@@ -12,8 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// Log is the file with what a plugin logs. A plugin reaches Traefik's logger by package log, and standard error itself by
-// os.Stderr, which can be nothing but a file: this one takes both.
+// Log is the file with what a plugin logs to Traefik's logger, which it reaches by package log.
 type Log struct {
 	file *os.File
 }
@@ -27,9 +26,9 @@ func newLog(t lab.T) *Log {
 
 // capture lets a plugin that is loaded meanwhile log here.
 func (l *Log) capture() (end func()) {
-	logger, standardError := log.Logger, os.Stderr
-	log.Logger, os.Stderr = zerolog.New(l.file), l.file
-	return func() { log.Logger, os.Stderr = logger, standardError }
+	logger := log.Logger
+	log.Logger = zerolog.New(l.file)
+	return func() { log.Logger = logger }
 }
 
 // String is all of the log so far.
