@@ -50,7 +50,7 @@ cluster:
 
 e2e: traefik cluster
 	@echo "== end to end, on real Traefik"
-	cd e2e && go test -race -count=1 -timeout 30m ./...
+	cd e2e && go test -race -count=1 -p 1 -timeout 30m ./...
 
 fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
