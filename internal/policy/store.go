@@ -319,5 +319,8 @@ func (d *document) readPolicy() (map[string]any, []string) {
 	}
 	keys := &decoder{}
 	raw := keys.section("", value, policyKeys...)
+	if raw != nil && raw["tenants"] == nil {
+		keys.fail("tenants", "", "wanted at least one tenant")
+	}
 	return raw, keys.errs
 }

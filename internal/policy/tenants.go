@@ -78,7 +78,7 @@ func (b *builder) tenants(value any, general Certificates) {
 			b.tenant(index("tenants", i), item, general)
 		}
 	}
-	if len(b.policy.Tenants)+len(b.errs) == 0 {
+	if value != nil && len(b.policy.Tenants)+len(b.errs) == 0 {
 		b.fail("tenants", value, "wanted at least one tenant")
 	}
 }
