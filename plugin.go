@@ -107,6 +107,9 @@ type Guard struct {
 	middleware string
 	identify   sync.Once
 	router     routers.Router
+	// children are the routers below this one, and manyChildren tells that there are more than these.
+	children     []string
+	manyChildren bool
 }
 
 // New returns the guard of one router. Traefik calls it for every router and on every reload, with the router's name in
@@ -192,6 +195,9 @@ func (g *Guard) findRouter() {
 	if g.router.Name == "" && !policy.OperatorNamed(g.middleware, os.Getenv) {
 		g.router = routers.FromMiddleware(g.middleware)
 	}
+	children, all := routers.Children(g.next)
+	g.children = children
+	g.manyChildren = !all
 	g.ctx = nil
 	g.allowed = tracker.Table(g.generation, g.lock, g.names)
 }
@@ -242,7 +248,7 @@ func (g *Guard) judge(req *http.Request, r *request) {
 	if routers.ToldWithRequest(g.router) {
 		namespace = routers.NamespaceFromRequest(req.Context())
 	}
-	r.binding = routers.Bind(r.effective.Policy, g.router, namespace, r.effective.LegacyNames)
+	r.binding = g.bind(r, namespace)
 	if r.binding.Internal {
 		return
 	}
@@ -251,6 +257,22 @@ func (g *Guard) judge(req *http.Request, r *request) {
 	if r.code == verdict.Pass && r.TLS && r.Tenant.Certificates.Check {
 		r.code = g.judgeCertificate(req, r)
 	}
+}
+
+// bind finds the tenant of the router, who must be that of the routers below it as well: no guard stands in front of those.
+func (g *Guard) bind(r *request, namespace string) routers.Binding {
+	binding := routers.Bind(r.effective.Policy, g.router, namespace, r.effective.LegacyNames)
+	if g.manyChildren && !binding.Internal {
+		return routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
+	}
+	for _, name := range g.children {
+		child := routers.Router{Name: name, EntryPoint: g.router.EntryPoint}
+		below := routers.Bind(r.effective.Policy, child, namespace, r.effective.LegacyNames)
+		if binding.Code == verdict.Pass && (below.Code != verdict.Pass || below.Tenant != binding.Tenant) {
+			return routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: append(binding.Namespaces, below.Namespaces...)}
+		}
+	}
+	return binding
 }
 
 // judgeCertificate looks at the certificate that is really served: what Traefik's store prefers for the server name may be

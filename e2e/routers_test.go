@@ -252,6 +252,31 @@ func TestLayeredRouters(t *testing.T) {
 	})
 }
 
+// TestForeignChild has team-b put a child below team-a's router, which takes its requests: also of a router that was not made
+// for children. No guard stands in front of a child.
+func TestForeignChild(t *testing.T) {
+	p := newPair(t, lab.Options{})
+	child := func(parent string) lab.Map {
+		return lab.Map{"http": lab.Map{"routers": lab.Map{"team-b-child": lab.Map{
+			"rule": "PathPrefix(`/`)", "priority": 1000, "parentRefs": []string{parent}, "service": p.teamB.Service(),
+		}}}}
+	}
+	for _, parent := range []string{"team-a-parent", "team-a-web"} {
+		t.Run(parent, func(t *testing.T) {
+			p.apply(t, layered(p.routes.Clone(), "team-a-parent", "Host(`"+hostA+"`) && PathPrefix(`/layers`)",
+				"team-a-child", "PathPrefix(`/layers`)", p.teamA).Merge(child(parent)))
+			path := "/"
+			if parent == "team-a-parent" {
+				path = "/layers"
+			}
+			assertGet(t, p.off, hostA, path, passes("team-b"), p.certA)
+			assertGet(t, p.on, hostA, path, denied("router-ambiguous"), p.certA)
+		})
+	}
+	p.apply(t, p.routes)
+	p.assertLegitimate(t)
+}
+
 // TestRouterIdentified has the router's name found whatever Traefik logs, measures and traces.
 func TestRouterIdentified(t *testing.T) {
 	n := newTenants(t)

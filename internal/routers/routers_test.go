@@ -2,7 +2,9 @@ package routers
 
 import (
 	"context"
+	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -81,5 +83,42 @@ func TestReadings(t *testing.T) {
 		if got := readings(n.name, n.entryPoint); !reflect.DeepEqual(got, n.want) {
 			t.Errorf("%s: %q, want %q", n.description, got, n.want)
 		}
+	}
+}
+
+// The handlers below have the shapes of Traefik's.
+type traced struct {
+	router, routerRule string
+	next               http.Handler
+}
+
+func (h *traced) ServeHTTP(rw http.ResponseWriter, req *http.Request) {}
+
+type muxer struct {
+	routes []*route
+}
+
+func (h *muxer) ServeHTTP(rw http.ResponseWriter, req *http.Request) {}
+
+type route struct {
+	handler http.Handler
+}
+
+func TestChildren(t *testing.T) {
+	if interpreted() {
+		t.Skip("Traefik's handlers can't be made in the interpreter; e2e uses the real ones")
+	}
+	grandchild := &muxer{routes: []*route{{&traced{router: "c@file"}}}}
+	tree := &traced{router: "a@file", next: &muxer{routes: []*route{{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()}}}}
+	names, all := Children(tree)
+	if got := strings.Join(names, " "); got != "a@file b@file c@file" || !all {
+		t.Errorf("children %q, all %t", got, all)
+	}
+	many := &muxer{}
+	for i := 0; i < maxHandlers; i++ {
+		many.routes = append(many.routes, &route{http.NotFoundHandler()})
+	}
+	if _, all := Children(many); all {
+		t.Error("more handlers than were looked at, and these are all")
 	}
 }
