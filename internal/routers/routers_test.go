@@ -109,7 +109,7 @@ func TestChildren(t *testing.T) {
 		t.Skip("Traefik's handlers can't be made in the interpreter; e2e uses the real ones")
 	}
 	grandchild := &muxer{routes: []*route{{&traced{router: "c@file"}}}}
-	tree := &traced{router: "a@file", next: &muxer{routes: []*route{{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()}}}}
+	tree := &traced{router: "a@file", routerRule: "PathPrefix(`/`)", next: &muxer{routes: []*route{{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()}}}}
 	names, all := Children(tree)
 	if got := strings.Join(names, " "); got != "a@file b@file c@file" || !all {
 		t.Errorf("children %q, all %t", got, all)
