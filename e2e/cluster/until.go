@@ -2,10 +2,9 @@ package cluster
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/poll"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
@@ -21,31 +20,10 @@ func fatal(t lab.T, err error, doing string) {
 	}
 }
 
-// final is an error that waiting longer does not mend.
-type final struct{ error }
-
-func (f final) Unwrap() error { return f.error }
-
 // stop makes until give up at once.
-func stop(err error) error { return final{err} }
+func stop(err error) error { return poll.Stop(err) }
 
 // until polls a condition until it holds or patience or the test ends.
 func until(ctx context.Context, condition func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-
-	for {
-		err := condition()
-		if err == nil {
-			return nil
-		}
-		if errors.As(err, new(final)) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	return poll.Until(ctx, patience, condition)
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/tenantguard/tenantguard/e2e/internal/poll"
 )
 
 // T is what the lab needs of a test. *testing.T has it, and Main gives it to a program that is no test.
@@ -35,33 +37,12 @@ func fatal(t T, err error, doing string) {
 	}
 }
 
-// final is an error that waiting longer does not mend.
-type final struct{ error }
-
-func (f final) Unwrap() error { return f.error }
-
 // stop makes until give up at once.
-func stop(err error) error { return final{err} }
+func stop(err error) error { return poll.Stop(err) }
 
-// until polls a condition, often at first, until it holds or patience or the test ends.
+// until polls a condition until it holds or patience or the test ends.
 func until(ctx context.Context, condition func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := condition()
-		if err == nil {
-			return nil
-		}
-		if errors.As(err, new(final)) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", ctx.Err(), err)
-		case <-time.After(pause):
-		}
-	}
+	return poll.Until(ctx, patience, condition)
 }
 
 // Main runs a function that uses the lab outside of a test, then cleans up.

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/vectors"
 )
 
 // listener counts handshakes and serves one certificate, or none.
@@ -46,25 +48,8 @@ func listen(t *testing.T, change func(*tls.Config)) *listener {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	l.address = server.Addr().String()
-	go accept(server)
+	go vectors.Handshake(server)
 	return l
-}
-
-func accept(server net.Listener) {
-	for {
-		conn, err := server.Accept()
-		if err != nil {
-			return
-		}
-		go finish(conn)
-	}
-}
-
-func finish(conn net.Conn) {
-	if tlsConn, ok := conn.(*tls.Conn); ok {
-		_ = tlsConn.Handshake()
-	}
-	_ = conn.Close()
 }
 
 func observe(t *testing.T, c *Cache, l *listener, name string, ttl time.Duration) string {

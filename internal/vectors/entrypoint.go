@@ -29,11 +29,12 @@ func Listen(certificate *tls.Certificate) (*EntryPoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	go accept(listener)
+	go Handshake(listener)
 	return &EntryPoint{listener: listener}, nil
 }
 
-func accept(listener net.Listener) {
+// Handshake does the handshake of every connection that a TLS listener gets, and closes it.
+func Handshake(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
