@@ -1,0 +1,314 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestConfigDefaults(t *testing.T) {
+	pod := func(name string) string {
+		if name == hostVariable {
+			return "fd00::1"
+		}
+		return "443"
+	}
+	config, err := Config{}.withDefaults(pod)
+	want := Config{Endpoint: "https://[fd00::1]:443", TokenFile: account + "token", CAFile: account + "ca.crt"}
+	if err != nil || config != want {
+		t.Errorf("in a pod: %+v, %v, want %+v", config, err, want)
+	}
+	if _, err := New(Config{}, func(name string) string { return "" }); err == nil || !strings.Contains(err.Error(), hostVariable) {
+		t.Errorf("outside a cluster without an endpoint: %v", err)
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	rows := []struct {
+		text string
+		want string
+	}{
+		{"https://192.0.2.1:6443", "https://192.0.2.1:6443"},
+		{"https://rancher.example.com/k8s/clusters/c-1/", "https://rancher.example.com/k8s/clusters/c-1"},
+		{"http://127.0.0.1:8001", "wanted https"},
+		{"http://api.example.com", "wanted https"},
+		{"api.example.com:6443", "wanted an https URL"},
+		{"https://", "wanted an https URL"},
+		{"https://api.example.com:", "wanted an https URL"},
+		{"https://api.example.com?x=1", "without"},
+		{"https://api.example.com#x", "without"},
+		{"https://user:hunter2@api.example.com", "without"},
+		{"", "wanted an https URL"},
+	}
+	for _, row := range rows {
+		endpoint, err := parseEndpoint(row.text)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = endpoint.String()
+		}
+		if !strings.Contains(got, row.want) || strings.Contains(got, "hunter2") {
+			t.Errorf("%q: %q, want %q", row.text, got, row.want)
+		}
+	}
+}
+
+func TestGet(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Accept") != "application/json" || req.ProtoMajor != 1 {
+			t.Errorf("the request accepts %q and is %s", req.Header.Get("Accept"), req.Proto)
+		}
+		write(rw, `{"kind":"Namespace"}`)
+	})
+	c := a.client(t)
+	if body, err := get(c); body != `{"kind":"Namespace"}` || err != nil {
+		t.Errorf("%q, %v", body, err)
+	}
+}
+
+func TestConnectionIsUsedAgain(t *testing.T) {
+	addresses := make(chan string, 10)
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		addresses <- req.RemoteAddr
+		if strings.HasSuffix(req.URL.Path, "none") {
+			refuse(rw, http.StatusNotFound, "NotFound", "none")
+			return
+		}
+		write(rw, "{}")
+	})
+	c := a.client(t)
+	_, _ = c.Get(context.Background(), "/one")
+	_, _ = c.Get(context.Background(), "/none")
+	_, _ = c.Get(context.Background(), "/two")
+	first, second, third := <-addresses, <-addresses, <-addresses
+	if first != second || second != third {
+		t.Errorf("connections from %s, %s and %s, want one", first, second, third)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	rows := []struct {
+		code int
+		want error
+	}{
+		{http.StatusMovedPermanently, ErrUnavailable},
+		{http.StatusBadRequest, ErrUnavailable},
+		{http.StatusUnauthorized, ErrForbidden},
+		{http.StatusForbidden, ErrForbidden},
+		{http.StatusNotFound, ErrNotFound},
+		{http.StatusGone, ErrGone},
+		{http.StatusTooManyRequests, ErrUnavailable},
+		{http.StatusInternalServerError, ErrUnavailable},
+		{http.StatusServiceUnavailable, ErrUnavailable},
+	}
+	all := []error{ErrUnavailable, ErrForbidden, ErrNotFound, ErrGone}
+	for _, row := range rows {
+		code := row.code
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			rw.Header().Set("Location", "/api/v1/elsewhere")
+			refuse(rw, code, "Because", "of this")
+		})
+		_, err := get(a.client(t))
+		for _, sentinel := range all {
+			if errors.Is(err, sentinel) != (sentinel == row.want) {
+				t.Errorf("%d: %v, want %v and nothing else", code, err, row.want)
+			}
+		}
+		want := fmt.Sprintf(`GET /api/v1/namespaces/acme: %d %s, reason "Because", message "of this"`, code, http.StatusText(code))
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%d: %v, want %s", code, err, want)
+		}
+		if a.requests() != 1 {
+			t.Errorf("%d: %d requests, want 1", code, a.requests())
+		}
+	}
+}
+
+// TestErrorsRepeatNoBody has answers that hold a private key where none is expected.
+func TestErrorsRepeatNoBody(t *testing.T) {
+	const key = "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0t"
+	answers := []func(rw http.ResponseWriter, req *http.Request){
+		func(rw http.ResponseWriter, req *http.Request) {
+			rw.WriteHeader(http.StatusInternalServerError)
+			write(rw, `{"kind":"Secret","reason":"`+key+`","message":"`+key+`","data":{"tls.key":"`+key+`"}}`)
+		},
+		func(rw http.ResponseWriter, req *http.Request) {
+			rw.WriteHeader(http.StatusForbidden)
+			write(rw, key)
+		},
+		func(rw http.ResponseWriter, req *http.Request) { hijack(rw, key+"\r\n\r\n") },
+		func(rw http.ResponseWriter, req *http.Request) { hijack(rw, "HTTP/1.1 200 OK\r\n"+key+"\r\n\r\n") },
+		func(rw http.ResponseWriter, req *http.Request) {
+			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: "+key+"\r\n\r\n")
+		},
+		func(rw http.ResponseWriter, req *http.Request) {
+			hijack(rw, "HTTP/1.1 200 OK\r\nTransfer-Encoding: "+key+"\r\n\r\n")
+		},
+		func(rw http.ResponseWriter, req *http.Request) {
+			hijack(rw, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"+key+"\r\n")
+		},
+		func(rw http.ResponseWriter, req *http.Request) {
+			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+key)
+		},
+	}
+	for i, answer := range answers {
+		a := serve(t, answer)
+		_, err := get(a.client(t))
+		if err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "/api/v1/namespaces/acme") {
+			t.Errorf("answer %d: %v", i, err)
+		}
+		watched := a.client(t).Watch(context.Background(), "/api/v1/namespaces", "1", nothing)
+		if watched == nil || strings.Contains(watched.Error(), key) {
+			t.Errorf("answer %d: watch: %v", i, watched)
+		}
+	}
+}
+
+// hijack sends raw bytes and ends the connection.
+func hijack(rw http.ResponseWriter, text string) {
+	conn, _, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		return
+	}
+	_, _ = conn.Write([]byte(text))
+	_ = conn.Close()
+}
+
+func TestErrorTextsAreBounded(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		refuse(rw, http.StatusForbidden, "Forbidden", strings.Repeat("ä", 10000))
+	})
+	_, err := get(a.client(t))
+	if err == nil || len(err.Error()) > 500 || !strings.Contains(err.Error(), "ä…") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	rows := []struct {
+		header string
+		code   int
+		want   time.Duration
+	}{
+		{"7", http.StatusTooManyRequests, 7 * time.Second},
+		{"2", http.StatusServiceUnavailable, 2 * time.Second},
+		{"86400", http.StatusTooManyRequests, maxRetryAfter * time.Second},
+		{"", http.StatusTooManyRequests, 0},
+		{"-5", http.StatusTooManyRequests, 0},
+		{"soon", http.StatusTooManyRequests, 0},
+		{"7", http.StatusNotFound, 0},
+	}
+	for _, row := range rows {
+		header, code := row.header, row.code
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			rw.Header().Set("Retry-After", header)
+			refuse(rw, code, "TooManyRequests", "")
+		})
+		_, err := get(a.client(t))
+		if got := RetryAfter(err); got != row.want {
+			t.Errorf("%q with %d: %s, want %s", header, code, got, row.want)
+		}
+	}
+	if got := RetryAfter(nil); got != 0 {
+		t.Errorf("no error: %s", got)
+	}
+}
+
+func TestTimeLimits(t *testing.T) {
+	hang := make(chan struct{})
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		if req.URL.Path == "/body" {
+			write(rw, "{")
+			_ = http.NewResponseController(rw).Flush()
+		}
+		select {
+		case <-hang:
+		case <-req.Context().Done():
+		}
+	})
+	defer close(hang)
+	c := a.client(t)
+	c.timeout = 100 * time.Millisecond
+	for _, path := range []string{"/header", "/body"} {
+		start := time.Now()
+		_, err := c.Get(context.Background(), path)
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") || time.Since(start) > 3*time.Second {
+			t.Errorf("%s: %v after %s", path, err, time.Since(start))
+		}
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	if _, err := get(a.clientOf(t, "https://"+closed.Addr().String())); !errors.Is(err, ErrUnavailable) ||
+		!strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("nobody listens: %v", err)
+	}
+	plain := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { t.Error("a request without TLS") }))
+	defer plain.Close()
+	if _, err := get(a.clientOf(t, strings.Replace(plain.URL, "http:", "https:", 1))); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a server without TLS: %v", err)
+	}
+}
+
+func TestAuthorityMustMatch(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	_, port, _ := net.SplitHostPort(a.server.Listener.Addr().String())
+	if _, err := get(a.clientOf(t, "https://localhost:"+port)); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "x509: ") {
+		t.Errorf("a name that the certificate does not carry: %v", err)
+	}
+	other, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.write(t, "ca.crt", string(other))
+	if _, err := get(a.client(t)); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "x509: ") {
+		t.Errorf("another authority: %v", err)
+	}
+	if a.requests() != 0 {
+		t.Errorf("%d requests got through", a.requests())
+	}
+}
+
+func TestProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
+	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	c := a.client(t)
+	used, err := c.credentials.current()
+	if err != nil || used.transport.Proxy != nil {
+		t.Errorf("the transport has a proxy, or %v", err)
+	}
+}
+
+func TestPageIsBounded(t *testing.T) {
+	chunk := strings.Repeat(" ", 1<<20)
+	size := 0
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		for i := 0; i < size; i++ {
+			_, _ = rw.Write([]byte(chunk))
+		}
+	})
+	c := a.client(t)
+	size = maxPage >> 20
+	if _, err := get(c); err != nil {
+		t.Errorf("%d MiB: %v", size, err)
+	}
+	size++
+	if _, err := get(c); !errors.Is(err, ErrTooLarge) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%d MiB: %v", size, err)
+	}
+}

@@ -1,0 +1,149 @@
+package kube
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestTokenIsReadAgainWhenItIsNotTaken(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	c := a.client(t)
+	if _, err := get(c); err != nil {
+		t.Fatal(err)
+	}
+	a.setToken("second")
+	if _, err := get(c); !errors.Is(err, ErrForbidden) || !errors.Is(err, ErrUnauthorized) {
+		t.Errorf("the file still holds the old token: %v", err)
+	}
+	if a.requests() != 2 {
+		t.Errorf("%d requests, want no other one with the same token", a.requests())
+	}
+	a.write(t, "token", "second")
+	if _, err := get(c); err != nil {
+		t.Errorf("the token has rotated: %v", err)
+	}
+	if a.requests() != 4 {
+		t.Errorf("%d requests, want one more with the new token", a.requests())
+	}
+}
+
+func TestTokenIsReadAgainInTime(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	c := a.client(t)
+	c.credentials.every = 10 * time.Millisecond
+	if _, err := get(c); err != nil {
+		t.Fatal(err)
+	}
+	a.setToken("second")
+	a.write(t, "token", "second")
+	time.Sleep(20 * time.Millisecond)
+	if _, err := get(c); err != nil || a.requests() != 2 {
+		t.Errorf("%v after %d requests, want a second one with the new token", err, a.requests())
+	}
+}
+
+func TestAuthoritiesAreReadAgainWhenTheyChange(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	right, err := os.ReadFile(filepath.Join(a.directory, "ca.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.write(t, "ca.crt", string(other))
+	c := a.client(t)
+	if _, err := get(c); err == nil {
+		t.Fatal("a server of another authority was trusted")
+	}
+	a.write(t, "ca.crt", string(right))
+	if _, err := get(c); err != nil {
+		t.Errorf("the file holds the server's authority: %v", err)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	rows := []struct {
+		file    string
+		content string
+		want    string
+	}{
+		{"token", "", "visible ASCII"},
+		{"token", "hunter2\r\nX-Injected: 1", "visible ASCII"},
+		{"ca.crt", "no PEM", "wanted certificates in PEM"},
+	}
+	for _, row := range rows {
+		a.write(t, "token", "first")
+		a.writeCA(t, a.server)
+		a.write(t, row.file, row.content)
+		_, err := get(a.client(t))
+		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s %q: %v, want %s", row.file, row.content, err, row.want)
+		}
+	}
+	_ = os.Remove(filepath.Join(a.directory, "token"))
+	c := a.client(t)
+	if _, err := get(c); !errors.Is(err, ErrUnavailable) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no token: %v", err)
+	}
+	a.write(t, "token", "first")
+	a.writeCA(t, a.server)
+	if _, err := get(c); err != nil {
+		t.Errorf("the files are there now: %v", err)
+	}
+	c.credentials.every = 0
+	_ = os.Remove(filepath.Join(a.directory, "token"))
+	if _, err := get(c); err != nil {
+		t.Errorf("the file is gone, its token still good: %v", err)
+	}
+}
+
+// TestRotationUnderLoad writes the new token in place, so that the file is empty for a moment.
+func TestRotationUnderLoad(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	c := a.client(t)
+	c.credentials.every = time.Millisecond
+	if _, err := get(c); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := 0; i < 8; i++ {
+		all.Add(1)
+		go hammer(t, c, &all)
+	}
+	a.write(t, "token", "second")
+	a.setToken("second")
+	all.Wait()
+}
+
+func hammer(t *testing.T, c *Client, all *sync.WaitGroup) {
+	defer all.Done()
+	for i := 0; i < 20; i++ {
+		if _, err := get(c); err != nil && !errors.Is(err, ErrUnauthorized) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTokenGoesNowhereElse redirects to a server that the authorities vouch for.
+func TestTokenGoesNowhereElse(t *testing.T) {
+	thief := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		t.Error("the redirect was followed")
+	}))
+	defer thief.Close()
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		http.Redirect(rw, req, thief.URL, http.StatusTemporaryRedirect)
+	})
+	if _, err := get(a.client(t)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a redirect: %v", err)
+	}
+}
