@@ -1,0 +1,297 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
+)
+
+// together calls n at a time and waits for all.
+func together(n int, call func(i int)) {
+	var all sync.WaitGroup
+	for i := 0; i < n; i++ {
+		all.Add(1)
+		go one(i, call, &all)
+	}
+	all.Wait()
+}
+
+func one(i int, call func(i int), all *sync.WaitGroup) {
+	defer all.Done()
+	call(i)
+}
+
+// slowly holds every answer back.
+func (c *cluster) slowly(delay time.Duration) {
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		time.Sleep(delay)
+		return false
+	})
+}
+
+func TestPages(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	for i := 0; i < 7; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	s.pageSize = 3
+	expect(t, c, confirm(s, "leaf 6", "acme"), "found", "list acme, list acme 3, list acme 6")
+	expect(t, c, confirm(s, "leaf 0", "acme"), "found", "")
+}
+
+// TestListForgottenInTheMiddle deletes a Secret between the list that expired and the one in its place.
+func TestListForgottenInTheMiddle(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	for i := 0; i < 7; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	s.pageSize = 3
+	expired := false
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		if call != "list acme 3" || expired {
+			return false
+		}
+		expired = true
+		c.remove("acme", "web-0")
+		refuse(rw, http.StatusGone)
+		return true
+	})
+	expect(t, c, confirm(s, "leaf 5", "acme"), "found", "list acme, list acme 3, list acme, list acme 3")
+	expect(t, c, confirm(s, "leaf 0", "acme"), "absent", "list acme, list acme 3")
+}
+
+// TestFoundBeforeTheFailure finds a leaf in a list that is cut off.
+func TestFoundBeforeTheFailure(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	for i := 0; i < 7; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	s.pageSize = 3
+	c.fail("list acme 6", http.StatusInternalServerError)
+	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "list acme, list acme 3, list acme 6")
+	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "")
+	expect(t, c, confirm(s, "leaf 6", "acme"), "failed", "")
+	now.pass(failureHold)
+	expect(t, c, confirm(s, "forged", "acme"), "failed", "list acme, list acme 3, list acme 6")
+}
+
+// TestLookedAtBeforeTheFailure confirms one leaf by name while the list for another fails.
+func TestLookedAtBeforeTheFailure(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.putLeaf("acme", "api", "b")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.remove("acme", "api")
+	now.pass(ttl)
+	c.fail("list", http.StatusInternalServerError)
+	s.mu.Lock()
+	s.namespaces["acme"].waiting[digest([]byte("b"))] = true
+	s.mu.Unlock()
+	if _, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0); !found || err != nil {
+		t.Errorf("%t, %v, want what was looked at before the list failed", found, err)
+	}
+	if said := c.said(); !strings.Contains(said, "get acme web") || !strings.HasSuffix(said, "list acme") {
+		t.Errorf("calls %s", said)
+	}
+}
+
+// TestLargeSecrets has pages that are larger than what is read unless they are small.
+func TestLargeSecrets(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	s.patience = time.Minute
+	c.putLeaf("acme", "web", "a")
+	padding := []byte(strings.Repeat(" ", 1<<20))
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		if limit, _ := strconv.Atoi(req.URL.Query().Get("limit")); limit <= 62 {
+			return false
+		}
+		for i := 0; i < 20; i++ {
+			_, _ = rw.Write(padding)
+		}
+		return true
+	})
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme, list acme")
+	expect(t, c, confirm(s, "b", "acme"), "absent", "list acme")
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		for i := 0; i < 20; i++ {
+			_, _ = rw.Write(padding)
+		}
+		return true
+	})
+	if _, _, err := s.Confirm(context.Background(), []byte("c"), []string{"acme"}, ttl, grace); !errors.Is(err, kube.ErrTooLarge) {
+		t.Errorf("%v, want an end", err)
+	}
+}
+
+func TestOneSearchForOneLeaf(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	for _, leaf := range []string{"a", "forged"} {
+		c.slowly(50 * time.Millisecond)
+		want := map[string]string{"a": "found", "forged": "absent"}[leaf]
+		together(50, func(i int) {
+			if got := confirm(s, leaf, "acme"); got != want {
+				t.Errorf("%s, want %s", got, want)
+			}
+		})
+		expect(t, c, "", "", "list acme")
+	}
+}
+
+func TestOneRequestAtATimeInANamespace(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	for i := 0; i < 50; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	s.pageSize = 20
+	c.slowly(10 * time.Millisecond)
+	together(60, func(i int) {
+		want := "found"
+		if i >= 50 {
+			want = "absent"
+		}
+		if got := confirm(s, fmt.Sprintf("leaf %d", i), "acme"); got != want {
+			t.Errorf("leaf %d: %s, want %s", i, got, want)
+		}
+	})
+	if c.most != 1 {
+		t.Errorf("%d requests at a time, want 1", c.most)
+	}
+	if said := c.said(); strings.Count(said, ",") > 8 {
+		t.Errorf("calls %s, want three lists at most", said)
+	}
+}
+
+// TestSearchUnderWayDeniesNothingNewer puts a leaf into a Secret after a list for another one began.
+func TestSearchUnderWayDeniesNothingNewer(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	listed, proceed := make(chan struct{}), make(chan struct{})
+	first := true
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		if !first {
+			return false
+		}
+		first = false
+		answer := c.list("acme", 0, 10)
+		close(listed)
+		<-proceed
+		_, _ = rw.Write([]byte(answer))
+		return true
+	})
+	answers := make(chan string, 2)
+	go func() { answers <- confirm(s, "a", "acme") }()
+	<-listed
+	c.putLeaf("acme", "api", "new")
+	go func() { answers <- confirm(s, "new", "acme") }()
+	time.Sleep(20 * time.Millisecond)
+	close(proceed)
+	if one, other := <-answers, <-answers; one != "found" || other != "found" {
+		t.Errorf("%s and %s, want both found", one, other)
+	}
+	expect(t, c, "", "", "list acme, list acme")
+}
+
+func TestSlowAPI(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	s.patience = 50 * time.Millisecond
+	answer := make(chan struct{})
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		<-answer
+		return false
+	})
+	begin := time.Now()
+	expect(t, c, confirm(s, "b", "acme"), "failed", "list acme")
+	if waited := time.Since(begin); waited < s.patience || waited > 3*time.Second {
+		t.Errorf("waited %s", waited)
+	}
+	now.pass(ttl)
+	s.patience = time.Minute // which the search under way does not have: it had its time
+	s.mu.Lock()
+	s.namespaces["acme"].search.began = time.Now().Add(-time.Minute)
+	s.mu.Unlock()
+	begin = time.Now()
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
+	expect(t, c, confirm(s, "c", "acme"), "failed", "")
+	if waited := time.Since(begin); waited > 10*time.Second {
+		t.Errorf("waited %s for a search that had its time", waited)
+	}
+	s.mu.Lock()
+	s.namespaces["acme"].search.began = time.Now()
+	s.mu.Unlock()
+	now.pass(time.Second - ttl)
+	late := make(chan string, 1)
+	go func() { late <- confirm(s, "b", "acme") }()
+	close(answer)
+	if got := <-late; got != "absent" {
+		t.Errorf("%s, want the answer that came late", got)
+	}
+	expect(t, c, "", "", "")
+}
+
+// TestPatienceIsForAllNamespacesTogether has an API that answers nothing about any of many namespaces.
+func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	s.patience = 50 * time.Millisecond
+	hang := make(chan struct{})
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		<-hang
+		return false
+	})
+	defer close(hang)
+	names := []string{}
+	for i := 0; i < 20; i++ {
+		names = append(names, fmt.Sprintf("acme-%d", i))
+	}
+	begin := time.Now()
+	_, found, err := s.Confirm(context.Background(), []byte("a"), names, ttl, grace)
+	if found || !errors.Is(err, kube.ErrUnavailable) || time.Since(begin) > 3*time.Second {
+		t.Errorf("%t, %v after %s", found, err, time.Since(begin))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if asked := len(s.namespaces); asked > 5 {
+		for _, n := range s.namespaces {
+			if n.search == nil {
+				asked--
+			}
+		}
+		if asked > 5 {
+			t.Errorf("%d namespaces asked", asked)
+		}
+	}
+}
+
+func TestWaitingEndsWithTheRequest(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.slowly(100 * time.Millisecond)
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, found, err := s.Confirm(gone, []byte("a"), []string{"acme"}, ttl, grace); found || !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that is gone: %t, %v", found, err)
+	}
+	// The search goes on for whoever comes next.
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+}

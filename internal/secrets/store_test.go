@@ -1,0 +1,333 @@
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
+)
+
+const (
+	ttl   = 30 * time.Second
+	grace = 10 * time.Minute
+)
+
+// confirm returns "found", "absent" or "failed".
+func confirm(s *Store, leaf string, namespaces ...string) string {
+	holds, found, err := s.Confirm(context.Background(), []byte(leaf), namespaces, ttl, grace)
+	if err != nil && (found || holds != 0) {
+		return "an error and an answer"
+	}
+	if err != nil {
+		return "failed"
+	}
+	if found {
+		return "found"
+	}
+	return "absent"
+}
+
+// expect checks an answer and the calls that it took.
+func expect(t *testing.T, c *cluster, got, want, calls string) {
+	t.Helper()
+	if said := c.said(); got != want || said != calls {
+		t.Errorf("%s after calls %q, want %s after %q", got, said, want, calls)
+	}
+}
+
+func TestAnswersAreCached(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.putLeaf("acme", "api", "b")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
+	expect(t, c, confirm(s, "b", "acme"), "found", "")
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
+	now.pass(ttl - time.Second)
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
+	now.pass(time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
+	expect(t, c, confirm(s, "b", "acme"), "found", "get acme api")
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
+}
+
+func TestHolds(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	for _, want := range []time.Duration{ttl, ttl - 10*time.Second} {
+		holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+		if holds != want || !found || err != nil {
+			t.Errorf("%s, %t, %v, want %s", holds, found, err, want)
+		}
+		now.pass(10 * time.Second)
+	}
+	if holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, 0, 0); holds != 0 || !found || err != nil {
+		t.Errorf("without a ttl: %s, %t, %v", holds, found, err)
+	}
+	c.said()
+	_, _, _ = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, 0, 0)
+	expect(t, c, "", "", "get acme web")
+}
+
+func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "old")
+	expect(t, c, confirm(s, "old", "acme"), "found", "list acme")
+	c.putLeaf("acme", "web", "new")
+	expect(t, c, confirm(s, "new", "acme"), "found", "list acme")
+	// The list that found the new one also told that the old one is gone.
+	expect(t, c, confirm(s, "old", "acme"), "absent", "list acme")
+	c.putLeaf("acme", "web", "newer")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "new", "acme"), "absent", "get acme web, list acme")
+	expect(t, c, confirm(s, "newer", "acme"), "found", "")
+}
+
+func TestCertificateInAnotherSecret(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.remove("acme", "web")
+	c.putLeaf("acme", "web-2", "a")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web, list acme")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web-2")
+}
+
+func TestDeletedSecretIsNoticedAfterTTL(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.remove("acme", "web")
+	now.pass(ttl - time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
+	now.pass(time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "absent", "get acme web, list acme")
+	// No grace brings it back.
+	now.pass(ttl)
+	c.fail("", http.StatusInternalServerError)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
+}
+
+// TestNoGraceForWhatMoved has an API that tells that the leaf is no longer where it was, and then nothing any more.
+func TestNoGraceForWhatMoved(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.remove("acme", "web")
+	now.pass(ttl)
+	c.fail("list", http.StatusInternalServerError)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "get acme web, list acme")
+}
+
+func TestNamespacesAreAskedInOrder(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("platform", "wildcard", "a")
+	expect(t, c, confirm(s, "a", "acme", "acme-2", "platform", "never"), "found", "list acme, list acme-2, list platform")
+	expect(t, c, confirm(s, "a", "acme", "acme-2", "platform", "never"), "found", "")
+	expect(t, c, confirm(s, "a", "other", "platform"), "found", "")
+	expect(t, c, confirm(s, "a", "other"), "absent", "list other")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, get platform wildcard")
+	expect(t, c, confirm(s, "a"), "absent", "")
+}
+
+func TestNamespacesAreKeptApart(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	c.putLeaf("evil", "web", "a")
+	expect(t, c, confirm(s, "a", "evil"), "found", "list evil")
+	expect(t, c, confirm(s, "a", "acme"), "absent", "list acme")
+}
+
+func TestNamesThatAreNoNamespaces(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	for _, name := range []string{"", "..", "acme/secrets/web?", "acme-*", "Acme", "a.b", strings.Repeat("a", 64)} {
+		_, found, err := s.Confirm(context.Background(), []byte("a"), []string{name}, ttl, grace)
+		if found || err == nil || !strings.Contains(err.Error(), "wanted the name of a namespace") {
+			t.Errorf("%q: %t, %v", name, found, err)
+		}
+	}
+	expect(t, c, "", "", "")
+}
+
+func TestRightToListIsEnough(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.fail("get", http.StatusForbidden)
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web, list acme")
+}
+
+func TestManyThatRanOutAreListed(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	for i := 0; i < 100; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	expect(t, c, confirm(s, "leaf 7", "acme"), "found", "list acme")
+	now.pass(ttl)
+	together(100, func(i int) {
+		if got := confirm(s, fmt.Sprintf("leaf %d", i), "acme"); got != "found" {
+			t.Errorf("leaf %d: %s", i, got)
+		}
+	})
+	if said := c.said(); strings.Count(said, "get") > 2*maxLooks || strings.Count(said, "list") > 3 {
+		t.Errorf("calls %s", said)
+	}
+}
+
+func TestFailuresAreHeld(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.fail("list acme", http.StatusInternalServerError)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
+	expect(t, c, confirm(s, "b", "acme"), "failed", "")
+	now.pass(failureHold)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
+	now.pass(failureHold)
+	c.setDisturb(nil)
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+}
+
+func TestTooManyRequests(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		rw.Header().Set("Retry-After", "7")
+		refuse(rw, http.StatusTooManyRequests)
+		return true
+	})
+	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
+	now.pass(6 * time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "")
+	c.setDisturb(nil)
+	now.pass(time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+}
+
+func TestGrace(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.putLeaf("acme", "api", "b")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.fail("", http.StatusServiceUnavailable)
+	now.pass(ttl - time.Nanosecond)
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
+	now.pass(time.Nanosecond)
+	for _, leaf := range []string{"a", "b"} {
+		holds, found, err := s.Confirm(context.Background(), []byte(leaf), []string{"acme"}, ttl, grace)
+		if !found || err != nil || holds != graceHold {
+			t.Errorf("%s was there less than grace ago: %s, %t, %v", leaf, holds, found, err)
+		}
+	}
+	expect(t, c, confirm(s, "unknown", "acme"), "failed", "get acme web")
+	now.pass(grace - ttl - time.Second)
+	holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	if !found || err != nil || holds != time.Second {
+		t.Errorf("at the end of grace: %s, %t, %v", holds, found, err)
+	}
+	expect(t, c, confirm(s, "a", "other"), "failed", "get acme web, list other")
+	now.pass(time.Second)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "get acme web")
+	now.pass(failureHold)
+	c.setDisturb(nil)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
+}
+
+func TestGraceOfTheCallerCounts(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.fail("", http.StatusServiceUnavailable)
+	now.pass(ttl)
+	if _, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0); found || err == nil {
+		t.Errorf("without grace: %t, %v", found, err)
+	}
+}
+
+func TestFailureOfOneNamespaceLosesNoAnswerOfAnother(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("platform", "wildcard", "a")
+	c.fail("list acme", http.StatusInternalServerError)
+	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, list platform")
+	expect(t, c, confirm(s, "b", "acme", "platform"), "failed", "list platform")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, get platform wildcard")
+}
+
+func TestForbidden(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.fail("list", http.StatusForbidden)
+	_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme", "platform"}, ttl, grace)
+	want := `the right to list secrets in namespace "acme" is missing: the Kubernetes API refuses: GET /api/v1/namespaces/acme/secrets: 403 Forbidden, reason "Forbidden", message "as told", and so for 1 more namespaces`
+	if found || !errors.Is(err, kube.ErrForbidden) || err.Error() != want {
+		t.Errorf("%t, %v, want %s", found, err, want)
+	}
+	c.setDisturb(nil)
+	now.pass(failureHold)
+	c.mu.Lock()
+	c.token = "second"
+	c.mu.Unlock()
+	_, _, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	if !errors.Is(err, kube.ErrUnauthorized) || strings.Contains(err.Error(), "right") {
+		t.Errorf("%v, want an error about the token and not about a right", err)
+	}
+	c.writeFile(t, "token", "second")
+	now.pass(failureHold)
+	if got := confirm(s, "a", "acme"); got != "absent" {
+		t.Errorf("with the new token: %s", got)
+	}
+}
+
+// TestAnswersThatAreNone must not be taken for a namespace without Secrets.
+func TestAnswersThatAreNone(t *testing.T) {
+	for _, text := range []string{"", "{}", "null", "<html>", `{"kind":"PodList","items":[]}`, `{"kind":"SecretList","items":[`, `{"kind":"SecretList","items":{}}`} {
+		c := start(t)
+		s, now := c.store(t)
+		c.putLeaf("acme", "web", "a")
+		expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+		c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+			_, _ = rw.Write([]byte(text))
+			return true
+		})
+		expect(t, c, confirm(s, "b", "acme"), "failed", "list acme")
+		now.pass(ttl)
+		_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0)
+		if found || !errors.Is(err, kube.ErrUnavailable) {
+			t.Errorf("%q in place of a Secret: %t, %v", text, found, err)
+		}
+		expect(t, c, "", "", "get acme web")
+	}
+}
+
+func TestSearchThatPanics(t *testing.T) {
+	s := NewStore(nil, func() time.Time { return time.Unix(0, 0) })
+	_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	if found || !errors.Is(err, kube.ErrUnavailable) {
+		t.Errorf("%t, %v", found, err)
+	}
+}
