@@ -22,6 +22,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/generation"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -42,10 +43,12 @@ import (
 //   - legacyNames: "deny" (the default), or "allow", which takes the namespaces that the policy lists for all there are when
 //     a router's name does not tell its namespace exactly.
 //   - plaintext: "allow" (the default) or "deny", for requests without TLS.
-//   - shared: hosts and pins, for what a platform certificate may carry for every tenant and for certificates that may
-//     serve every tenant. By default there are none.
+//   - shared: hosts, namespaces and pins, for what a platform certificate may carry for every tenant, and for Secrets and
+//     certificates that may serve every tenant. By default there are none.
+//   - kubernetes: enabled (false), which reads tenants from Namespaces; endpoint, tokenFile and caFile (those of a pod); grace
+//     ("10m"), for how long a confirmed certificate outlives an API that can't be asked.
 //   - certificates: check ("served", the default, or "off"), roots ("none", the default, "system" or the path of a PEM file),
-//     pins (none), ttl ("30s"), observe ("reload", the default, or "ttl"), onError ("deny", the default, or "allow").
+//     pins (none), secrets (as kubernetes.enabled), ttl ("30s"), observe ("reload", the default, or "ttl"), onError ("deny", the default, or "allow").
 //   - exposeReason: false (the default), or true, which writes the code of a denial into the header Tenantguard-Reason.
 //
 // Every other key is an error.
@@ -70,16 +73,24 @@ const pollInterval = time.Second
 var (
 	tracker = generation.NewTracker()
 	log     = report.NewLog()
-	store   = policy.NewStore(
-		func(notice policy.Notice) { log.Policy(notice) },
-		func() { tracker.PolicyChanged() },
-	)
+	store   = newStore()
 	told    = served.Told()
-	polling = struct {
+	// clusters are watched by one goroutine for each, which polling starts and ends.
+	clusters = cluster.NewSet()
+	polling  = struct {
 		sync.Mutex
 		running bool
 	}{}
 )
+
+func newStore() *policy.Store {
+	s := policy.NewStore(
+		func(notice policy.Notice) { log.Policy(notice) },
+		func() { tracker.PolicyChanged() },
+	)
+	s.Cluster = func(k policy.Kubernetes) (policy.Cluster, error) { return clusters.Of(k) }
+	return s
+}
 
 // reload is what the routers of the present generation find when they are built.
 var reload = struct {
@@ -240,15 +251,14 @@ func (g *Guard) read(req *http.Request) *request {
 // judge finds the verdict: first what the request says, then, if that belongs together, the certificate.
 func (g *Guard) judge(req *http.Request, r *request) {
 	r.effective = g.instance.Effective()
+	if awaited := g.instance.Awaits(); r.effective == nil && awaited != nil {
+		g.ask(req, r, awaited, time.Time{})
+	}
 	if r.effective == nil {
 		r.code = verdict.PolicyInvalid
 		return
 	}
-	namespace := ""
-	if routers.ToldWithRequest(g.router) {
-		namespace = routers.NamespaceFromRequest(req.Context())
-	}
-	r.binding = g.bind(r, namespace)
+	g.bind(req, r)
 	if r.binding.Internal {
 		return
 	}
@@ -259,8 +269,41 @@ func (g *Guard) judge(req *http.Request, r *request) {
 	}
 }
 
-// bind finds the tenant of the router, who must be that of the routers below it as well: no guard stands in front of those.
-func (g *Guard) bind(r *request, namespace string) routers.Binding {
+// bind finds the router's tenant. Where that rests on which Namespaces there are, they must have been listed after the
+// router was built: an attacker's new namespace may be what makes its name ambiguous.
+func (g *Guard) bind(req *http.Request, r *request) {
+	namespace := ""
+	if routers.ToldWithRequest(g.router) {
+		namespace = routers.NamespaceFromRequest(req.Context())
+	}
+	r.binding = g.bindWithChildren(r, namespace)
+	if !r.binding.FromCluster {
+		return
+	}
+	if !g.ask(req, r, r.effective.Cluster, g.generation.Began) {
+		r.binding = routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: r.binding.Namespaces}
+		return
+	}
+	r.binding = g.bindWithChildren(r, namespace)
+}
+
+// ask makes sure that the policy knows the Namespaces as they were at a time or later.
+func (g *Guard) ask(req *http.Request, r *request, cluster policy.Cluster, since time.Time) bool {
+	asked, err := cluster.ListedSince(req.Context(), since)
+	if err != nil {
+		r.problem = err.Error()
+		return false
+	}
+	if asked || g.instance.Behind() {
+		store.Refresh()
+		r.effective = g.instance.Effective()
+	}
+	return r.effective != nil
+}
+
+// bindWithChildren finds the tenant of the router, who must be that of the routers below it as well: no guard stands in front
+// of those.
+func (g *Guard) bindWithChildren(r *request, namespace string) routers.Binding {
 	binding := routers.Bind(r.effective.Policy, g.router, namespace, r.effective.LegacyNames)
 	if g.manyChildren && !binding.Internal {
 		return routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
@@ -268,9 +311,12 @@ func (g *Guard) bind(r *request, namespace string) routers.Binding {
 	for _, name := range g.children {
 		child := routers.Router{Name: name, EntryPoint: g.router.EntryPoint}
 		below := routers.Bind(r.effective.Policy, child, namespace, r.effective.LegacyNames)
+		fromCluster := binding.FromCluster || below.FromCluster
 		if binding.Code == verdict.Pass && (below.Code != verdict.Pass || below.Tenant != binding.Tenant) {
-			return routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: append(binding.Namespaces, below.Namespaces...)}
+			namespaces := append(append([]string{}, binding.Namespaces...), below.Namespaces...)
+			return routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces, FromCluster: fromCluster}
 		}
+		binding.FromCluster = fromCluster
 	}
 	return binding
 }
@@ -285,7 +331,45 @@ func (g *Guard) judgeCertificate(req *http.Request, r *request) verdict.Code {
 		}
 		return verdict.CertificateUnavailable
 	}
-	return verdict.OfCertificate(r.effective, r.Request, r.chain, time.Now())
+	code := verdict.OfCertificate(r.effective, r.Request, r.chain, time.Now())
+	if code != verdict.Pass || !r.Tenant.Certificates.Secrets {
+		return code
+	}
+	return g.judgeSecret(req, r)
+}
+
+// judgeSecret asks the cluster for the Secret that the certificate is from: one with the tenant's names in it, but from
+// another's namespace, is a hijack too.
+func (g *Guard) judgeSecret(req *http.Request, r *request) verdict.Code {
+	found, err := g.inSecret(req, r)
+	if err == nil && found {
+		return verdict.Pass
+	}
+	if err == nil {
+		return verdict.CertificateSecret
+	}
+	r.problem = err.Error()
+	if r.Tenant.Certificates.AllowUnobserved {
+		return verdict.Pass
+	}
+	return verdict.CertificateUnavailable
+}
+
+// inSecret looks into the router's own namespace first, then into the tenant's others and the shared ones.
+func (g *Guard) inSecret(req *http.Request, r *request) (bool, error) {
+	k := r.effective.Kubernetes
+	asked, err := clusters.Of(k)
+	if err != nil {
+		return false, err
+	}
+	names := append([]string{}, r.binding.Namespaces...)
+	names = append(names, r.effective.NamespacesOf(r.Tenant)...)
+	names = append(names, r.effective.SharedNamespaces...)
+	holds, found, err := asked.Confirm(req.Context(), r.chain[0].Raw, names, r.Tenant.Certificates.TTL, k.Grace)
+	if holds < r.holds {
+		r.holds = holds
+	}
+	return found, err
 }
 
 // observe finds the served chain.
@@ -363,7 +447,7 @@ func (g *Guard) denial(req *http.Request, r *request) report.Denial {
 	if r.Tenant != nil {
 		d.Tenant = r.Tenant.Name
 	}
-	if len(r.chain) > 0 {
+	if len(r.chain) > 0 && r.problem == "" {
 		d.Certificate = verdict.Describe(r.chain[0])
 	}
 	if client, _, err := net.SplitHostPort(req.RemoteAddr); err == nil {
@@ -403,6 +487,7 @@ func startPolling() {
 func poll() {
 	defer pollAgain()
 	store.Refresh()
+	clusters.Keep(store.Clusters())
 }
 
 func pollAgain() {
@@ -410,6 +495,7 @@ func pollAgain() {
 	defer polling.Unlock()
 	if tracker.Ended() {
 		polling.running = false
+		clusters.Keep(nil)
 		return
 	}
 	time.AfterFunc(pollInterval, poll)

@@ -10,6 +10,7 @@ package generation
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tenantguard/tenantguard/internal/served"
 )
@@ -29,6 +30,8 @@ type Tracker struct {
 type Generation struct {
 	// Observed holds the observations of this generation.
 	Observed *served.Cache
+	// Began is when Traefik began to build its routers, with what its providers had told it before.
+	Began time.Time
 
 	done   <-chan struct{}
 	tables []*Table
@@ -45,7 +48,7 @@ func (t *Tracker) Begin(done <-chan struct{}) *Generation {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.previous = t.current
-	t.current = &Generation{Observed: served.NewCache(), done: done}
+	t.current = &Generation{Observed: served.NewCache(), Began: time.Now(), done: done}
 	return t.current
 }
 

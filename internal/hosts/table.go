@@ -17,17 +17,27 @@ func NewTable() *Table {
 // Add gives a pattern to an owner and returns the owner it already has, "" for none.
 // A pattern keeps its first owner.
 func (t *Table) Add(p Pattern, owner string) string {
-	patterns := t.exact
-	if p.kind == kindOne {
-		patterns = t.one
-	} else if p.kind == kindDeep {
-		patterns = t.deep
-	}
+	patterns := t.of(p)
 	if have := patterns[p.name]; have != "" {
 		return have
 	}
 	patterns[p.name] = owner
 	return ""
+}
+
+// PatternOwner is the owner of the very pattern, "" for none.
+func (t *Table) PatternOwner(p Pattern) string {
+	return t.of(p)[p.name]
+}
+
+func (t *Table) of(p Pattern) map[Name]string {
+	if p.kind == kindOne {
+		return t.one
+	}
+	if p.kind == kindDeep {
+		return t.deep
+	}
+	return t.exact
 }
 
 // Owner finds whose name it is, "" when nobody's: the exact pattern first, then the longest suffix, and at the

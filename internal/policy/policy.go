@@ -5,6 +5,7 @@ package policy
 import (
 	"crypto/x509"
 	"regexp"
+	"sort"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
@@ -23,7 +24,13 @@ type Policy struct {
 	SharedHosts *hosts.Table
 	// SharedPins are the SPKI pins of certificates that may serve every tenant, whatever they name.
 	SharedPins map[string]bool
+	// SharedNamespaces are those whose Secrets may serve every tenant.
+	SharedNamespaces []string
+	// LeftOut are what is wrong with the Namespaces of the cluster that the policy does without.
+	LeftOut []string
 
+	// cluster has every Namespace of the cluster, tenant's or not. It is nil where the cluster is not asked.
+	cluster    map[string]bool
 	byName     map[string]*Tenant
 	namespaces map[string]*Tenant
 	prefixes   []prefix
@@ -39,6 +46,11 @@ type Tenant struct {
 	// Mode is "enforce", "report", or "" for the middleware's own.
 	Mode         string
 	Certificates Certificates
+
+	// configured tells a tenant of the configuration from one that only Namespaces make.
+	configured bool
+	// takesNamespaces lets a Namespace add itself to a configured tenant ("kubernetesNamespaces: true").
+	takesNamespaces bool
 }
 
 // Certificates is what a tenant's served certificate must be: the general settings with the tenant's own in place of
@@ -50,6 +62,8 @@ type Certificates struct {
 	Roots *x509.CertPool
 	// Pins are SPKI pins of which one must match, empty for no such demand.
 	Pins map[string]bool
+	// Secrets demands that the leaf is in a Secret of one of the tenant's namespaces or of a shared one.
+	Secrets bool
 	// TTL is how long one observation holds at most.
 	TTL time.Duration
 	// AcrossReloads lets an observation outlive a reload of Traefik's configuration ("observe: ttl").
@@ -86,6 +100,40 @@ func (p *Policy) NamespaceTenant(namespace string) *Tenant {
 	return nil
 }
 
+// ClusterKnown tells whether every Namespace of the cluster is known.
+func (p *Policy) ClusterKnown() bool {
+	return p.cluster != nil
+}
+
+// Exists tells whether the cluster has the Namespace.
+func (p *Policy) Exists(namespace string) bool {
+	return p.cluster[namespace]
+}
+
+// EachInCluster calls visit for every Namespace of the cluster; tenant is nil for one that is nobody's.
+func (p *Policy) EachInCluster(visit func(namespace string, tenant *Tenant)) {
+	for namespace := range p.cluster {
+		visit(namespace, p.NamespaceTenant(namespace))
+	}
+}
+
+// NamespacesOf lists the namespaces of a tenant: those listed by name, and those of the cluster that a prefix covers.
+func (p *Policy) NamespacesOf(tenant *Tenant) []string {
+	var list []string
+	for namespace, owner := range p.namespaces {
+		if owner == tenant {
+			list = append(list, namespace)
+		}
+	}
+	for namespace := range p.cluster {
+		if p.namespaces[namespace] == nil && p.NamespaceTenant(namespace) == tenant {
+			list = append(list, namespace)
+		}
+	}
+	sort.Strings(list)
+	return list
+}
+
 // EachNamespace calls visit for every listed namespace; prefix tells that any namespace that begins so is meant.
 func (p *Policy) EachNamespace(visit func(namespace string, prefix bool, tenant *Tenant)) {
 	for namespace, tenant := range p.namespaces {
@@ -113,7 +161,7 @@ func (p *Policy) CheckedByNameOnly() []string {
 	var names []string
 	for _, tenant := range p.Tenants {
 		c := tenant.Certificates
-		if c.Check && c.Roots == nil && len(c.Pins) == 0 {
+		if c.Check && c.Roots == nil && len(c.Pins) == 0 && !c.Secrets {
 			names = append(names, tenant.Name)
 		}
 	}

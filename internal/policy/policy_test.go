@@ -1,11 +1,13 @@
 package policy
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/vectors"
@@ -17,7 +19,15 @@ type recorder struct {
 	notices []Notice
 	changes int
 	env     map[string]string
+	// snapshot is what the cluster says.
+	snapshot *Snapshot
 }
+
+func (r *recorder) Snapshot() (*Snapshot, string) { return r.snapshot, "" }
+
+func (r *recorder) Address() string { return "the test" }
+
+func (r *recorder) ListedSince(ctx context.Context, since time.Time) (bool, error) { return false, nil }
 
 func newRecorder() *recorder {
 	r := &recorder{env: map[string]string{}}
@@ -25,6 +35,8 @@ func newRecorder() *recorder {
 		func(n Notice) { r.notices = append(r.notices, n) },
 		func() { r.changes++ },
 	)
+	r.Cluster = func(k Kubernetes) (Cluster, error) { return r, nil }
+	r.snapshot = &Snapshot{}
 	r.Getenv = func(key string) string { return r.env[key] }
 	return r
 }

@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 const (
 	// ModeEnforce carries denials out.
@@ -27,7 +30,22 @@ type Settings struct {
 	DenyPlaintext bool
 	// ExposeReason writes a denial's code into a response header.
 	ExposeReason bool
+	// Kubernetes is where the cluster is, and whether it tells the tenants.
+	Kubernetes Kubernetes
 }
+
+// Kubernetes is the section kubernetes.
+type Kubernetes struct {
+	// Enabled reads tenants from Namespaces.
+	Enabled bool
+	// Endpoint, TokenFile and CAFile are where the API is, "" for what a pod finds.
+	Endpoint, TokenFile, CAFile string
+	// Grace is how long a confirmed certificate outlives an API that can't be asked.
+	Grace time.Duration
+}
+
+// DefaultGrace is Kubernetes.Grace when nothing else is said.
+const DefaultGrace = 10 * time.Minute
 
 // request is what one middleware asks for: its settings, and where its policy is.
 type request struct {
@@ -51,7 +69,10 @@ func readRequest(raw map[string]any, operator bool, getenv func(string) string) 
 		DenyPlaintext: d.choice("plaintext", section["plaintext"], "allow", "deny") == "deny",
 		ExposeReason:  d.boolean("exposeReason", section["exposeReason"]),
 	}}
-	d.unavailable(section)
+	r.settings.Kubernetes = d.kubernetes(section["kubernetes"])
+	if v := section["status"]; v != nil && d.boolean("status", v) {
+		d.fail("status", v, notYet)
+	}
 	d.operatorOnly(section, operator)
 	r.file = d.text("policyFile", section["policyFile"])
 	d.source(&r, section, getenv)
@@ -59,14 +80,24 @@ func readRequest(raw map[string]any, operator bool, getenv func(string) string) 
 	return r
 }
 
-// unavailable refuses what the contract promises and this version has not.
-func (d *decoder) unavailable(section map[string]any) {
-	if v := section["kubernetes"]; v != nil {
-		d.fail("kubernetes", v, notYet)
+// kubernetes reads the section of that name.
+func (d *decoder) kubernetes(value any) Kubernetes {
+	k := Kubernetes{Grace: DefaultGrace}
+	if value == nil {
+		return k
 	}
-	if v := section["status"]; v != nil && d.boolean("status", v) {
-		d.fail("status", v, notYet)
+	section := d.section("kubernetes", value, "enabled", "endpoint", "tokenFile", "caFile", "grace")
+	k.Enabled = d.boolean("kubernetes.enabled", section["enabled"])
+	k.Endpoint = d.text("kubernetes.endpoint", section["endpoint"])
+	k.TokenFile = d.text("kubernetes.tokenFile", section["tokenFile"])
+	k.CAFile = d.text("kubernetes.caFile", section["caFile"])
+	if k.Endpoint != "" && !strings.HasPrefix(k.Endpoint, "https://") {
+		d.fail("kubernetes.endpoint", k.Endpoint, "wanted an address that begins with https://, for Traefik's token is sent there")
 	}
+	if v := section["grace"]; v != nil {
+		k.Grace = d.duration("kubernetes.grace", v)
+	}
+	return k
 }
 
 // operatorOnly refuses what reads Traefik's disk, uses its token or shows other tenants.
@@ -81,10 +112,10 @@ func (d *decoder) operatorOnly(section map[string]any, operator bool) {
 // source decides where the policy is: a file or the inline keys, not a mixture of which nobody can tell what holds.
 func (d *decoder) source(r *request, section map[string]any, getenv func(string) string) {
 	from := "policyFile"
-	if r.file == "" && section["tenants"] == nil {
+	if r.file == "" && section["tenants"] == nil && !r.settings.Kubernetes.Enabled {
 		r.file, from = getenv(PolicyFileVariable), PolicyFileVariable
 		if r.file == "" {
-			d.fail("tenants", "", "wanted tenants, a policyFile, or a file named by "+PolicyFileVariable)
+			d.fail("tenants", "", "wanted tenants, a policyFile, kubernetes, or a file named by "+PolicyFileVariable)
 		}
 	}
 	r.inline = map[string]any{}

@@ -2,11 +2,15 @@ package policy
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync"
 )
+
+// errNoCluster is what a store says that has no source of clusters.
+var errNoCluster = errors.New("no cluster can be asked here")
 
 // keptReloads is how many reloads the last good policy of a middleware outlives the middleware.
 const keptReloads = 16
@@ -15,6 +19,8 @@ const keptReloads = 16
 type Effective struct {
 	Settings
 	*Policy
+	// Cluster is where the policy has the Namespaces from, nil where it has none.
+	Cluster Cluster
 }
 
 // Store holds the policies of all middlewares. A policy file is parsed once for all that use it.
@@ -26,6 +32,8 @@ type Store struct {
 	Log func(Notice)
 	// Changed is called after another policy came into force.
 	Changed func()
+	// Cluster returns the source of Namespaces for an address of the API, always the same one for the same address.
+	Cluster func(Kubernetes) (Cluster, error)
 
 	mu        sync.Mutex
 	documents map[string]*document
@@ -43,6 +51,8 @@ type Notice struct {
 	InForce bool
 	// ByNameOnly are the tenants whose certificates are held to their names alone.
 	ByNameOnly []string
+	// LeftOut are what is wrong with Namespaces that the policy does without.
+	LeftOut []string
 }
 
 // Instance is one middleware: its keys, and its last good policy.
@@ -63,6 +73,7 @@ type Instance struct {
 // NewStore returns a store without policies.
 func NewStore(log func(Notice), changed func()) *Store {
 	return &Store{
+		Cluster:   func(k Kubernetes) (Cluster, error) { return nil, errNoCluster },
 		Getenv:    os.Getenv,
 		ReadFile:  os.ReadFile,
 		Log:       log,
@@ -99,6 +110,40 @@ func (i *Instance) Effective() *Effective {
 		i.store.Changed()
 	}
 	return good
+}
+
+// Awaits is the cluster whose Namespaces the policy still lacks, nil for none.
+func (i *Instance) Awaits() Cluster {
+	i.store.mu.Lock()
+	defer i.store.mu.Unlock()
+	if i.document == nil || i.document.snapshot != nil {
+		return nil
+	}
+	return i.document.cluster
+}
+
+// Behind tells that the cluster has said more than the policy knows: whoever listed the Namespaces, Refresh comes later.
+func (i *Instance) Behind() bool {
+	i.store.mu.Lock()
+	defer i.store.mu.Unlock()
+	if i.document == nil || i.document.cluster == nil {
+		return false
+	}
+	snapshot, _ := i.document.cluster.Snapshot()
+	return snapshot != i.document.snapshot
+}
+
+// Clusters are the clusters that middlewares in use read Namespaces from.
+func (s *Store) Clusters() []Cluster {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var clusters []Cluster
+	for _, instance := range s.instances {
+		if instance.unused <= 1 && instance.document != nil && instance.document.cluster != nil {
+			clusters = append(clusters, instance.document.cluster)
+		}
+	}
+	return clusters
 }
 
 // ExposeReason tells whether a denial carries its code, also while the policy has errors.
@@ -168,10 +213,20 @@ func (i *Instance) catchUp() bool {
 func (i *Instance) configure(raw map[string]any) {
 	operator := OperatorNamed(i.name, i.store.Getenv)
 	i.request = readRequest(raw, operator, i.store.Getenv)
-	i.document = i.store.document("", i.request.inline, operator)
+	k := i.request.settings.Kubernetes
+	var cluster Cluster
+	if k.Enabled && operator {
+		found, err := i.store.Cluster(k)
+		if err != nil {
+			i.request.errs = append(i.request.errs, "kubernetes: "+err.Error())
+		} else {
+			cluster = found
+		}
+	}
+	i.document = i.store.document("", i.request.inline, operator, cluster)
 	if i.request.file != "" {
 		i.request.errs = append(i.request.errs, i.inlineErrors()...)
-		i.document = i.store.document(i.request.file, nil, operator)
+		i.document = i.store.document(i.request.file, nil, operator, cluster)
 	}
 }
 
@@ -186,14 +241,17 @@ func (i *Instance) inlineErrors() []string {
 }
 
 // document returns the document in a file or in inline keys. Who uses the same file shares it.
-func (s *Store) document(path string, inline map[string]any, operator bool) *document {
+func (s *Store) document(path string, inline map[string]any, operator bool, cluster Cluster) *document {
 	key := fmt.Sprintf("%t %q %q", operator, path, inline)
 	if path != "" {
 		key = path
 	}
+	if cluster != nil {
+		key += " " + cluster.Address()
+	}
 	doc := s.documents[key]
 	if doc == nil {
-		doc = &document{store: s, path: path, inline: inline, operator: operator}
+		doc = &document{store: s, path: path, inline: inline, operator: operator, cluster: cluster}
 		s.documents[key] = doc
 		doc.refresh()
 	}
@@ -205,12 +263,17 @@ func (s *Store) document(path string, inline map[string]any, operator bool) *doc
 func (i *Instance) apply() bool {
 	errs := i.request.errs
 	document := i.document.errs
+	if len(errs) == 0 && i.document.waits() {
+		return false
+	}
 	if len(errs)+len(document) > 0 {
 		i.said = i.say(i.said, Notice{Errors: i.own(errs, document), InForce: i.good != nil})
 		i.document.said = i.say(i.document.said, Notice{Errors: i.shared(document), InForce: i.good != nil})
 		return false
 	}
-	i.good = &Effective{Settings: i.request.settings, Policy: i.document.policy}
+	i.good = &Effective{Settings: i.request.settings, Policy: i.document.policy, Cluster: i.document.cluster}
+	leftOut := i.document.policy.LeftOut
+	i.document.leftOut = i.say(i.document.leftOut, Notice{LeftOut: leftOut})
 	byName := i.document.policy.CheckedByNameOnly()
 	i.said = i.say(i.said, Notice{ByNameOnly: i.own(nil, byName)})
 	i.document.said = i.say(i.document.said, Notice{ByNameOnly: i.shared(byName)})
@@ -235,8 +298,8 @@ func (i *Instance) shared(document []string) []string {
 
 // say logs a notice unless it is what was said last, and returns what is said now.
 func (i *Instance) say(last string, notice Notice) string {
-	said := fmt.Sprintf("%q %q", notice.Errors, notice.ByNameOnly)
-	if said != last && len(notice.Errors)+len(notice.ByNameOnly) > 0 {
+	said := fmt.Sprintf("%q %q %q", notice.Errors, notice.ByNameOnly, notice.LeftOut)
+	if said != last && len(notice.Errors)+len(notice.ByNameOnly)+len(notice.LeftOut) > 0 {
 		notice.Middleware = i.name
 		notice.File = i.document.path
 		i.store.Log(notice)
@@ -255,13 +318,22 @@ type document struct {
 	policy *Policy
 	errs   []string
 	said   string
+	// cluster is where Namespaces come from, nil for nowhere, and snapshot what it said last.
+	cluster  Cluster
+	snapshot *Snapshot
+	problem  string
+	leftOut  string
 }
 
 // refresh builds the policy if it is new or one of its files has changed, and tells whether it did.
 func (d *document) refresh() bool {
-	if d.seen != nil && !d.stale() {
+	snapshot, problem := d.namespaces()
+	waiting := snapshot == nil && problem != d.problem
+	if d.seen != nil && snapshot == d.snapshot && !waiting && !d.stale() {
 		return false
 	}
+	d.snapshot = snapshot
+	d.problem = problem
 	d.seen = map[string]string{}
 	raw, errs := d.inline, []string(nil)
 	if d.path != "" {
@@ -272,10 +344,26 @@ func (d *document) refresh() bool {
 		if d.path == "" && !d.operator {
 			readRoots = nil
 		}
-		d.policy, errs = build(raw, readRoots)
+		d.policy, errs = build(raw, readRoots, snapshot, d.cluster != nil)
+	}
+	if d.cluster != nil && snapshot == nil {
+		errs = append(errs, "kubernetes: the Namespaces of the cluster are not known: "+problem)
 	}
 	d.errs = errs
 	return true
+}
+
+// namespaces is what the cluster says now, nil for nothing.
+func (d *document) namespaces() (*Snapshot, string) {
+	if d.cluster == nil {
+		return nil, ""
+	}
+	return d.cluster.Snapshot()
+}
+
+// waits tells that the policy is good but for a cluster that has not been asked yet: no error, only early.
+func (d *document) waits() bool {
+	return d.cluster != nil && d.snapshot == nil && d.problem == "" && len(d.errs) == 1
 }
 
 func (d *document) stale() bool {
@@ -319,7 +407,7 @@ func (d *document) readPolicy() (map[string]any, []string) {
 	}
 	keys := &decoder{}
 	raw := keys.section("", value, policyKeys...)
-	if raw != nil && raw["tenants"] == nil {
+	if raw != nil && raw["tenants"] == nil && d.cluster == nil {
 		keys.fail("tenants", "", "wanted at least one tenant")
 	}
 	return raw, keys.errs

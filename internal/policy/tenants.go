@@ -25,6 +25,8 @@ type builder struct {
 	// readFile reads a file of roots, nil where a path is not the writer's to give.
 	readFile func(path string) (string, error)
 	pools    map[string]*x509.CertPool
+	// optional tells that tenants may come from the cluster alone.
+	optional bool
 	claims   map[string]claim
 	routers  map[string]*Tenant
 }
@@ -37,10 +39,12 @@ type claim struct {
 	tenant *Tenant
 }
 
-// build reads the keys of a policy: tenants, shared, certificates. The policy is usable when there are no errors.
-func build(raw map[string]any, readFile func(string) (string, error)) (*Policy, []string) {
+// build reads the keys of a policy: tenants, shared, certificates, and adds what the cluster says. The policy is usable when
+// there are no errors. secrets is the default of certificates.secrets.
+func build(raw map[string]any, readFile func(string) (string, error), cluster *Snapshot, secrets bool) (*Policy, []string) {
 	b := &builder{
 		readFile: readFile,
+		optional: cluster != nil,
 		pools:    map[string]*x509.CertPool{},
 		claims:   map[string]claim{},
 		routers:  map[string]*Tenant{},
@@ -52,9 +56,12 @@ func build(raw map[string]any, readFile func(string) (string, error)) (*Policy, 
 		},
 	}
 	b.shared(raw["shared"])
-	general := b.certificates("certificates", raw["certificates"], Certificates{Check: true, TTL: DefaultTTL})
+	general := b.certificates("certificates", raw["certificates"], Certificates{Check: true, TTL: DefaultTTL, Secrets: secrets})
 	b.tenants(raw["tenants"], general)
 	b.bindNamespaces()
+	if cluster != nil {
+		b.addCluster(cluster, general)
+	}
 	return b.policy, b.errs
 }
 
@@ -63,8 +70,11 @@ func (b *builder) shared(value any) {
 		return
 	}
 	section := b.section("shared", value, "hosts", "namespaces", "pins")
-	if section["namespaces"] != nil {
-		b.fail("shared.namespaces", section["namespaces"], notYet)
+	for i, text := range b.strings("shared.namespaces", section["namespaces"]) {
+		if text != "" && !namespaceName.MatchString(text) {
+			b.fail(index("shared.namespaces", i), text, "wanted a namespace")
+		}
+		b.policy.SharedNamespaces = append(b.policy.SharedNamespaces, text)
 	}
 	for i, text := range b.strings("shared.hosts", section["hosts"]) {
 		b.addHost(index("shared.hosts", i), text, b.policy.SharedHosts, SharedOwner)
@@ -78,17 +88,19 @@ func (b *builder) tenants(value any, general Certificates) {
 			b.tenant(index("tenants", i), item, general)
 		}
 	}
-	if value != nil && len(b.policy.Tenants)+len(b.errs) == 0 {
+	if value != nil && !b.optional && len(b.policy.Tenants)+len(b.errs) == 0 {
 		b.fail("tenants", value, "wanted at least one tenant")
 	}
 }
 
 func (b *builder) tenant(path string, value any, general Certificates) {
-	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode", "certificates")
+	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode", "certificates",
+		"kubernetesNamespaces")
 	if section == nil {
 		return
 	}
-	tenant := &Tenant{Name: b.text(path+".name", section["name"])}
+	tenant := &Tenant{Name: b.text(path+".name", section["name"]), configured: true}
+	tenant.takesNamespaces = b.boolean(path+".kubernetesNamespaces", section["kubernetesNamespaces"])
 	b.name(path, tenant)
 	if section["mode"] != nil {
 		tenant.Mode = b.choice(path+".mode", section["mode"], ModeEnforce, ModeReport)
@@ -96,7 +108,7 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	namespaces := b.strings(path+".namespaces", section["namespaces"])
 	routers := b.strings(path+".routers", section["routers"])
 	patterns := b.strings(path+".hosts", section["hosts"])
-	if len(namespaces)+len(routers)+len(patterns) == 0 {
+	if len(namespaces)+len(routers)+len(patterns) == 0 && !tenant.takesNamespaces {
 		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
 	}
 	b.addNamespaces(path+".namespaces", namespaces, tenant)
@@ -231,8 +243,11 @@ func (b *builder) certificates(path string, value any, base Certificates) Certif
 	if v := section["pins"]; v != nil {
 		c.Pins = b.pins(path+".pins", v)
 	}
-	if v := section["secrets"]; v != nil && b.boolean(path+".secrets", v) {
-		b.fail(path+".secrets", v, notYet)
+	if v := section["secrets"]; v != nil {
+		c.Secrets = b.boolean(path+".secrets", v)
+		if c.Secrets && b.readFile == nil {
+			b.fail(path+".secrets", v, notYours) // it is Traefik's token that reads Secrets
+		}
 	}
 	if v := section["ttl"]; v != nil {
 		c.TTL = b.duration(path+".ttl", v)

@@ -16,9 +16,14 @@ type notice struct {
 func (l *Log) Policy(n policy.Notice) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if len(n.LeftOut) > 0 {
+		l.write(notice{Event: "policy", Middleware: n.Middleware, File: n.File, Errors: n.LeftOut,
+			Message: "these Namespaces are left out of the policy"})
+		return
+	}
 	if len(n.Errors) == 0 {
 		l.write(notice{Event: "warning", Middleware: n.Middleware, File: n.File, Tenants: n.ByNameOnly,
-			Message: "these tenants' certificates are checked by their names only, which a forged certificate can carry as well: set certificates.roots or certificates.pins"})
+			Message: "these tenants' certificates are checked by their names only, which a forged certificate can carry as well: set certificates.roots, certificates.pins or certificates.secrets"})
 		return
 	}
 	message := "the policy is refused and there is no earlier one: every request is answered 503"

@@ -37,6 +37,8 @@ type Binding struct {
 	Tenant   *policy.Tenant
 	// Namespaces are those that the router may lie in, one where it is certain.
 	Namespaces []string
+	// FromCluster tells that the answer rests on which Namespaces there are, so that it is as old as what is known of them.
+	FromCluster bool
 }
 
 // Bind finds the tenant of a router. namespace is the one that Traefik tells with the request, "" where it does not.
@@ -125,52 +127,82 @@ func bindCRD(p *policy.Policy, router Router, name string, legacyNames bool) Bin
 	return Binding{Code: verdict.RouterUnknown}
 }
 
-// bindNamespaces binds to the namespaces that the policy knows among those the router may lie in.
+// bindNamespaces binds to the namespace, or to the one of several that the router may lie in. Of several, those that exist
+// count, a tenant's or not, where the cluster is known; elsewhere those that the policy lists.
 func bindNamespaces(p *policy.Policy, namespaces []string) Binding {
-	found := Binding{Code: verdict.RouterUnbound, Namespaces: namespaces}
-	var known []string
+	c := &candidates{tenants: map[string]*policy.Tenant{}}
+	fromCluster := p.ClusterKnown() && len(namespaces) > 1
 	for _, namespace := range namespaces {
 		tenant := p.NamespaceTenant(namespace)
-		if tenant == nil {
-			continue
+		if (fromCluster && p.Exists(namespace)) || (!fromCluster && tenant != nil) {
+			c.tenants[namespace] = tenant
 		}
-		known = append(known, namespace)
-		if found.Tenant != nil && found.Tenant != tenant {
-			return Binding{Code: verdict.RouterAmbiguous, Namespaces: known}
-		}
-		found = Binding{Code: verdict.Pass, Tenant: tenant, Namespaces: known}
 	}
-	return found
+	binding := c.bind()
+	binding.FromCluster = fromCluster
+	if binding.Namespaces == nil {
+		binding.Namespaces = namespaces
+	}
+	return binding
 }
 
 // bindLegacy binds a name that flattens namespace and name into one: team + b-web and team-b + web are the same. Even
-// one listed namespace is no proof, for one that no tenant lists could have forged it, unless the operator says that
-// there are none (legacyNames: allow).
+// one listed namespace is no proof, for one that no tenant lists could have forged it: so every Namespace of the cluster is
+// a candidate, or, where the cluster is not known, the operator has to say that there are no others (legacyNames: allow).
 func bindLegacy(p *policy.Policy, readings []string, legacyNames bool) Binding {
-	candidates := map[string]*policy.Tenant{}
+	c := &candidates{tenants: map[string]*policy.Tenant{}}
 	for _, reading := range readings {
-		p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
-			if couldBegin(reading, namespace, isPrefix) {
-				candidates[namespace] = tenant
+		c.addLegacy(p, reading)
+	}
+	binding := c.bind()
+	binding.FromCluster = p.ClusterKnown()
+	if !p.ClusterKnown() && !legacyNames {
+		return Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
+	}
+	return binding
+}
+
+// candidates are the namespaces that a router may lie in, with their tenants, nil for nobody.
+type candidates struct {
+	tenants map[string]*policy.Tenant
+}
+
+// addLegacy adds the namespaces that a flattened name may begin with.
+func (c *candidates) addLegacy(p *policy.Policy, name string) {
+	if p.ClusterKnown() {
+		p.EachInCluster(func(namespace string, tenant *policy.Tenant) {
+			if couldBegin(name, namespace, false) {
+				c.tenants[namespace] = tenant
 			}
 		})
+		return
 	}
-	namespaces := make([]string, 0, len(candidates))
-	var tenant *policy.Tenant
-	several := false
-	for namespace, owner := range candidates {
+	p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
+		if couldBegin(name, namespace, isPrefix) {
+			c.tenants[namespace] = tenant
+		}
+	})
+}
+
+// bind takes one candidate, or several of one tenant.
+func (c *candidates) bind() Binding {
+	var namespaces []string
+	var found *policy.Tenant
+	first, several := true, false
+	for namespace, tenant := range c.tenants {
 		namespaces = append(namespaces, namespace)
-		several = several || (tenant != nil && tenant != owner)
-		tenant = owner
+		several = several || (!first && tenant != found)
+		found = tenant
+		first = false
 	}
 	sort.Strings(namespaces)
-	if !legacyNames || several {
+	if several {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces}
 	}
-	if tenant == nil {
-		return Binding{Code: verdict.RouterUnbound}
+	if found == nil {
+		return Binding{Code: verdict.RouterUnbound, Namespaces: namespaces}
 	}
-	return Binding{Code: verdict.Pass, Tenant: tenant, Namespaces: namespaces}
+	return Binding{Code: verdict.Pass, Tenant: found, Namespaces: namespaces}
 }
 
 // legacyReadings takes off the kind of route with which the Gateway API's provider begins a name.

@@ -30,6 +30,7 @@ const (
 	CertificateForeign     Code = "certificate-foreign"
 	CertificateUntrusted   Code = "certificate-untrusted"
 	CertificateUnpinned    Code = "certificate-unpinned"
+	CertificateSecret      Code = "certificate-secret"
 )
 
 // status lists the statuses of denials. 421 lets a client retry on a new connection (RFC 9110 section 15.5.20), where
@@ -51,6 +52,7 @@ var status = map[Code]int{
 	CertificateForeign:     http.StatusMisdirectedRequest,
 	CertificateUntrusted:   http.StatusMisdirectedRequest,
 	CertificateUnpinned:    http.StatusMisdirectedRequest,
+	CertificateSecret:      http.StatusMisdirectedRequest,
 }
 
 // EndsConnection tells whether the certificate that a connection was made with is refused. No later request on it is any

@@ -1,0 +1,99 @@
+// Package cluster keeps what the guard knows of a Kubernetes cluster: its Namespaces, and in which Secrets certificates lie.
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/namespaces"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/secrets"
+)
+
+// Cluster is one cluster, by one address and token.
+type Cluster struct {
+	address string
+	source  *namespaces.Source
+	stop    context.CancelFunc
+	secrets *secrets.Store
+
+	mu        sync.Mutex
+	confirmed map[string]time.Time
+}
+
+// Address tells one cluster from another.
+func (c *Cluster) Address() string {
+	return c.address
+}
+
+// Snapshot is what is known of the Namespaces.
+func (c *Cluster) Snapshot() (*policy.Snapshot, string) {
+	return c.source.Snapshot()
+}
+
+// ListedSince makes sure that what is known of the Namespaces was listed after a time.
+func (c *Cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) {
+	return c.source.ListedSince(ctx, since)
+}
+
+// Set holds the clusters of all middlewares, each of them once. They outlive reloads.
+type Set struct {
+	mu       sync.Mutex
+	clusters map[string]*Cluster
+}
+
+// NewSet returns a set without clusters.
+func NewSet() *Set {
+	return &Set{clusters: map[string]*Cluster{}}
+}
+
+// Of returns the cluster of a configuration.
+func (s *Set) Of(k policy.Kubernetes) (*Cluster, error) {
+	address := fmt.Sprintf("%q %q %q", k.Endpoint, k.TokenFile, k.CAFile)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.clusters[address]; c != nil {
+		return c, nil
+	}
+	config := kube.Config{Endpoint: k.Endpoint, TokenFile: k.TokenFile, CAFile: k.CAFile}
+	client, err := kube.New(config, func(name string) string { return os.Getenv(name) })
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		address:   address,
+		source:    namespaces.New(client),
+		secrets:   secrets.NewStore(client, func() time.Time { return time.Now() }),
+		confirmed: map[string]time.Time{},
+	}
+	s.clusters[address] = c
+	return c, nil
+}
+
+// Keep watches the Namespaces of the clusters in use, with one goroutine for each, and ends the watches of all others.
+func (s *Set) Keep(used []policy.Cluster) {
+	wanted := map[string]bool{}
+	for _, c := range used {
+		wanted[c.Address()] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for address, c := range s.clusters {
+		if wanted[address] && c.stop == nil {
+			c.start()
+		} else if !wanted[address] && c.stop != nil {
+			c.stop()
+			c.stop = nil
+		}
+	}
+}
+
+func (c *Cluster) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.stop = cancel
+	go c.source.Run(ctx)
+}

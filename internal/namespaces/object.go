@@ -1,0 +1,52 @@
+package namespaces
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/policy"
+)
+
+var errPage = errors.New("what came is not a list of Namespaces")
+
+// page is a part of a NamespaceList.
+type page struct {
+	Metadata kube.ListMeta `json:"metadata"`
+	Items    []object      `json:"items"`
+}
+
+// object is what is read of a Namespace.
+type object struct {
+	Metadata metadata `json:"metadata"`
+}
+
+type metadata struct {
+	Name              string            `json:"name"`
+	CreationTimestamp string            `json:"creationTimestamp"`
+	ResourceVersion   string            `json:"resourceVersion"`
+	Labels            map[string]string `json:"labels"`
+	Annotations       map[string]string `json:"annotations"`
+}
+
+func (o object) namespace() policy.Namespace {
+	return policy.Namespace{
+		Name:    o.Metadata.Name,
+		Created: o.Metadata.CreationTimestamp,
+		Tenant:  o.Metadata.Labels[policy.TenantLabel],
+		Hosts:   o.Metadata.Annotations[policy.HostsAnnotation],
+		Mode:    o.Metadata.Annotations[policy.ModeAnnotation],
+	}
+}
+
+// readPage adds the Namespaces of a page.
+func readPage(text []byte, all map[string]policy.Namespace) (kube.ListMeta, error) {
+	var p page
+	if err := json.Unmarshal(text, &p); err != nil {
+		return kube.ListMeta{}, errPage
+	}
+	for _, o := range p.Items {
+		all[o.Metadata.Name] = o.namespace()
+	}
+	return p.Metadata, nil
+}
