@@ -119,8 +119,7 @@ func TestExampleStatic(t *testing.T) {
 
 // TestReadmeOptions compares the option table with the keys that the plugin itself says it knows.
 func TestReadmeOptions(t *testing.T) {
-	// The contract's keys of a section that this version refuses as a whole.
-	want := []string{"kubernetes.enabled", "kubernetes.endpoint", "kubernetes.tokenFile", "kubernetes.caFile", "kubernetes.grace"}
+	var want []string
 	unknown := map[string]any{"?": ""}
 	for _, key := range knownKeys(t, unknown) {
 		if key != "shared" && key != "certificates" && key != "kubernetes" {
@@ -130,6 +129,9 @@ func TestReadmeOptions(t *testing.T) {
 	certificates := knownKeys(t, map[string]any{"certificates": unknown})
 	for _, key := range certificates {
 		want = append(want, "certificates."+key)
+	}
+	for _, key := range knownKeys(t, map[string]any{"kubernetes": unknown}) {
+		want = append(want, "kubernetes."+key)
 	}
 	for _, key := range knownKeys(t, map[string]any{"shared": unknown}) {
 		want = append(want, "shared."+key)
@@ -155,7 +157,9 @@ func checkDefault(t *testing.T, key, fallback string) {
 	tenants := []any{map[string]any{"name": "acme", "namespaces": "acme", "hosts": "acme.example.com"}}
 	with := map[string]any{"tenants": tenants}
 	section, name, nested := strings.Cut(key, ".")
-	if nested {
+	if section == "tenants[]" {
+		with["tenants"] = []any{map[string]any{"name": "acme", "namespaces": "acme", "hosts": "acme.example.com", name: fallback}}
+	} else if nested {
 		with[section] = map[string]any{name: fallback}
 	} else {
 		with[key] = fallback

@@ -246,8 +246,9 @@ func (tr *Traefik) WaitNamed(t lab.T, name string) Router {
 func (tr *Traefik) WaitGone(t lab.T, matches func(Router) bool) {
 	t.Helper()
 	err := until(t.Context(), func() error {
-		if at := slices.IndexFunc(tr.Routers(t), matches); at >= 0 {
-			return fmt.Errorf("still there: %+v", tr.Routers(t)[at])
+		routers := tr.Routers(t)
+		if at := slices.IndexFunc(routers, matches); at >= 0 {
+			return fmt.Errorf("still there: %+v", routers[at])
 		}
 		return nil
 	})

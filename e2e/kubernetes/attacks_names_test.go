@@ -1,0 +1,127 @@
+package kubernetes_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/cluster"
+)
+
+// testForgedNames has a tenant give a route a name with which its router's name reads as another tenant's.
+func testForgedNames(t *testing.T, w *world) {
+	attacker, victim := w.team(t, "team"), w.team(t, "team-b")
+	own := []string{
+		victim.route("web", hostRule("team-b"), "entryPoints: [websecure], tls: {secretName: tls}"),
+		victim.gatewayRoute("HTTPRoute", "web", "websecure", "http.team-b.test", ""),
+		victim.ingress("web", "traefik", "ingress.team-b.test", "/", "", ""),
+	}
+	victim.Apply(t, own...)
+	for _, tr := range w.all(namings...) {
+		for _, host := range []string{"team-b.test", "http.team-b.test", "ingress.team-b.test"} {
+			tr.WaitRouter(t, cluster.ForHost(host))
+		}
+		tr.WaitCertificate(t, "team-b.test", victim.certificate)
+	}
+	candidates := "team,team-b"
+	w.run(t, attack{
+		name: "namespace team, route b-web, against team-b", provider: "kubernetesCRD", by: attacker,
+		manifests: []string{attacker.route("b-web", "Host(`team-b.test`) && PathPrefix(`/login`)", "entryPoints: [websecure]")}, router: ruled("/login"),
+		host: "team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
+		code:       map[naming]string{safe: "host-foreign", legacy: "router-ambiguous"},
+		namespaces: map[naming]string{safe: "team", legacy: candidates},
+		victims:    map[string]string{"ingress.team-b.test": "team-b", "acme.test": "acme"},
+		denied:     map[naming]map[string]string{legacy: {"team-b.test": "router-ambiguous"}},
+	})
+	w.run(t, attack{
+		name: "namespace team, HTTPRoute b-web, against team-b", provider: "kubernetesGateway", by: attacker,
+		manifests: []string{attacker.gatewayRoute("HTTPRoute", "b-web", "websecure", "http.team-b.test", "matches: [{path: {type: PathPrefix, value: /login}}]")}, router: ruled("/login"),
+		host: "http.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
+		code: both("router-ambiguous"), namespaces: both(candidates),
+		victims: map[string]string{"ingress.team-b.test": "team-b", "acme.test": "acme"},
+		denied:  deniedIn(map[string]string{"http.team-b.test": "router-ambiguous"}),
+	})
+	w.run(t, attack{
+		name: "Ingress b-web in team, router named as team-b's", provider: "kubernetesIngress", by: attacker,
+		manifests: []string{attacker.ingress("b-web", "traefik", "ingress.team-b.test", "/login", "", "")}, router: ruled("/login"),
+		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
+		code: both("host-foreign"), namespaces: both("team"), victims: map[string]string{"ingress.team-b.test": "team-b"},
+	})
+	w.run(t, attack{
+		name: "Ingress b-web in team, router named as team-b's", provider: "ingress-nginx", by: attacker,
+		manifests: []string{attacker.ingress("b-web", "nginx", "ingress.team-b.test", "/login", "", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'")}, router: ruled("/login"),
+		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
+		code: both("host-foreign"), namespaces: both("team"), victims: map[string]string{"ingress.team-b.test": "team-b"},
+	})
+	testExactImitation(t, w, attacker, victim)
+	victim.Delete(t, own...)
+	testEntryPointName(t, w)
+}
+
+// testExactImitation gives an Ingress the very name, host and path with which its router has the key of another's. Traefik
+// keeps one of the two, by chance anew at each change: the attacker makes changes until it is his.
+func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
+	const at = "ingress.team-b.test"
+	manifest := func(try int) string {
+		return attacker.ingress("b-web", "traefik", at, "/", "", fmt.Sprintf("try: '%d'", try))
+	}
+	defer attacker.Delete(t, manifest(0))
+	took, refused := map[naming]bool{}, map[naming]bool{}
+	line := row{attack: "Ingress of the same router key as team-b's", provider: "kubernetesIngress"}
+	for try := 0; try < 100 && len(took)+len(refused) < 2*len(namings); try++ {
+		attacker.Apply(t, manifest(try))
+		time.Sleep(200 * time.Millisecond)
+		for _, name := range namings {
+			if off := get(t, w.off[name], at, "/", false); off.Tenant() == attacker.name {
+				took[name] = true
+				line.off = add(line.off, w.describe(off, attack{}))
+			}
+			on := get(t, w.on[name], at, "/", false)
+			require.NotEqual(t, attacker.name, on.Tenant(), name)
+			if on.Tenant() != victim.name {
+				refused[name] = true
+				assert.Equal(t, "host-foreign", on.Reason(), "%s: %d", name, on.Status)
+				line.on = add(line.on, w.describe(on, attack{}))
+			}
+		}
+	}
+	assert.Len(t, took, len(namings), "guard off: the attack does not succeed")
+	assert.Len(t, refused, len(namings), "guard on: the attack was never met")
+	line.on += " (victim's router replaced, nothing leaks)"
+	w.rows = append(w.rows, line)
+}
+
+// testEntryPointName has a namespace whose name is another's behind what Traefik puts before the names of routers on
+// several entry points.
+func testEntryPointName(t *testing.T, w *world) {
+	attacker, victim := w.team(t, "websecure-team-a"), w.team(t, "team-a")
+	own := []string{
+		victim.route("web", hostRule("team-a"), "entryPoints: [web, websecure], tls: {secretName: tls}"),
+		victim.route("one", "Host(`one.team-a.test`)", "entryPoints: [websecure]"),
+	}
+	victim.Apply(t, own...)
+	defer victim.Delete(t, own...)
+	for _, tr := range w.all(namings...) {
+		tr.WaitRouter(t, cluster.ForHost("team-a.test"))
+		tr.WaitRouter(t, cluster.ForHost("one.team-a.test"))
+		tr.WaitCertificate(t, "team-a.test", victim.certificate)
+	}
+	candidates := "team-a,websecure-team-a"
+	w.run(t, attack{
+		name: "namespace websecure-team-a against team-a", provider: "kubernetesCRD", by: attacker,
+		manifests: []string{attacker.route("login", "Host(`team-a.test`) && PathPrefix(`/login`)", "entryPoints: [websecure]")}, router: ruled("/login"),
+		host: "team-a.test", path: "/login", succeeds: "websecure-team-a", certificate: victim.certificate.Certificate,
+		code:       both("router-ambiguous"),
+		namespaces: map[naming]string{safe: candidates, legacy: "team,team-a,websecure-team-a"},
+		denied: map[naming]map[string]string{
+			safe:   {"team-a.test": "router-ambiguous"},
+			legacy: {"team-a.test": "router-ambiguous"},
+		},
+		victims: map[string]string{"acme.test": "acme"},
+	})
+	// On one entry point there is nothing before the name.
+	one := get(t, w.on[safe], "one.team-a.test", "/", false)
+	assert.Equal(t, "team-a", one.Tenant(), "%d %s", one.Status, one.Reason())
+}

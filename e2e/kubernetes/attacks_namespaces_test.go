@@ -1,0 +1,178 @@
+package kubernetes_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/cluster"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// testNamespaces attacks what the guard takes the tenants from.
+func testNamespaces(t *testing.T, w *world) {
+	t.Run("own annotation", func(t *testing.T) { testOwnAnnotation(t, w) })
+	t.Run("deleted and made again", func(t *testing.T) { testDeletedNamespace(t, w) })
+}
+
+// testOwnAnnotation has a tenant claim a name below another's wildcard on its own Namespace.
+func testOwnAnnotation(t *testing.T, w *world) {
+	const host = "forgotten.acme.test"
+	g, c := w.globex, w.cluster
+	claim := strings.Join([]string{"apiVersion: v1", "kind: Namespace", "metadata:", "  name: globex",
+		"  labels: {tenantguard.io/tenant: globex}", "  annotations:",
+		"    tenantguard.io/hosts: 'globex.test, *.globex.test, globex.platform.test, " + host + "'"}, "\n")
+	route := g.route("claim", "Host(`"+host+"`)", "entryPoints: [websecure]")
+	g.Apply(t, route)
+	defer g.Delete(t, route)
+	for _, tr := range w.all(namings...) {
+		tr.WaitRouter(t, cluster.ForHost(host))
+	}
+	foreign := func() {
+		t.Helper()
+		for _, name := range namings {
+			require.Eventually(t, func() bool { return get(t, w.on[name], host, "/", false).Reason() == "host-foreign" }, 10*time.Second, 50*time.Millisecond, name)
+		}
+	}
+
+	err := g.TryApply(t.Context(), claim)
+	assert.True(t, apierrors.IsForbidden(err), "%v", err)
+	foreign()
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC", "any", "globex answers", "forbidden by the API; 403 host-foreign"})
+
+	const role = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: lax}
+rules: [{apiGroups: [""], resources: [namespaces], verbs: [get, update, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: lax, namespace: globex}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: lax}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
+`
+	c.Apply(t, c.Admin(), role)
+	defer c.Delete(t, c.Admin(), role)
+	defer func() { c.Namespace(t, "globex", marks("globex")...) }()
+	// The negative control: with the right to write it and nothing else in the way, the guard believes the Namespace.
+	require.Eventually(t, func() bool { return g.TryApply(t.Context(), claim) == nil }, 10*time.Second, 50*time.Millisecond)
+	for _, name := range namings {
+		require.Eventually(t, func() bool {
+			response := get(t, w.on[name], host, "/", false)
+			return response.Reason() == "certificate-foreign" || response.Tenant() == "globex"
+		}, 10*time.Second, 50*time.Millisecond, name)
+	}
+	plainly := get(t, w.on[safe], host, "/", false)
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows", "any", "globex answers", "the claim is believed: " + w.describe(plainly, attack{})})
+	c.Namespace(t, "globex", marks("globex")...)
+	foreign()
+
+	admission := shipped(t, "admission.yaml")
+	c.Apply(t, c.Admin(), admission)
+	defer c.Delete(t, c.Admin(), admission)
+	// The API takes a moment to put a policy into force.
+	require.Eventually(t, func() bool {
+		err := g.TryApply(t.Context(), claim)
+		if err == nil {
+			c.Namespace(t, "globex", marks("globex")...)
+		}
+		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "only operators")
+	}, 20*time.Second, 200*time.Millisecond)
+	foreign()
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows, admission.yaml", "any", "globex answers", "forbidden by the policy; 403 host-foreign"})
+}
+
+// testDeletedNamespace deletes the victim's namespace and makes it again while an attacker waits for its host, first with
+// a route, then with a certificate too.
+func testDeletedNamespace(t *testing.T, w *world) {
+	const at = "phoenix.test"
+	c, g := w.cluster, w.globex
+	victim := w.team(t, "phoenix")
+	own := victim.route("web", hostRule("phoenix"), "entryPoints: [websecure], tls: {secretName: tls}")
+	victim.Apply(t, own)
+	waiting := []string{g.routeVia("waiting", "Host(`phoenix.test`)", "entryPoints: [websecure]", "priority: 1")}
+	g.Apply(t, waiting...)
+	defer func() { g.Delete(t, waiting...) }()
+	for _, tr := range w.all(namings...) {
+		tr.WaitRouter(t, func(router cluster.Router) bool {
+			return cluster.ForHost(at)(router) && strings.Contains(router.Name, "phoenix")
+		})
+		tr.WaitRouter(t, named("waiting"))
+		tr.WaitCertificate(t, at, victim.certificate)
+		// A new Namespace is in the policy within a second.
+		assert.Eventually(t, func() bool { return get(t, tr, at, "/", false).Tenant() == "phoenix" }, 5*time.Second, 20*time.Millisecond)
+	}
+
+	c.DeleteNamespace(t, "phoenix")
+	line := row{attack: "victim's namespace deleted, attacker's route waits", provider: "kubernetesCRD"}
+	for _, name := range namings {
+		for _, tr := range w.all(name) {
+			tr.WaitGone(t, func(router cluster.Router) bool { return strings.Contains(router.Name, "phoenix") })
+		}
+		off := get(t, w.off[name], at, "/", false)
+		assert.Equal(t, "globex", off.Tenant(), name)
+		line.off = add(line.off, off.Tenant()+" answers")
+		on := untilCode(t, w.on[name], at, "host-unowned")
+		line.on = add(line.on, w.describe(on, attack{}))
+	}
+	w.rows = append(w.rows, line)
+
+	// A certificate of the same names, from a namespace that Traefik takes first, is there before the victim is again.
+	more := []string{
+		cluster.SecretManifest(t, g.Namespace, "waiting", lab.SelfSigned(t, at, "*."+at)),
+		g.route("waiting-tls", "Host(`waiting.globex.test`)", "entryPoints: [websecure], tls: {secretName: waiting}"),
+	}
+	g.Apply(t, more...)
+	victim.Tenant = c.Tenant(t, "phoenix", marks("phoenix")...)
+	for _, name := range namings {
+		untilCode(t, w.on[name], at, "host-foreign")
+	}
+	victim.service = victim.Service(t, lab.NewBackend(t, "phoenix"))
+	victim.Secret(t, "tls", victim.certificate)
+	victim.Apply(t, own)
+	line = row{attack: "made again, attacker's route and certificate wait", provider: "kubernetesCRD"}
+	for _, name := range namings {
+		for _, tr := range w.all(name) {
+			tr.WaitRouter(t, func(router cluster.Router) bool {
+				return cluster.ForHost(at)(router) && strings.Contains(router.Name, "phoenix")
+			})
+		}
+		off := get(t, w.off[name], at, "/", false)
+		assert.Equal(t, "phoenix", off.Tenant(), name)
+		assert.False(t, off.Served.Equal(victim.certificate.Certificate), name)
+		line.off = add(line.off, off.Tenant()+" answers, certificate: the attacker's")
+		on := get(t, w.on[name], at, "/", false)
+		assert.Equal(t, "certificate-secret", on.Reason(), "%s: %d %s", name, on.Status, on.Tenant())
+		line.on = add(line.on, w.describe(on, attack{}))
+	}
+	g.Delete(t, more...)
+	for _, name := range namings {
+		w.on[name].WaitCertificate(t, at, victim.certificate)
+		response := get(t, w.on[name], at, "/", false)
+		assert.Equal(t, "phoenix", response.Tenant(), "%s: %d %s", name, response.Status, response.Reason())
+	}
+	line.on = add(line.on, "victim passes once the certificate is gone")
+	w.rows = append(w.rows, line)
+}
+
+// untilCode asks until the refusal is the one wanted. Until then it must be another refusal.
+func untilCode(t *testing.T, tr *cluster.Traefik, host, code string) *lab.Response {
+	t.Helper()
+	var response *lab.Response
+	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
+		response = get(t, tr, host, "/", false)
+		require.Empty(t, response.Tenant())
+		if response.Reason() == code {
+			return response
+		}
+		assert.GreaterOrEqual(t, response.Status, http.StatusBadRequest)
+	}
+	t.Errorf("%s: %d %s, want %s", host, response.Status, response.Reason(), code)
+
+	return response
+}

@@ -1,0 +1,311 @@
+package kubernetes_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/cluster"
+	"github.com/tenantguard/tenantguard/e2e/internal/repo"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+	"gopkg.in/yaml.v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	kubernetesyaml "sigs.k8s.io/yaml"
+)
+
+const (
+	// exampleHost and the rest are what the examples name.
+	exampleHost   = "acme.example.com"
+	exampleTenant = "acme"
+	exampleRouter = "acme_web_0@kubernetescrd"
+
+	// namespaceWriter may write Namespaces as far as RBAC goes, subresources too.
+	namespaceWriter = `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: namespace-writer}
+rules: [{apiGroups: [""], resources: [namespaces, namespaces/status, namespaces/finalize], verbs: [get, create, update, patch]}]
+`
+)
+
+// TestExamples applies the files of examples/kubernetes to a cluster, as its operator would.
+func TestExamples(t *testing.T) {
+	c := cluster.Start(t)
+	acme := c.Tenant(t, exampleTenant)
+	c.Apply(t, c.Admin(), namespaceWriter,
+		bindRole("namespace-writer", "User", acme.User), bindRole("namespace-writer", "Group", "platform-operators"))
+
+	// Without the policy a tenant with that right takes what it likes: what is denied below is denied by the policy.
+	require.NoError(t, c.TryApply(t.Context(), acme.Config, markedNamespace(exampleTenant, "labels", "tenantguard.io/tenant: globex")))
+
+	c.Apply(t, c.Admin(), example(t, "admission.yaml"), example(t, "rbac.yaml"))
+	attempts := 0
+	require.Eventually(t, func() bool {
+		attempts++
+		marks := fmt.Sprintf("tenantguard.io/tenant: globex-%d", attempts)
+		return apierrors.IsForbidden(c.TryApply(t.Context(), acme.Config, markedNamespace(exampleTenant, "labels", marks)))
+	}, time.Minute, 50*time.Millisecond, "the policy comes into force")
+	c.Apply(t, asGroup(c, "platform-operators"), example(t, "namespace.yaml"))
+
+	t.Run("admission", func(t *testing.T) { testAdmission(t, c, acme) })
+	t.Run("route", func(t *testing.T) { testExampleRoute(t, c, acme) })
+}
+
+func bindRole(role, kind, name string) string {
+	return fmt.Sprintf(`
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: %s-%s}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: %s}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: %s, name: %s}]
+`, role, name, role, kind, name)
+}
+
+func markedNamespace(name, field, marks string) string {
+	return fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, %s: {%s}}}", name, field, marks)
+}
+
+// asGroup is a user who is known by a group only.
+func asGroup(c *cluster.Cluster, group string) *rest.Config {
+	config := c.Admin()
+	config.Impersonate = rest.ImpersonationConfig{UserName: "someone", Groups: []string{group, "system:authenticated"}}
+
+	return config
+}
+
+// testAdmission wants a tenant that may write Namespaces to be kept off what the guard reads of them, and nothing else.
+func testAdmission(t *testing.T, c *cluster.Cluster, tenant *cluster.Tenant) {
+	client, err := kubernetes.NewForConfig(tenant.Config)
+	require.NoError(t, err)
+	namespaces := client.CoreV1().Namespaces()
+	before, err := namespaces.Get(t.Context(), exampleTenant, metav1.GetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, exampleTenant, before.Labels["tenantguard.io/tenant"])
+	patch := func(content string, subresources ...string) error {
+		_, err := namespaces.Patch(t.Context(), exampleTenant, types.MergePatchType, []byte(content), metav1.PatchOptions{}, subresources...)
+		return err
+	}
+	change := func(metadata string) string { return `{"metadata":` + metadata + `}` }
+	finalize := before.DeepCopy()
+	finalize.Labels["tenantguard.io/tenant"] = "globex"
+	update := before.DeepCopy()
+	delete(update.Annotations, "tenantguard.io/hosts")
+
+	denied := map[string]func() error{
+		"another tenant":            func() error { return patch(change(`{"labels":{"tenantguard.io/tenant":"globex"}}`)) },
+		"no tenant":                 func() error { return patch(change(`{"labels":{"tenantguard.io/tenant":null}}`)) },
+		"an empty tenant":           func() error { return patch(change(`{"labels":{"tenantguard.io/tenant":""}}`)) },
+		"no labels":                 func() error { return patch(change(`{"labels":null}`)) },
+		"more hosts":                func() error { return patch(change(`{"annotations":{"tenantguard.io/hosts":"**.example.com"}}`)) },
+		"no hosts":                  func() error { return patch(change(`{"annotations":{"tenantguard.io/hosts":null}}`)) },
+		"no annotations":            func() error { return patch(change(`{"annotations":null}`)) },
+		"report mode":               func() error { return patch(change(`{"annotations":{"tenantguard.io/mode":"report"}}`)) },
+		"another tenant, by status": func() error { return patch(change(`{"labels":{"tenantguard.io/tenant":"globex"}}`), "status") },
+		"more hosts, by status": func() error {
+			return patch(change(`{"annotations":{"tenantguard.io/hosts":"**.example.com"}}`), "status")
+		},
+		"another tenant, by finalize": func() error {
+			_, err := namespaces.Finalize(t.Context(), finalize, metav1.UpdateOptions{})
+			return err
+		},
+		"no hosts, by update": func() error {
+			_, err := namespaces.Update(t.Context(), update, metav1.UpdateOptions{})
+			return err
+		},
+		"no marks, by apply": func() error {
+			return c.TryApply(t.Context(), tenant.Config, "{apiVersion: v1, kind: Namespace, metadata: {name: acme}}")
+		},
+		"a new Namespace with a tenant": func() error {
+			return c.TryApply(t.Context(), tenant.Config, markedNamespace("acme-new", "labels", "tenantguard.io/tenant: acme"))
+		},
+		"a new Namespace with hosts": func() error {
+			return c.TryApply(t.Context(), tenant.Config, markedNamespace("acme-new", "annotations", "tenantguard.io/hosts: new.example.com"))
+		},
+		"a new Namespace with a mode": func() error {
+			return c.TryApply(t.Context(), tenant.Config, markedNamespace("acme-new", "annotations", "tenantguard.io/mode: report"))
+		},
+	}
+	for name, attempt := range denied {
+		err := attempt()
+		assert.True(t, apierrors.IsForbidden(err), "%s: %v", name, err)
+		assert.ErrorContains(t, err, "only operators may", name)
+	}
+	after, err := namespaces.Get(t.Context(), exampleTenant, metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, before.Labels, after.Labels)
+	assert.Equal(t, before.Annotations, after.Annotations)
+
+	require.NoError(t, patch(change(`{"labels":{"team":"a"},"annotations":{"example.com/contact":"a"}}`)), "its other labels are the tenant's")
+	require.NoError(t, patch(change(`{"labels":{"team":"b"}}`), "status"))
+	after, err = namespaces.Get(t.Context(), exampleTenant, metav1.GetOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, "b", after.Labels["team"], "subresources write labels, so the policy is for them too")
+	require.NoError(t, c.TryApply(t.Context(), tenant.Config, markedNamespace("acme-plain", "labels", "team: a")))
+
+	for name, operator := range map[string]*rest.Config{"a group": asGroup(c, "platform-operators"), "system:masters": c.Admin()} {
+		require.NoError(t, c.TryApply(t.Context(), operator, markedNamespace("operators", "annotations", "tenantguard.io/hosts: own.example.com")), name)
+		require.NoError(t, c.TryApply(t.Context(), operator, "{apiVersion: v1, kind: Namespace, metadata: {name: operators}}"), name)
+	}
+	c.DeleteNamespace(t, "operators")
+}
+
+// testExampleRoute has the tenant's route served by a Traefik that is set up as the examples say. The guard asks the API with
+// a token that has the rights of rbac.yaml and no others.
+func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
+	guardToken := accountWithGuardRole(t, c)
+	asGuard, err := kubernetes.NewForConfig(c.WithToken(readFile(t, guardToken)))
+	require.NoError(t, err)
+
+	proxy := c.Proxy(t)
+	certificate := lab.NewCA(t, "example CA").Issue(t, exampleHost)
+	acme.Secret(t, "web", certificate)
+	acme.Service(t, lab.NewBackend(t, "web"))
+	acme.Apply(t, example(t, "tenant.yaml"))
+	c.Apply(t, c.Admin(), exampleGuard(t, lab.Map{"endpoint": proxy.URL, "tokenFile": guardToken, "caFile": c.CAFile}))
+
+	tr := startExample(t, c)
+	tr.WaitNamed(t, exampleRouter)
+	tr.WaitCertificate(t, exampleHost, certificate)
+	response := lab.Get(t, lab.HTTP1, tr.Target(exampleHost), exampleHost, "/")
+	require.Equal(t, http.StatusOK, response.Status, "%s", strings.Join(tr.Log.Lines(), "\n"))
+	assert.Equal(t, "web", response.Tenant())
+	for _, asked := range []string{"tenantguard list namespaces", "tenantguard watch namespaces", "tenantguard list secrets"} {
+		assert.Eventually(t, func() bool { return proxy.Count()[asked] > 0 }, time.Minute, 50*time.Millisecond, asked)
+	}
+	_, err = asGuard.CoreV1().Secrets(exampleTenant).Get(t.Context(), "web", metav1.GetOptions{})
+	require.NoError(t, err, "the guard looks at single Secrets as well")
+	for _, line := range tr.Log.Lines() {
+		assert.NotContains(t, line, "forbidden")
+		assert.NotContains(t, line, `"event":"policy"`)
+	}
+
+	// A route of nobody's namespace to the same host, which Traefik prefers.
+	mallory := c.Tenant(t, "mallory")
+	mallory.Service(t, lab.NewBackend(t, "mallory"))
+	mallory.Apply(t, fmt.Sprintf(`
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: web}
+spec: {entryPoints: [websecure], routes: [{kind: Rule, match: Host(%s), priority: 1000, services: [{name: mallory, port: 80}]}]}
+`, "`"+exampleHost+"`"))
+	tr.WaitNamed(t, "mallory_web_0@kubernetescrd")
+	response = lab.Get(t, lab.HTTP1, tr.Target(exampleHost), exampleHost, "/")
+	assert.Equal(t, http.StatusForbidden, response.Status)
+	assert.Empty(t, response.Tenant())
+	denial := tr.Log.WaitDenial(t, func(denial lab.Denial) bool { return denial.Router == "mallory_web_0@kubernetescrd" })
+	assert.Equal(t, "router-unbound", denial.Reason)
+}
+
+// accountWithGuardRole makes an account with the role of rbac.yaml alone, and returns the file of its token.
+func accountWithGuardRole(t *testing.T, c *cluster.Cluster) string {
+	t.Helper()
+	c.Apply(t, c.Admin(), "{apiVersion: v1, kind: ServiceAccount, metadata: {name: guard-alone, namespace: traefik}}", `
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: guard-alone}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tenantguard}
+subjects: [{kind: ServiceAccount, name: guard-alone, namespace: traefik}]
+`)
+	return c.TokenFile(t, cluster.TraefikNamespace, "guard-alone", time.Hour)
+}
+
+// exampleGuard is middleware.yaml for a guard that is in no pod.
+func exampleGuard(t *testing.T, outside lab.Map) string {
+	t.Helper()
+	var middleware map[string]any
+	require.NoError(t, kubernetesyaml.Unmarshal([]byte(example(t, "middleware.yaml")), &middleware))
+	keys := middleware
+	for _, key := range []string{"spec", "plugin", lab.PluginName, "kubernetes"} {
+		next, is := keys[key].(map[string]any)
+		require.True(t, is, key)
+		keys = next
+	}
+	for key, value := range outside {
+		require.NotContains(t, keys, key)
+		keys[key] = value
+	}
+	encoded, err := json.Marshal(middleware)
+	require.NoError(t, err)
+
+	return string(encoded)
+}
+
+// exampleValues are what helm-values.yaml may hold.
+type exampleValues struct {
+	Experimental struct {
+		Plugins map[string]struct {
+			ModuleName string `yaml:"moduleName"`
+			Version    string
+		}
+	}
+	AdditionalArguments []string `yaml:"additionalArguments"`
+	Env                 []struct{ Name, Value string }
+}
+
+// startExample starts a Traefik with the arguments and the environment of helm-values.yaml.
+func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
+	t.Helper()
+	var values exampleValues
+	decoder := yaml.NewDecoder(bytes.NewReader([]byte(example(t, "helm-values.yaml"))))
+	decoder.KnownFields(true)
+	require.NoError(t, decoder.Decode(&values))
+	require.Equal(t, "github.com/tenantguard/tenantguard", values.Experimental.Plugins[lab.PluginName].ModuleName)
+
+	static := lab.Map{}
+	for _, argument := range values.AdditionalArguments {
+		key, value, given := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
+		require.True(t, given, argument)
+		static = lab.Merge(static, setting(strings.Split(key, "."), value))
+	}
+	providers, is := static["providers"].(lab.Map)
+	require.True(t, is)
+	delete(static, "providers")
+	options := cluster.TraefikOptions{Options: lab.Options{Plugin: true, Static: static}, Providers: providers}
+	for _, variable := range values.Env {
+		options.Env = append(options.Env, variable.Name+"="+variable.Value)
+	}
+
+	return c.Traefik(t, options)
+}
+
+// setting is a flag as Traefik's file of static configuration has it.
+func setting(path []string, value string) lab.Map {
+	if len(path) > 1 {
+		return lab.Map{path[0]: setting(path[1:], value)}
+	}
+	if path[0] == "middlewares" {
+		return lab.Map{path[0]: strings.Split(value, ",")}
+	}
+	if value == "true" || value == "false" {
+		return lab.Map{path[0]: value == "true"}
+	}
+	return lab.Map{path[0]: value}
+}
+
+func example(t *testing.T, name string) string {
+	t.Helper()
+	root, err := repo.Root()
+	require.NoError(t, err)
+
+	return readFile(t, filepath.Join(root, "examples", "kubernetes", name))
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+
+	return string(content)
+}
