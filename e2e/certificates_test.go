@@ -246,7 +246,7 @@ func TestForgedByName(t *testing.T) {
 	require.NoError(t, json.NewDecoder(strings.NewReader(told[strings.Index(told, "{"):])).Decode(&notice))
 	assert.Equal(t, "guard@file", notice.Middleware)
 	assert.Equal(t, []string{"team-a", "team-b", "team-c"}, notice.Tenants)
-	assert.Contains(t, notice.Message, "certificates.roots or certificates.pins")
+	assert.Contains(t, notice.Message, "set certificates.roots, certificates.pins or certificates.secrets")
 
 	assertCertGet(t, on, hostA, certPasses("team-a", teams.certA), lab.HTTP1)
 	on.Apply(t, teams.serve(forged, teams.certA, teams.certB, teams.certC))
