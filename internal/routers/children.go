@@ -3,6 +3,8 @@ package routers
 import (
 	"net/http"
 	"reflect"
+
+	"github.com/tenantguard/tenantguard/internal/peek"
 )
 
 // maxHandlers bounds the walk from a router's guard to its child routers.
@@ -18,7 +20,7 @@ func Children(next http.Handler) (names []string, all bool) {
 		if seen == maxHandlers {
 			return names, false
 		}
-		handler := pointee(queue[0])
+		handler := peek.Pointee(queue[0])
 		queue = queue[1:]
 		if handler.Kind() != reflect.Struct {
 			continue

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+
+	"github.com/tenantguard/tenantguard/internal/peek"
 )
 
 // Router is what Traefik tells of the router that a middleware stands in front of.
@@ -27,7 +29,7 @@ const maxDepth = 64
 func FromContext(ctx context.Context) Router {
 	value := reflect.ValueOf(ctx)
 	for depth := 0; depth < maxDepth; depth++ {
-		value = pointee(value)
+		value = peek.Pointee(value)
 		if value.Kind() != reflect.Struct {
 			break
 		}
@@ -50,7 +52,7 @@ func FromMiddleware(name string) Router {
 
 // fromLogger reads a *zerolog.Logger by its shape: the interpreter has no type of that name.
 func fromLogger(value reflect.Value) Router {
-	logger := pointee(value)
+	logger := peek.Pointee(value)
 	if logger.Kind() != reflect.Struct {
 		return Router{}
 	}
@@ -72,12 +74,4 @@ func parseFields(fields []byte) Router {
 	name, _ := values["routerName"].(string)
 	entryPoint, _ := values["entryPointName"].(string)
 	return Router{Name: name, EntryPoint: entryPoint}
-}
-
-// pointee follows interfaces and pointers.
-func pointee(value reflect.Value) reflect.Value {
-	for value.Kind() == reflect.Interface || value.Kind() == reflect.Pointer {
-		value = value.Elem()
-	}
-	return value
 }

@@ -3,6 +3,8 @@ package routers
 import (
 	"context"
 	"reflect"
+
+	"github.com/tenantguard/tenantguard/internal/peek"
 )
 
 // NamespaceFromRequest reads the namespace that Traefik 3.7 tells, with each request, for routers made from an Ingress:
@@ -10,7 +12,7 @@ import (
 func NamespaceFromRequest(ctx context.Context) string {
 	value := reflect.ValueOf(ctx)
 	for depth := 0; depth < maxDepth; depth++ {
-		value = pointee(value)
+		value = peek.Pointee(value)
 		if value.Kind() != reflect.Struct {
 			break
 		}
@@ -24,7 +26,7 @@ func NamespaceFromRequest(ctx context.Context) string {
 
 func fromMetadata(value reflect.Value) string {
 	for _, field := range []string{"Metadata", "Ingress", "Namespace"} {
-		value = pointee(value)
+		value = peek.Pointee(value)
 		if value.Kind() != reflect.Struct {
 			return ""
 		}

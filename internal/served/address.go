@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strconv"
 	"sync"
+
+	"github.com/tenantguard/tenantguard/internal/peek"
 )
 
 // errAddress is what an observation fails with where Traefik hides its listener.
@@ -55,12 +57,12 @@ func serverAddress(server *http.Server) (string, error) {
 // be called, for the value comes from an unexported field, but their fields can be read.
 func listenerAddress(listener reflect.Value) string {
 	for depth := 0; depth < maxWrapped; depth++ {
-		listener = pointee(listener)
+		listener = peek.Pointee(listener)
 		if listener.Kind() != reflect.Struct {
 			return ""
 		}
-		if fd := pointee(listener.FieldByName("fd")); fd.Kind() == reflect.Struct {
-			return tcpAddress(pointee(fd.FieldByName("laddr")))
+		if fd := peek.Pointee(listener.FieldByName("fd")); fd.Kind() == reflect.Struct {
+			return tcpAddress(peek.Pointee(fd.FieldByName("laddr")))
 		}
 		wrapped := listener.FieldByName("Listener")
 		if !wrapped.IsValid() {
@@ -89,12 +91,4 @@ func hostPort(ip net.IP, zone string, port int) string {
 		host += "%" + zone
 	}
 	return net.JoinHostPort(host, strconv.Itoa(port))
-}
-
-// pointee follows interfaces and pointers.
-func pointee(value reflect.Value) reflect.Value {
-	for value.Kind() == reflect.Interface || value.Kind() == reflect.Pointer {
-		value = value.Elem()
-	}
-	return value
 }

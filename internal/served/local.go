@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"reflect"
+
+	"github.com/tenantguard/tenantguard/internal/peek"
 )
 
 // Told tells whether a connection's state holds the certificate that was served: from Go 1.27 on, in the field
@@ -15,7 +17,7 @@ func Told() bool {
 // Local reads the chain that was served on a connection from its state, a pointer to a tls.ConnectionState. It is nil
 // where the field does not exist, and on a resumed connection, where Go leaves it empty.
 func Local(state any) [][]byte {
-	value := pointee(reflect.ValueOf(state))
+	value := peek.Pointee(reflect.ValueOf(state))
 	if value.Kind() != reflect.Struct {
 		return nil
 	}
