@@ -191,7 +191,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	enforced := r.enforced()
-	log.Deny(g.denial(req, r))
+	log.Deny(g.denial(req, r, enforced))
 	if !enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -280,11 +280,12 @@ func (g *Guard) bind(req *http.Request, r *request) {
 	if !r.binding.FromCluster {
 		return
 	}
-	if !g.ask(req, r, r.effective.Cluster, g.generation.Began) {
+	before := r.effective
+	if !g.ask(req, r, before.Cluster, g.generation.Began) {
 		r.binding = routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: r.binding.Namespaces}
-		return
+	} else if r.effective != before {
+		r.binding = g.bindWithChildren(r, namespace)
 	}
-	r.binding = g.bindWithChildren(r, namespace)
 }
 
 // ask makes sure that the policy knows the Namespaces as they were at a time or later.
@@ -429,7 +430,7 @@ func (r *request) enforced() bool {
 }
 
 // denial is what the log says of a denied request.
-func (g *Guard) denial(req *http.Request, r *request) report.Denial {
+func (g *Guard) denial(req *http.Request, r *request, enforced bool) report.Denial {
 	d := report.Denial{
 		Mode:        policy.ModeReport,
 		Reason:      string(r.code),
@@ -441,7 +442,7 @@ func (g *Guard) denial(req *http.Request, r *request) report.Denial {
 		Certificate: r.problem,
 		Client:      req.RemoteAddr,
 	}
-	if r.enforced() {
+	if enforced {
 		d.Mode = policy.ModeEnforce
 	}
 	if r.Tenant != nil {

@@ -55,6 +55,16 @@ type request struct {
 	errs     []string
 }
 
+// hasInline tells whether the middleware has a key of a policy itself.
+func (r *request) hasInline() bool {
+	for _, value := range r.inline {
+		if value != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // policyKeys are the keys of a policy file, and of the inline form.
 var policyKeys = []string{"tenants", "shared", "certificates"}
 

@@ -57,10 +57,10 @@ type Notice struct {
 
 // Instance is one middleware: its keys, and its last good policy.
 type Instance struct {
-	store       *Store
-	name        string
+	store *Store
+	name  string
+	// pending are the keys that are still to be read, nil for none.
 	pending     map[string]any
-	behind      bool
 	fingerprint string
 	request     request
 	document    *document
@@ -95,7 +95,9 @@ func (s *Store) Instance(name string, raw map[string]any) *Instance {
 		s.instances[name] = instance
 	}
 	instance.pending = raw
-	instance.behind = true
+	if raw == nil {
+		instance.pending = map[string]any{}
+	}
 	instance.unused = 0
 	return instance
 }
@@ -194,12 +196,11 @@ func (s *Store) NewReload() {
 
 // catchUp reads the keys that the middleware has now, and tells whether another policy came into force.
 func (i *Instance) catchUp() bool {
-	if !i.behind {
+	if i.pending == nil {
 		return false
 	}
 	raw := i.pending
 	i.pending = nil
-	i.behind = false
 	fingerprint := fmt.Sprintf("%q", raw)
 	if i.fingerprint == fingerprint {
 		return false
@@ -223,21 +224,16 @@ func (i *Instance) configure(raw map[string]any) {
 			cluster = found
 		}
 	}
-	i.document = i.store.document("", i.request.inline, operator, cluster)
-	if i.request.file != "" {
-		i.request.errs = append(i.request.errs, i.inlineErrors()...)
-		i.document = i.store.document(i.request.file, nil, operator, cluster)
+	if i.request.file == "" || i.request.hasInline() {
+		i.document = i.store.document("", i.request.inline, operator, cluster)
 	}
-}
-
-// inlineErrors are what is wrong with the keys beside a policy file, where none should be.
-func (i *Instance) inlineErrors() []string {
-	for _, value := range i.request.inline {
-		if value != nil {
-			return i.document.errs
-		}
+	if i.request.file == "" {
+		return
 	}
-	return nil
+	if i.request.hasInline() { // where there should be none, what is wrong with them is said as well
+		i.request.errs = append(i.request.errs, i.document.errs...)
+	}
+	i.document = i.store.document(i.request.file, nil, operator, cluster)
 }
 
 // document returns the document in a file or in inline keys. Who uses the same file shares it.

@@ -207,8 +207,9 @@ func (c *candidates) bind() Binding {
 
 // legacyReadings takes off the kind of route with which the Gateway API's provider begins a name.
 func legacyReadings(name, entryPoint string) []string {
-	all := readings(name, entryPoint)
-	for _, reading := range readings(name, entryPoint) {
+	whole := readings(name, entryPoint)
+	all := append([]string{}, whole...)
+	for _, reading := range whole {
 		for _, kind := range []string{"httproute-", "grpcroute-"} {
 			if rest, found := strings.CutPrefix(reading, kind); found {
 				all = append(all, rest)
