@@ -6,14 +6,12 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
@@ -68,16 +66,8 @@ func (a *api) hold(leaf []byte) {
 func start(t *testing.T) (*api, *Set, *Cluster) {
 	t.Helper()
 	a := &api{}
-	server := httptest.NewTLSServer(a)
-	t.Cleanup(server.CloseClientConnections)
-	dir := t.TempDir()
-	k := policy.Kubernetes{Endpoint: server.URL, TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt")}
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	for path, text := range map[string]string{k.TokenFile: "token", k.CAFile: string(authority)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	config := kubetest.Start(t, a)
+	k := policy.Kubernetes{Endpoint: config.Endpoint, TokenFile: config.TokenFile, CAFile: config.CAFile}
 	set := NewSet()
 	c, err := set.Of(k)
 	if err != nil {

@@ -2,18 +2,15 @@ package namespaces
 
 import (
 	"context"
-	"encoding/pem"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
@@ -75,16 +72,7 @@ func (a *api) listed() int {
 func start(t *testing.T) (*api, *Source) {
 	t.Helper()
 	a := &api{version: 10, events: make(chan string)}
-	server := httptest.NewTLSServer(a)
-	t.Cleanup(server.CloseClientConnections)
-	dir := t.TempDir()
-	config := kube.Config{Endpoint: server.URL, TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt")}
-	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	for path, text := range map[string]string{config.TokenFile: "token", config.CAFile: string(ca)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	config := kubetest.Start(t, a)
 	client, err := kube.New(config, func(name string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
