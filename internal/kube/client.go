@@ -100,6 +100,8 @@ func (c *Client) send(ctx context.Context, path string, query url.Values) (*http
 		}
 	}
 	if err != nil {
+		// The others may lead to the same dead server, and would each cost a time-out to find that out.
+		c.credentials.close()
 		return nil, unreachable(path, err)
 	}
 	if response.StatusCode != http.StatusOK {

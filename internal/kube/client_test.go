@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -244,6 +245,55 @@ func TestTimeLimits(t *testing.T) {
 		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") || time.Since(start) > 3*time.Second {
 			t.Errorf("%s: %v after %s", path, err, time.Since(start))
 		}
+	}
+}
+
+// TestDeadConnectionsAreLeft has the server behind two connections die without closing them.
+func TestDeadConnectionsAreLeft(t *testing.T) {
+	var mu sync.Mutex
+	known, dead := map[string]bool{}, false
+	both := make(chan struct{})
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		hangs := dead && known[req.RemoteAddr]
+		if !dead {
+			known[req.RemoteAddr] = true
+		}
+		if !dead && len(known) == 2 {
+			close(both)
+		}
+		first := !dead
+		mu.Unlock()
+		if hangs {
+			<-req.Context().Done()
+			return
+		}
+		if first {
+			<-both
+		}
+		write(rw, "{}")
+	})
+	c := a.client(t)
+	var all sync.WaitGroup
+	all.Add(2)
+	for i := 0; i < 2; i++ {
+		go func() {
+			defer all.Done()
+			if _, err := get(c); err != nil {
+				t.Errorf("the server lives: %v", err)
+			}
+		}()
+	}
+	all.Wait()
+	mu.Lock()
+	dead = true
+	mu.Unlock()
+	c.timeout = 200 * time.Millisecond
+	if _, err := get(c); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("the server behind the connection died: %v", err)
+	}
+	if _, err := get(c); err != nil {
+		t.Errorf("the next request waits for the dead server as well: %v", err)
 	}
 }
 

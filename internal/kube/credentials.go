@@ -20,8 +20,10 @@ const (
 	rereadAfter = 10 * time.Second
 
 	connectTimeout = 3 * time.Second
-	headerTimeout  = 10 * time.Second
-	idleTimeout    = 90 * time.Second
+	// headerTimeout is how long the API may take to begin an answer. Requests wait no longer than that, and another try on
+	// another connection may be answered at once: a server behind a load balancer that died takes its connections with it.
+	headerTimeout = 5 * time.Second
+	idleTimeout   = 90 * time.Second
 	// keepAlive notices within a minute that a watch's connection is dead: nine probes go unanswered.
 	keepAlive = 5 * time.Second
 	// maxConnections bounds what one Traefik asks of the API at a time, watches included.

@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// watchTimeout is when the API ends a watch, which is then begun anew.
-	watchTimeout = 4 * time.Minute
+	// watchTimeout is when the API ends a watch, which is then begun anew: one that fell silent, because something between
+	// us keeps its connection and drops what it says, is noticed no later.
+	watchTimeout = time.Minute
 	// watchMargin is how much longer we wait for that end.
 	watchMargin = 15 * time.Second
 	// maxEvent bounds, in bytes, one event.
@@ -29,7 +30,7 @@ type event struct {
 
 // Watch calls each for every change of what is at a path since a resource version: "ADDED", "MODIFIED" and "DELETED" with
 // the object, and "BOOKMARK" with an object that holds nothing but its kind and a newer resource version. It ends with nil
-// when the API ends the watch, after minutes, for the caller to watch on; with the error of each; with ctx's; with ErrGone,
+// when the API ends the watch, after a minute, for the caller to watch on; with the error of each; with ctx's; with ErrGone,
 // after which the caller has to list anew; or with the other errors of this package.
 func (c *Client) Watch(ctx context.Context, path, resourceVersion string, each func(eventType string, object []byte) error) error {
 	query := url.Values{}

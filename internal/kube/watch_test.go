@@ -34,7 +34,7 @@ func TestWatch(t *testing.T) {
 	if strings.Join(got, ",") != want || err != nil {
 		t.Errorf("%q, %v, want %s", got, err, want)
 	}
-	if a.asked[0] != "/api/v1/namespaces?allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=240&watch=1" {
+	if a.asked[0] != "/api/v1/namespaces?allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=60&watch=1" {
 		t.Errorf("asked %q", a.asked)
 	}
 }
