@@ -48,17 +48,28 @@ type Cluster interface {
 // takes what an earlier one has. One with an error in it is left out, for half a claim may be worse than none.
 func (b *builder) addCluster(cluster *Snapshot, general Certificates) {
 	b.policy.cluster = map[string]bool{}
+	b.policy.flattened = map[string][]string{}
 	namespaces := append([]Namespace{}, cluster.Namespaces...)
 	sort.Slice(namespaces, func(i, j int) bool { return older(namespaces[i], namespaces[j]) })
 	for _, name := range cluster.Gone {
-		b.policy.cluster[name] = true
+		b.addExisting(name)
 	}
 	for _, namespace := range namespaces {
-		b.policy.cluster[namespace.Name] = true
+		b.addExisting(namespace.Name)
 		if errs := b.addNamespace(namespace, general); len(errs) > 0 {
 			b.policy.LeftOut = append(b.policy.LeftOut, errs...)
 		}
 	}
+}
+
+// addExisting adds a Namespace as one that a router may lie in.
+func (b *builder) addExisting(namespace string) {
+	if b.policy.cluster[namespace] {
+		return
+	}
+	b.policy.cluster[namespace] = true
+	flat := Flatten(namespace)
+	b.policy.flattened[flat] = append(b.policy.flattened[flat], namespace)
 }
 
 func older(one, other Namespace) bool {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"regexp"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
@@ -30,7 +31,10 @@ type Policy struct {
 	LeftOut []string
 
 	// cluster has every Namespace of the cluster, tenant's or not. It is nil where the cluster is not asked.
-	cluster    map[string]bool
+	cluster map[string]bool
+	// flattened has the same Namespaces by what they are in a legacy name.
+	flattened  map[string][]string
+	owned      map[*Tenant][]string
 	byName     map[string]*Tenant
 	namespaces map[string]*Tenant
 	prefixes   []prefix
@@ -110,28 +114,41 @@ func (p *Policy) Exists(namespace string) bool {
 	return p.cluster[namespace]
 }
 
-// EachInCluster calls visit for every Namespace of the cluster; tenant is nil for one that is nobody's.
-func (p *Policy) EachInCluster(visit func(namespace string, tenant *Tenant)) {
-	for namespace := range p.cluster {
+// EachFlattened calls visit for every Namespace of the cluster that is flat in a legacy name; tenant is nil for one that is
+// nobody's.
+func (p *Policy) EachFlattened(flat string, visit func(namespace string, tenant *Tenant)) {
+	for _, namespace := range p.flattened[flat] {
 		visit(namespace, p.NamespaceTenant(namespace))
 	}
 }
 
+// Flatten writes a namespace as Traefik does in a legacy name: several hyphens in a row become one.
+func Flatten(namespace string) string {
+	for strings.Contains(namespace, "--") {
+		namespace = strings.ReplaceAll(namespace, "--", "-")
+	}
+	return namespace
+}
+
 // NamespacesOf lists the namespaces of a tenant: those listed by name, and those of the cluster that a prefix covers.
 func (p *Policy) NamespacesOf(tenant *Tenant) []string {
-	var list []string
-	for namespace, owner := range p.namespaces {
-		if owner == tenant {
-			list = append(list, namespace)
-		}
+	return p.owned[tenant]
+}
+
+// listOwned makes the lists of NamespacesOf.
+func (p *Policy) listOwned() {
+	p.owned = map[*Tenant][]string{}
+	for namespace, tenant := range p.namespaces {
+		p.owned[tenant] = append(p.owned[tenant], namespace)
 	}
 	for namespace := range p.cluster {
-		if p.namespaces[namespace] == nil && p.NamespaceTenant(namespace) == tenant {
-			list = append(list, namespace)
+		if tenant := p.NamespaceTenant(namespace); tenant != nil && p.namespaces[namespace] == nil {
+			p.owned[tenant] = append(p.owned[tenant], namespace)
 		}
 	}
-	sort.Strings(list)
-	return list
+	for _, list := range p.owned {
+		sort.Strings(list)
+	}
 }
 
 // EachNamespace calls visit for every listed namespace; prefix tells that any namespace that begins so is meant.

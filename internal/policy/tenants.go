@@ -62,6 +62,7 @@ func build(raw map[string]any, readFile func(string) (string, error), cluster *S
 	if cluster != nil {
 		b.addCluster(cluster, general)
 	}
+	b.policy.listOwned()
 	return b.policy, b.errs
 }
 

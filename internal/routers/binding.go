@@ -170,11 +170,7 @@ type candidates struct {
 // addLegacy adds the namespaces that a flattened name may begin with.
 func (c *candidates) addLegacy(p *policy.Policy, name string) {
 	if p.ClusterKnown() {
-		p.EachInCluster(func(namespace string, tenant *policy.Tenant) {
-			if couldBegin(name, namespace, false) {
-				c.tenants[namespace] = tenant
-			}
-		})
+		c.addBeginnings(p, name)
 		return
 	}
 	p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
@@ -182,6 +178,21 @@ func (c *candidates) addLegacy(p *policy.Policy, name string) {
 			c.tenants[namespace] = tenant
 		}
 	})
+}
+
+// addBeginnings adds the Namespaces of the cluster that are what stands before one of the name's hyphens.
+func (c *candidates) addBeginnings(p *policy.Policy, name string) {
+	add := func(namespace string, tenant *policy.Tenant) { c.tenants[namespace] = tenant }
+	end := 0
+	for {
+		hyphen := strings.IndexByte(name[end:], '-')
+		if hyphen < 0 {
+			return
+		}
+		end += hyphen
+		p.EachFlattened(name[:end], add)
+		end++
+	}
 }
 
 // bind takes one candidate, or several of one tenant.
@@ -219,15 +230,13 @@ func legacyReadings(name, entryPoint string) []string {
 	return all
 }
 
-// couldBegin tells whether a flattened name may begin with the namespace. Traefik folds several hyphens into one.
+// couldBegin tells whether a flattened name may begin with the namespace.
 func couldBegin(name, namespace string, isPrefix bool) bool {
-	for strings.Contains(namespace, "--") {
-		namespace = strings.ReplaceAll(namespace, "--", "-")
-	}
+	flat := policy.Flatten(namespace)
 	if isPrefix {
-		return strings.HasPrefix(name, namespace)
+		return strings.HasPrefix(name, flat)
 	}
-	return strings.HasPrefix(name, namespace+"-")
+	return strings.HasPrefix(name, flat+"-")
 }
 
 // bindPatterns binds routers of providers without namespaces by the operator's patterns.
