@@ -361,7 +361,8 @@ func (w *world) meet(t *testing.T, a attack, name naming, line *row) {
 		on = get(t, w.on[name], a.host, a.path, a.plain)
 	}
 	if a.code[name] != "" {
-		assert.Equal(t, a.code[name], on.Reason(), "guard on, %s: status %d, backend %q", name, on.Status, on.Tenant())
+		assert.Equal(t, a.code[name], on.Reason(), "guard on, %s: status %d, backend %q, last denials %+v", name, on.Status, on.Tenant(),
+			last(w.on[name].Log.Denials(), 3))
 		assert.Empty(t, on.Tenant(), "guard on, %s", name)
 		assert.GreaterOrEqual(t, on.Status, http.StatusBadRequest)
 	} else {
