@@ -30,13 +30,8 @@ type metadata struct {
 }
 
 func (o object) namespace() policy.Namespace {
-	return policy.Namespace{
-		Name:    o.Metadata.Name,
-		Created: o.Metadata.CreationTimestamp,
-		Tenant:  o.Metadata.Labels[policy.TenantLabel],
-		Hosts:   o.Metadata.Annotations[policy.HostsAnnotation],
-		Mode:    o.Metadata.Annotations[policy.ModeAnnotation],
-	}
+	m := o.Metadata
+	return policy.NewNamespace(m.Name, m.CreationTimestamp, m.Labels, m.Annotations)
 }
 
 // readPage adds the Namespaces of a page.

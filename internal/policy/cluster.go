@@ -26,6 +26,17 @@ type Namespace struct {
 	Tenant, Hosts, Mode string
 }
 
+// NewNamespace takes from a Namespace's labels and annotations what it says of its tenant.
+func NewNamespace(name, created string, labels, annotations map[string]string) Namespace {
+	return Namespace{
+		Name:    name,
+		Created: created,
+		Tenant:  labels[TenantLabel],
+		Hosts:   annotations[HostsAnnotation],
+		Mode:    annotations[ModeAnnotation],
+	}
+}
+
 // Snapshot is what the cluster says of all its Namespaces at one time.
 type Snapshot struct {
 	Namespaces []Namespace
