@@ -2,11 +2,8 @@ package cluster
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,28 +12,23 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-// api is an API server with one Namespace and at most one Secret.
+// api is an API server with one Namespace and at most one Secret, which counts its watches.
 type api struct {
 	mu      sync.Mutex
-	leaf    string
+	cluster *kubetest.Cluster
 	watches int
 }
 
 func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	if req.URL.Query().Get("watch") != "" {
+	if kubetest.Watched(req) {
 		a.watch(1)
-		rw.(http.Flusher).Flush()
-		<-req.Context().Done()
+		kubetest.Hold(rw, req)
 		a.watch(-1)
-		return
-	}
-	if !strings.HasSuffix(req.URL.Path, "/secrets") {
-		_, _ = fmt.Fprint(rw, `{"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"acme"}}]}`)
 		return
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, _ = fmt.Fprintf(rw, `{"kind":"SecretList","metadata":{},"items":[%s]}`, a.leaf)
+	a.cluster.ServeHTTP(rw, req)
 }
 
 func (a *api) watch(more int) {
@@ -51,21 +43,18 @@ func (a *api) watched() int {
 	return a.watches
 }
 
-// hold puts a leaf into the Secret, or takes the Secret away.
+// hold puts a leaf into the Secret.
 func (a *api) hold(leaf []byte) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.leaf = ""
-	if leaf == nil {
-		return
-	}
-	text := base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))
-	a.leaf = fmt.Sprintf(`{"metadata":{"name":"tls"},"data":{"tls.crt":%q,"tls.key":"a2V5"}}`, text)
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))
+	secret := kubetest.Secret{Name: "tls", Data: map[string]string{"tls.crt": text, "tls.key": "key"}}
+	a.cluster.Secrets = map[string][]kubetest.Secret{"acme": {secret}}
 }
 
 func start(t *testing.T) (*api, *Set, *Cluster) {
 	t.Helper()
-	a := &api{}
+	a := &api{cluster: &kubetest.Cluster{Namespaces: []kubetest.Namespace{{Name: "acme"}}}}
 	config := kubetest.Start(t, a)
 	k := policy.Kubernetes{Endpoint: config.Endpoint, TokenFile: config.TokenFile, CAFile: config.CAFile}
 	set := NewSet()

@@ -12,15 +12,21 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube"
 )
 
+// token is what Start lets a client present.
+const token = "token"
+
 // Start serves an API over TLS, with a token and a file of its authority, until the test ends.
 func Start(t *testing.T, api http.Handler) kube.Config {
 	t.Helper()
 	server := httptest.NewTLSServer(api)
-	t.Cleanup(server.CloseClientConnections)
+	t.Cleanup(func() {
+		_ = server.Listener.Close()
+		server.CloseClientConnections()
+	})
 	dir := t.TempDir()
 	config := kube.Config{Endpoint: server.URL, TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt")}
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	for path, text := range map[string]string{config.TokenFile: "token", config.CAFile: string(authority)} {
+	for path, text := range map[string]string{config.TokenFile: token, config.CAFile: string(authority)} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

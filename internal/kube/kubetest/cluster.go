@@ -1,0 +1,113 @@
+package kubetest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// NamespacesPath is where the Namespaces are, and below it what is in them.
+const NamespacesPath = "/api/v1/namespaces"
+
+// Cluster is what an API server tells of a cluster that does not change. It is a handler for Start.
+type Cluster struct {
+	Namespaces []Namespace
+	// Secrets are those of each namespace.
+	Secrets map[string][]Secret
+	// Refused are the paths that are answered with a status and nothing else.
+	Refused map[string]int
+}
+
+// Namespace is a Namespace.
+type Namespace struct {
+	Name string
+	// Created is the creation time as the API writes it.
+	Created             string
+	Labels, Annotations map[string]string
+}
+
+// Secret is a Secret, its data not in base64.
+type Secret struct {
+	Name, Type string
+	Data       map[string]string
+}
+
+// ServeHTTP answers as kube-apiserver does.
+func (c *Cluster) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+	if req.Header.Get("Authorization") != "Bearer "+token {
+		rw.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	if refused := c.Refused[req.URL.Path]; refused != 0 {
+		rw.WriteHeader(refused)
+		return
+	}
+	if Watched(req) {
+		Hold(rw, req)
+		return
+	}
+	answer := c.answer(req.URL.Path)
+	if answer == nil {
+		rw.WriteHeader(http.StatusNotFound)
+		return
+	}
+	_ = json.NewEncoder(rw).Encode(answer)
+}
+
+// Watched tells a watch from a list.
+func Watched(req *http.Request) bool {
+	return req.URL.Query().Get("watch") != ""
+}
+
+// Hold answers a watch in which nothing happens until the client ends it.
+func Hold(rw http.ResponseWriter, req *http.Request) {
+	rw.(http.Flusher).Flush()
+	<-req.Context().Done()
+}
+
+// answer is the object at a path, nil for none. It is made of maps, for the interpreter encodes unexported fields too.
+func (c *Cluster) answer(path string) map[string]any {
+	if path == NamespacesPath {
+		items := []any{}
+		for _, namespace := range c.Namespaces {
+			items = append(items, namespace.object())
+		}
+		return list("NamespaceList", items)
+	}
+	namespace, name, found := strings.Cut(strings.TrimPrefix(path, NamespacesPath+"/"), "/secrets")
+	if !found {
+		return nil
+	}
+	items := []any{}
+	for _, secret := range c.Secrets[namespace] {
+		object := secret.object()
+		if name == "/"+secret.Name {
+			object["kind"] = "Secret"
+			return object
+		}
+		items = append(items, object)
+	}
+	if name != "" {
+		return nil
+	}
+	return list("SecretList", items)
+}
+
+func list(kind string, items []any) map[string]any {
+	return map[string]any{"kind": kind, "metadata": map[string]any{"resourceVersion": "1"}, "items": items}
+}
+
+func (n Namespace) object() map[string]any {
+	return map[string]any{"metadata": map[string]any{
+		"name": n.Name, "resourceVersion": "1", "creationTimestamp": n.Created, "labels": n.Labels, "annotations": n.Annotations,
+	}}
+}
+
+// object is the Secret as it is in a list, without its kind.
+func (s Secret) object() map[string]any {
+	data := map[string][]byte{}
+	for key, value := range s.Data {
+		data[key] = []byte(value)
+	}
+	return map[string]any{"metadata": map[string]any{"name": s.Name}, "type": s.Type, "data": data}
+}
