@@ -31,12 +31,11 @@ func TestVectors(t *testing.T) {
 
 func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 	t.Run(topic+"/"+c.Description, func(t *testing.T) {
-		c.Policy["exposeReason"] = true
 		entryPoint := listen(t, c)
 		defer entryPoint.Close()
 		passed := false
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed = true })
-		guard := fast(newGuard(next, topic+strconv.Itoa(i), c.Policy, routerOf(c)))
+		guard := fast(newGuard(next, topic+strconv.Itoa(i), c.Configuration(t), routerOf(c)))
 		want := verdict.Code(c.Want)
 		if c.Want == "pass" {
 			want = verdict.Pass

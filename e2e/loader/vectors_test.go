@@ -30,18 +30,16 @@ func TestVectors(t *testing.T) {
 			t.Run(topic+"/"+c.Description, func(t *testing.T) { runVector(t, plugin, fmt.Sprintf("%s%d@file", topic, i), c) })
 		}
 	}
-	codes[string(verdict.CertificateSecret)] = true // needs a cluster: see e2e/kubernetes
 	for _, code := range verdict.Codes() {
 		assert.True(t, codes[string(code)], "no vector has the verdict %q", code)
 	}
 }
 
 func runVector(t *testing.T, plugin *Plugin, middleware string, c vectors.Case) {
-	c.Policy["exposeReason"] = true
 	if c.Router == "" {
 		middleware = c.Middleware
 	}
-	guard, err := plugin.New(constructorContext(t, c), teapot, c.Policy, middleware)
+	guard, err := plugin.New(constructorContext(t, c), teapot, c.Configuration(t), middleware)
 	require.NoError(t, err)
 	recorder := httptest.NewRecorder()
 	guard.ServeHTTP(recorder, request(t, c))

@@ -9,15 +9,18 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 )
 
 // Topics are the files of decision vectors.
-var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes"}
+var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes", "cluster", "secrets"}
 
 // File is one topic.
 type File struct {
 	Description string
 	Policies    map[string]map[string]any
+	Clusters    map[string]*cluster
 	Defaults    map[string]any
 	Cases       []map[string]any
 }
@@ -32,8 +35,10 @@ type Case struct {
 	ServerName string
 	// Reported tells that the request is let pass in spite of the verdict.
 	Reported bool
-	// Policy is the middleware's configuration.
+	// Policy is the middleware's configuration, but for where the API is.
 	Policy map[string]any
+	// Cluster is what the Kubernetes API tells, nil for no such API.
+	Cluster *kubetest.Cluster
 }
 
 // Configuration is the configuration of one middleware: accepted, or refused with errors each of which contains the
@@ -52,19 +57,27 @@ func Load(dir, topic string) ([]Case, error) {
 	if err := read(dir, topic, &file); err != nil {
 		return nil, err
 	}
+	clusters := map[string]*kubetest.Cluster{}
+	for name, written := range file.Clusters {
+		loaded, err := written.load(dir)
+		if err != nil {
+			return nil, fmt.Errorf("%s: cluster %q: %w", topic, name, err)
+		}
+		clusters[name] = loaded
+	}
 	cases := make([]Case, 0, len(file.Cases))
 	for _, own := range file.Cases {
-		merged := map[string]any{}
-		for key, value := range file.Defaults {
-			merged[key] = value
-		}
-		for key, value := range own {
-			merged[key] = value
-		}
+		merged := merge(file.Defaults, own)
 		c := newCase(merged)
 		c.Policy = file.Policies[c.PolicyName]
 		if c.Policy == nil {
 			return nil, fmt.Errorf("%s: %q: no policy %q", topic, c.Description, c.PolicyName)
+		}
+		if name, named := merged["cluster"].(string); named {
+			c.Cluster = clusters[name]
+			if c.Cluster == nil {
+				return nil, fmt.Errorf("%s: %q: no cluster %q", topic, c.Description, name)
+			}
 		}
 		cases = append(cases, c)
 	}
