@@ -12,6 +12,7 @@ var errPage = errors.New("what came is not a list of Namespaces")
 
 // page is a part of a NamespaceList.
 type page struct {
+	Kind     string        `json:"kind"`
 	Metadata kube.ListMeta `json:"metadata"`
 	Items    []object      `json:"items"`
 }
@@ -37,7 +38,8 @@ func (o object) namespace() policy.Namespace {
 // readPage adds the Namespaces of a page.
 func readPage(text []byte, all map[string]policy.Namespace) (kube.ListMeta, error) {
 	var p page
-	if err := json.Unmarshal(text, &p); err != nil {
+	// Any other JSON would read as a cluster without Namespaces.
+	if err := json.Unmarshal(text, &p); err != nil || p.Kind != "NamespaceList" {
 		return kube.ListMeta{}, errPage
 	}
 	for _, o := range p.Items {

@@ -2,10 +2,7 @@
 package namespaces
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
-	"net/url"
 	"sort"
 	"strconv"
 	"sync"
@@ -16,189 +13,108 @@ import (
 )
 
 const (
-	path = "/api/v1/namespaces"
-	// pageSize is how many Namespaces are asked for at a time.
-	pageSize = 500
 	// keptGone is how long a deleted Namespace still counts as one of the cluster: Traefik may use its routers for a while.
 	keptGone = 10 * time.Minute
-	// listTimeout bounds a list that requests wait for.
-	listTimeout = 10 * time.Second
-	// minPause and maxPause are how long the API is left alone after a failure, doubled with each further one.
-	minPause = time.Second
-	maxPause = 30 * time.Second
+	// outdatedAfter is how long the Namespaces may be without a watch before that is a problem.
+	outdatedAfter = 30 * time.Second
+	// connected is how long a watch lasts at least that the API has taken: a refused one fails sooner.
+	connected = 10 * time.Second
 )
-
-// errPause is what asking fails with right after a failure.
-var errPause = errors.New("the Kubernetes API failed a moment ago")
 
 // Source holds the Namespaces of one cluster.
 type Source struct {
 	client *kube.Client
 
-	// listing is held while the Namespaces are listed, by one at a time.
-	listing sync.Mutex
-
-	mu       sync.Mutex
-	known    map[string]policy.Namespace
-	gone     map[string]time.Time
+	mu    sync.Mutex
+	known map[string]policy.Namespace
+	gone  map[string]departed
+	// expires is when the first of those gone is forgotten, zero for none.
+	expires time.Time
+	// version is the one up to which all changes are known, "" for none: they have to be listed.
 	version  string
-	listed   time.Time
-	failed   time.Time
-	problem  string
 	snapshot *policy.Snapshot
+
+	// under is the list under way, nil for none, and meanwhile are the changes heard of since it began: it may be older
+	// than they are, and the watch tells nothing twice.
+	under     *listing
+	meanwhile []change
+	listed    time.Time
+	failed    time.Time
+
+	// problem is why the latest list or watch failed, broken since when no watch lasts, and watching when the one under way
+	// began. The times are zero where that is not so.
+	problem  string
+	broken   time.Time
+	watching time.Time
+}
+
+// departed is a deleted Namespace as it was, and when that became known.
+type departed struct {
+	namespace policy.Namespace
+	at        time.Time
+}
+
+// change is an event of the watch.
+type change struct {
+	deleted   bool
+	namespace policy.Namespace
+	version   string
 }
 
 // New returns a source that knows nothing yet.
 func New(client *kube.Client) *Source {
-	return &Source{client: client, gone: map[string]time.Time{}}
+	return &Source{client: client, gone: map[string]departed{}}
 }
 
 // Snapshot is what is known, nil for nothing yet, and why it is not kept up to date, "" if it is.
 func (s *Source) Snapshot() (*policy.Snapshot, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.snapshot, s.problem
+	if s.snapshot == nil {
+		return nil, s.problem
+	}
+	if !s.expires.IsZero() && time.Now().After(s.expires) {
+		s.renew()
+	}
+	if s.outdated() {
+		return s.snapshot, s.problem
+	}
+	return s.snapshot, ""
 }
 
-// ListedSince makes sure that what is known was listed after a time, and tells whether it had to ask for that.
-func (s *Source) ListedSince(ctx context.Context, since time.Time) (bool, error) {
-	if s.knows(since) {
-		return false, nil
+// outdated tells that no watch has kept the Namespaces up to date for a while, and that none is about to.
+func (s *Source) outdated() bool {
+	if s.broken.IsZero() || time.Since(s.broken) < outdatedAfter {
+		return false
 	}
-	s.listing.Lock()
-	defer s.listing.Unlock()
-	if s.knows(since) {
-		return true, nil
-	}
-	if s.pausing() {
-		return false, errPause
-	}
-	// The others who wait for this list must not fail with the one request that happens to make it.
-	own, cancel := context.WithTimeout(context.WithoutCancel(ctx), listTimeout)
-	defer cancel()
-	return true, s.list(own)
+	return s.watching.IsZero() || time.Since(s.watching) < connected
 }
 
-func (s *Source) knows(since time.Time) bool {
+// replace takes over a list. What the watch has told meanwhile may be newer, and holds.
+func (s *Source) replace(all map[string]policy.Namespace, version string, began time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.known != nil && s.listed.After(since)
-}
-
-func (s *Source) pausing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return time.Since(s.failed) < minPause
-}
-
-// Run lists and then watches until ctx ends. A watch that ends is resumed where it was; one whose version the API has
-// forgotten (410) begins with a list. The pauses grow with failures in a row only: a watch that ran for a while was none.
-func (s *Source) Run(ctx context.Context) {
-	pause := minPause
-	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.follow(ctx)
-		lasted := time.Since(began) > minPause
-		if lasted || errors.Is(err, kube.ErrGone) {
-			pause = minPause
-		}
-		if lasted && err == nil {
-			continue
-		}
-		wait := pause
-		if asked := kube.RetryAfter(err); asked > wait {
-			wait = asked
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-		}
-		pause *= 2
-		if pause > maxPause {
-			pause = maxPause
-		}
-	}
-}
-
-// follow lists if nothing is known, and watches once.
-func (s *Source) follow(ctx context.Context) error {
-	version := s.at()
-	if version == "" {
-		s.listing.Lock()
-		err := s.list(ctx)
-		s.listing.Unlock()
-		if err != nil {
-			return err
-		}
-		version = s.at()
-	}
-	err := s.client.Watch(ctx, path, version, func(eventType string, object []byte) error {
-		return s.event(eventType, object)
-	})
-	if errors.Is(err, kube.ErrGone) {
-		s.forget()
-		return err
-	}
-	return s.noted(err)
-}
-
-// at is the version to watch from, "" to list first.
-func (s *Source) at() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version
-}
-
-func (s *Source) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.version = ""
-}
-
-// noted remembers how the last call went.
-func (s *Source) noted(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.problem = ""
-	if err != nil {
-		s.problem = err.Error()
-		s.failed = time.Now()
-	}
-	return err
-}
-
-// list reads all Namespaces, which takes the place of what was known.
-func (s *Source) list(ctx context.Context) error {
-	start := time.Now()
-	all := map[string]policy.Namespace{}
-	version, err := s.client.List(ctx, path, url.Values{}, pageSize, func(page []byte, first bool) (kube.ListMeta, error) {
-		if first {
-			all = map[string]policy.Namespace{}
-		}
-		return readPage(page, all)
-	})
-	if s.noted(err) != nil {
-		return err
-	}
-	s.replace(all, version, start)
-	return nil
-}
-
-func (s *Source) replace(all map[string]policy.Namespace, version string, start time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed := s.known == nil || len(all) != len(s.known)
+	changed := s.snapshot == nil || len(all) != len(s.known)
 	for name, namespace := range all {
 		changed = changed || s.known[name] != namespace
 	}
-	for name := range s.known {
+	for name, namespace := range s.known {
 		if _, there := all[name]; !there {
-			s.gone[name] = start
+			s.gone[name] = departed{namespace: namespace, at: began}
 		}
 	}
+	heard := s.version
 	s.known = all
 	s.version = version
-	s.listed = start
+	s.listed = began
+	for _, c := range s.meanwhile {
+		if newer(c.version, s.version) {
+			changed = s.apply(c) || changed
+		}
+	}
+	if heard != "" && newer(heard, s.version) {
+		s.version = heard // a bookmark
+	}
 	if changed {
 		s.renew()
 	}
@@ -212,27 +128,53 @@ func (s *Source) event(eventType string, raw []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problem = ""
-	if !newer(o.Metadata.ResourceVersion, s.version) {
-		return nil // listed since the watch began, and known already
-	}
-	s.version = o.Metadata.ResourceVersion
+	s.broken = time.Time{}
+	c := change{deleted: eventType == "DELETED", namespace: o.namespace(), version: o.Metadata.ResourceVersion}
 	if eventType == "BOOKMARK" {
+		if newer(c.version, s.version) {
+			s.version = c.version
+		}
 		return nil
 	}
-	namespace := o.namespace()
-	before, known := s.known[namespace.Name]
-	if eventType == "DELETED" {
-		delete(s.known, namespace.Name)
-		s.gone[namespace.Name] = time.Now()
-		s.renew()
-		return nil
+	if s.under != nil {
+		s.meanwhile = append(s.meanwhile, c)
 	}
-	s.known[namespace.Name] = namespace
-	if !known || before != namespace {
+	changed := false
+	if newer(c.version, s.version) {
+		changed = s.apply(c)
+	} else {
+		changed = s.passed(c)
+	}
+	if changed {
 		s.renew()
 	}
 	return nil
+}
+
+// apply makes a change, and tells whether it is one.
+func (s *Source) apply(c change) bool {
+	s.version = c.version
+	name := c.namespace.Name
+	before, known := s.known[name]
+	if c.deleted {
+		delete(s.known, name)
+		s.gone[name] = departed{namespace: c.namespace, at: time.Now()}
+		return true
+	}
+	s.known[name] = c.namespace
+	return !known || before != c.namespace
+}
+
+// passed hears late of a Namespace that came and went between two lists: Traefik may have had time to make routers of it.
+func (s *Source) passed(c change) bool {
+	name := c.namespace.Name
+	_, known := s.known[name]
+	_, gone := s.gone[name]
+	if !c.deleted || known || gone {
+		return false
+	}
+	s.gone[name] = departed{namespace: c.namespace, at: time.Now()}
+	return true
 }
 
 // newer compares resource versions of one resource, which are numbers that grow
@@ -249,10 +191,15 @@ func (s *Source) renew() {
 	for _, namespace := range s.known {
 		next.Namespaces = append(next.Namespaces, namespace)
 	}
-	for name, at := range s.gone {
-		if time.Since(at) > keptGone {
+	s.expires = time.Time{}
+	for name, one := range s.gone {
+		end := one.at.Add(keptGone)
+		if _, back := s.known[name]; back || time.Now().After(end) {
 			delete(s.gone, name)
 			continue
+		}
+		if s.expires.IsZero() || end.Before(s.expires) {
+			s.expires = end
 		}
 		next.Gone = append(next.Gone, name)
 	}

@@ -22,21 +22,34 @@ type api struct {
 	lists   int
 	broken  int
 	events  chan string
+	// paged is closed to answer the second page of a list; nil: a list has one page.
+	paged chan struct{}
+	// refused is the status of watches, 0 for watches that are taken.
+	refused int
 }
 
 func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	a.mu.Lock()
-	broken, items, version := a.broken, a.items, a.version
-	if req.URL.Query().Get("watch") == "" {
+	broken, items, version, paged, more := a.broken, a.items, a.version, a.paged, ""
+	if !kubetest.Watched(req) && req.URL.Query().Get("continue") == "" {
 		a.lists++
+	}
+	if kubetest.Watched(req) && broken == 0 {
+		broken = a.refused
 	}
 	a.mu.Unlock()
 	if broken != 0 {
 		rw.WriteHeader(broken)
 		return
 	}
-	if req.URL.Query().Get("watch") == "" {
-		_, _ = fmt.Fprintf(rw, `{"metadata":{"resourceVersion":"%d"},"items":[%s]}`, version, items)
+	if paged != nil && req.URL.Query().Get("continue") == "" {
+		more = "rest"
+	} else if paged != nil {
+		<-paged
+		items = ""
+	}
+	if !kubetest.Watched(req) {
+		_, _ = fmt.Fprintf(rw, `{"kind":"NamespaceList","metadata":{"resourceVersion":"%d","continue":%q},"items":[%s]}`, version, more, items)
 		return
 	}
 	flusher, _ := rw.(http.Flusher)
@@ -78,6 +91,20 @@ func start(t *testing.T) (*api, *Source) {
 		t.Fatal(err)
 	}
 	return a, New(client)
+}
+
+// run has the source run until the function is called that it returns.
+func run(s *Source) func() {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		s.Run(ctx)
+		close(ended)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 func item(name, tenant, version string) string {
@@ -127,12 +154,7 @@ func waitFor(t *testing.T, s *Source, want string) {
 func TestRunFollowsTheNamespaces(t *testing.T) {
 	a, s := start(t)
 	a.set(item("a", "acme", "5"), 10, 0)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() {
-		s.Run(ctx)
-		close(ended)
-	}()
+	end := run(s)
 	waitFor(t, s, "a=acme")
 	a.events <- event("ADDED", item("b", "globex", "11"))
 	waitFor(t, s, "a=acme b=globex")
@@ -151,16 +173,13 @@ func TestRunFollowsTheNamespaces(t *testing.T) {
 	a.set(item("c", "new", "30"), 31, 0)
 	a.events <- event("ERROR", `{"kind":"Status","code":410,"reason":"Expired"}`)
 	waitFor(t, s, "c=new -a -b")
-	cancel()
-	<-ended
+	end()
 }
 
 func TestRunGoesOnAfterAFailure(t *testing.T) {
 	a, s := start(t)
 	a.set("", 0, http.StatusInternalServerError)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go s.Run(ctx)
+	defer run(s)()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		if _, problem := s.Snapshot(); problem != "" {
@@ -197,4 +216,184 @@ func TestListedSince(t *testing.T) {
 		t.Error("an API that failed a moment ago was asked again")
 	}
 	waitFor(t, s, "a=acme")
+}
+
+// TestListKeepsNewerChanges has a request list the Namespaces while the watch goes on: the list is of the version of its first
+// page, and what the watch tells before its last one comes never again.
+func TestListKeepsNewerChanges(t *testing.T) {
+	a, s := start(t)
+	a.set(item("a", "acme", "1"), 10, 0)
+	defer run(s)()
+	waitFor(t, s, "a=acme")
+	paged := make(chan struct{})
+	a.mu.Lock()
+	a.paged = paged
+	a.mu.Unlock()
+	lists := a.listed()
+	answer := make(chan error)
+	go func() {
+		_, err := s.ListedSince(context.Background(), time.Now())
+		answer <- err
+	}()
+	for a.listed() == lists {
+		time.Sleep(time.Millisecond)
+	}
+	a.events <- event("MODIFIED", item("a", "globex", "11"))
+	a.events <- event("ADDED", item("b", "globex", "12"))
+	a.events <- event("BOOKMARK", `{"metadata":{"resourceVersion":"15"}}`)
+	waitFor(t, s, "a=globex b=globex")
+	for s.begun(time.Now()) != "15" {
+		time.Sleep(time.Millisecond)
+	}
+	close(paged)
+	if err := <-answer; err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, s, "a=globex b=globex")
+	if got := s.begun(time.Now()); got != "15" {
+		t.Errorf("the watch would go on from %s, want 15", got)
+	}
+	a.events <- event("ADDED", item("c", "c", "16"))
+	waitFor(t, s, "a=globex b=globex c=c")
+}
+
+// TestNamespaceThatCameAndWent tells late of one that no list has seen: its routers may be in use.
+func TestNamespaceThatCameAndWent(t *testing.T) {
+	a, s := start(t)
+	a.set(item("a", "acme", "1"), 20, 0)
+	defer run(s)()
+	waitFor(t, s, "a=acme")
+	a.events <- event("ADDED", item("b", "globex", "11"))
+	a.events <- event("DELETED", item("a", "acme", "12"))
+	a.events <- event("DELETED", item("b", "globex", "13"))
+	waitFor(t, s, "a=acme -b")
+}
+
+// TestGoneIsForgotten looks at a Namespace long after it was deleted, with no other change since.
+func TestGoneIsForgotten(t *testing.T) {
+	a, s := start(t)
+	defer run(s)()
+	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
+	waitFor(t, s, "a=acme b=globex")
+	a.events <- event("DELETED", item("b", "globex", "11"))
+	waitFor(t, s, "a=acme -b")
+	s.mu.Lock()
+	s.gone["b"] = departed{namespace: s.gone["b"].namespace, at: time.Now().Add(-keptGone)}
+	s.expires = time.Now()
+	s.mu.Unlock()
+	waitFor(t, s, "a=acme")
+}
+
+// TestFailedWatchStopsNoList has requests ask for a list right after the watch was cut, refused or ended by ourselves.
+func TestFailedWatchStopsNoList(t *testing.T) {
+	ways := []struct {
+		description string
+		end         func(a *api, s *Source, end func())
+	}{
+		{"refused", func(a *api, s *Source, end func()) {
+			a.mu.Lock()
+			a.refused = http.StatusServiceUnavailable
+			a.mu.Unlock()
+			for broken(s).IsZero() {
+				select {
+				case a.events <- "": // the watch ends, if there is one yet
+				case <-time.After(time.Millisecond):
+				}
+			}
+		}},
+		{"ended by ourselves", func(a *api, s *Source, end func()) { end() }},
+	}
+	for _, way := range ways {
+		a, s := start(t)
+		a.set(item("a", "acme", "1"), 10, 0)
+		end := run(s)
+		waitFor(t, s, "a=acme")
+		way.end(a, s, end)
+		if _, err := s.ListedSince(context.Background(), time.Now()); err != nil {
+			t.Errorf("%s: %v", way.description, err)
+		}
+		end()
+	}
+}
+
+func broken(s *Source) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.broken
+}
+
+// TestWatchRefused has lists keep the Namespaces up to date where no watch comes about, and says so after a while.
+func TestWatchRefused(t *testing.T) {
+	a, s := start(t)
+	a.refused = http.StatusForbidden
+	a.set(item("a", "acme", "1"), 10, 0)
+	defer run(s)()
+	waitFor(t, s, "a=acme")
+	if _, problem := s.Snapshot(); problem != "" {
+		t.Errorf("problem %q at once", problem)
+	}
+	a.set(item("a", "globex", "2"), 11, 0)
+	waitFor(t, s, "a=globex")
+	s.mu.Lock()
+	s.broken = s.broken.Add(-outdatedAfter)
+	s.mu.Unlock()
+	if _, problem := s.Snapshot(); !strings.Contains(problem, "403") {
+		t.Errorf("problem %q, want one that tells why there is no watch", problem)
+	}
+	a.mu.Lock()
+	a.refused = 0
+	a.mu.Unlock()
+	a.events <- event("ADDED", item("b", "b", "12"))
+	waitFor(t, s, "a=globex b=b")
+	if _, problem := s.Snapshot(); problem != "" {
+		t.Errorf("problem %q while there is a watch", problem)
+	}
+}
+
+// TestOtherAnswersAreNoList has the API answer with what would read as a cluster without Namespaces.
+func TestOtherAnswersAreNoList(t *testing.T) {
+	config := kubetest.Start(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		_, _ = fmt.Fprint(rw, `{"kind":"Status","items":[]}`)
+	}))
+	client, err := kube.New(config, func(name string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := New(client)
+	if _, err := s.ListedSince(context.Background(), time.Now()); err == nil {
+		t.Error("no error")
+	}
+	if snapshot, problem := s.Snapshot(); snapshot != nil || problem == "" {
+		t.Errorf("known: %q, problem %q", describe(snapshot), problem)
+	}
+}
+
+// TestOneListForAll has many requests ask at once, and one that gives up.
+func TestOneListForAll(t *testing.T) {
+	a, s := start(t)
+	a.set(item("a", "acme", "1"), 10, 0)
+	paged := make(chan struct{})
+	a.paged = paged
+	since := time.Now()
+	answers := make(chan error)
+	for i := 0; i < 20; i++ {
+		go func() {
+			_, err := s.ListedSince(context.Background(), since)
+			answers <- err
+		}()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := s.ListedSince(ctx, since); err == nil {
+		t.Error("no error for a request that gave up")
+	}
+	close(paged)
+	for i := 0; i < 20; i++ {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := a.listed(); got != 1 {
+		t.Errorf("%d lists, want one", got)
+	}
 }

@@ -1,0 +1,140 @@
+package namespaces
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
+)
+
+const (
+	// minPause and maxPause are how long the API is left alone after a failure, doubled with each further one.
+	minPause = time.Second
+	maxPause = 30 * time.Second
+	// resumes is how many watches in a row may fail before the Namespaces are listed again: where watches are refused or
+	// cut, lists keep them up to date as well as can be.
+	resumes = 2
+)
+
+// Run lists and then watches until ctx ends. A watch that ends is resumed where it was; one whose version the API has
+// forgotten (410) begins with a list. The pauses grow with failures in a row only: a watch that ran for a while was none.
+func (s *Source) Run(ctx context.Context) {
+	pause := minPause
+	failures := 0
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := s.follow(ctx)
+		lasted := time.Since(began) > minPause
+		if lasted || errors.Is(err, kube.ErrGone) {
+			pause = minPause
+			failures = 0
+		}
+		if lasted && err == nil {
+			continue
+		}
+		failures++
+		if failures >= resumes {
+			s.forget()
+		}
+		wait := pause
+		if asked := kube.RetryAfter(err); asked > wait {
+			wait = asked
+		}
+		rest(ctx, wait)
+		pause *= 2
+		if pause > maxPause {
+			pause = maxPause
+		}
+	}
+}
+
+func rest(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// follow lists if nothing is known, and watches once.
+func (s *Source) follow(ctx context.Context) error {
+	began := time.Now()
+	err := s.catchUp(ctx)
+	if err == nil {
+		began = time.Now()
+		err = s.watch(ctx, began)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err() // our own doing, and no failure
+	}
+	s.noted(err, began)
+	return err
+}
+
+// catchUp lists the Namespaces where there is no version to watch from.
+func (s *Source) catchUp(ctx context.Context) error {
+	under := s.lacking()
+	if under == nil {
+		return nil
+	}
+	select {
+	case <-under.done:
+		return under.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// lacking returns the list that is needed to watch, or nil where there is a version to watch from.
+func (s *Source) lacking() *listing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version != "" {
+		return nil
+	}
+	return s.begin()
+}
+
+func (s *Source) watch(ctx context.Context, began time.Time) error {
+	version := s.begun(began)
+	err := s.client.Watch(ctx, path, version, func(eventType string, object []byte) error {
+		return s.event(eventType, object)
+	})
+	s.begun(time.Time{})
+	return err
+}
+
+// begun notes when the watch under way began, and returns the version to watch from.
+func (s *Source) begun(at time.Time) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watching = at
+	return s.version
+}
+
+// forget has the next watch begin with a list.
+func (s *Source) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.version = ""
+}
+
+// noted remembers how a watch that began at a time ended.
+func (s *Source) noted(err error, began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		s.broken = time.Time{}
+		return
+	}
+	if errors.Is(err, kube.ErrGone) {
+		s.version = "" // what changed since is unknown
+		return
+	}
+	s.problem = err.Error()
+	if s.broken.IsZero() || time.Since(began) > connected {
+		s.broken = time.Now()
+	}
+}
