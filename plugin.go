@@ -363,7 +363,7 @@ func (g *Guard) inSecret(req *http.Request, r *request) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	names := append([]string{}, r.binding.Namespaces...)
+	names := r.binding.Known()
 	names = append(names, r.effective.NamespacesOf(r.Tenant)...)
 	names = append(names, r.effective.SharedNamespaces...)
 	holds, found, err := asked.Confirm(req.Context(), r.chain[0].Raw, names, r.Tenant.Certificates.TTL, k.Grace)

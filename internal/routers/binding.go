@@ -35,10 +35,22 @@ type Binding struct {
 	// Internal marks Traefik's own routers, such as ping and the ACME challenge.
 	Internal bool
 	Tenant   *policy.Tenant
-	// Namespaces are those that the router may lie in, one where it is certain.
+	// Namespaces are those that the router may lie in, one where it is certain. One that ends in "*" stands for all that
+	// begin so.
 	Namespaces []string
 	// FromCluster tells that the answer rests on which Namespaces there are, so that it is as old as what is known of them.
 	FromCluster bool
+}
+
+// Known are the namespaces that are known by name.
+func (b Binding) Known() []string {
+	var names []string
+	for _, namespace := range b.Namespaces {
+		if !strings.HasSuffix(namespace, "*") {
+			names = append(names, namespace)
+		}
+	}
+	return names
 }
 
 // Bind finds the tenant of a router. namespace is the one that Traefik tells with the request, "" where it does not.
@@ -60,8 +72,11 @@ func Bind(p *policy.Policy, router Router, namespace string, legacyNames bool) B
 	if ToldWithRequest(router) && namespace != "" {
 		return bindNamespaces(p, []string{namespace})
 	}
-	if ToldWithRequest(router) || provider == providerGateway {
-		return bindLegacy(p, legacyReadings(name, router.EntryPoint), legacyNames)
+	if ToldWithRequest(router) {
+		return bindIngress(p, readings(name, router.EntryPoint), legacyNames)
+	}
+	if provider == providerGateway {
+		return bindLegacy(p, withoutKind(readings(name, router.EntryPoint)), legacyNames)
 	}
 	return bindPatterns(p, name, provider, router.EntryPoint)
 }
@@ -146,6 +161,17 @@ func bindNamespaces(p *policy.Policy, namespaces []string) Binding {
 	return binding
 }
 
+// bindIngress binds the router of an Ingress whose namespace Traefik does not tell (before 3.7). The routers of default
+// backends are called the same whatever namespace they are of, and read as the namespace default's.
+func bindIngress(p *policy.Policy, readings []string, legacyNames bool) Binding {
+	for _, reading := range readings {
+		if reading == "default-router" || reading == "default-backend" || reading == "default-backend-tls" {
+			return Binding{Code: verdict.RouterAmbiguous}
+		}
+	}
+	return bindLegacy(p, readings, legacyNames)
+}
+
 // bindLegacy binds a name that flattens namespace and name into one: team + b-web and team-b + web are the same. Even
 // one listed namespace is no proof, for one that no tenant lists could have forged it: so every Namespace of the cluster is
 // a candidate, or, where the cluster is not known, the operator has to say that there are no others (legacyNames: allow).
@@ -156,6 +182,9 @@ func bindLegacy(p *policy.Policy, readings []string, legacyNames bool) Binding {
 	}
 	binding := c.bind()
 	binding.FromCluster = p.ClusterKnown()
+	if binding.Code == verdict.RouterUnbound && len(binding.Namespaces) > 0 {
+		binding.Code = verdict.RouterAmbiguous // nobody's namespaces prove no more than others
+	}
 	if !p.ClusterKnown() && !legacyNames {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
 	}
@@ -175,9 +204,17 @@ func (c *candidates) addLegacy(p *policy.Policy, name string) {
 	}
 	p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
 		if couldBegin(name, namespace, isPrefix) {
-			c.tenants[namespace] = tenant
+			c.tenants[listed(namespace, isPrefix)] = tenant
 		}
 	})
+}
+
+// listed is an entry of the policy as it is written: a prefix is no namespace.
+func listed(namespace string, isPrefix bool) string {
+	if isPrefix {
+		return namespace + "*"
+	}
+	return namespace
 }
 
 // addBeginnings adds the Namespaces of the cluster that are what stands before one of the name's hyphens.
@@ -195,7 +232,7 @@ func (c *candidates) addBeginnings(p *policy.Policy, name string) {
 	}
 }
 
-// bind takes one candidate, or several of one tenant.
+// bind takes one candidate, or several of one tenant. Several that are nobody's are as ambiguous as several tenants'.
 func (c *candidates) bind() Binding {
 	var namespaces []string
 	var found *policy.Tenant
@@ -207,7 +244,7 @@ func (c *candidates) bind() Binding {
 		first = false
 	}
 	sort.Strings(namespaces)
-	if several {
+	if several || (found == nil && len(namespaces) > 1) {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces}
 	}
 	if found == nil {
@@ -216,18 +253,21 @@ func (c *candidates) bind() Binding {
 	return Binding{Code: verdict.Pass, Tenant: found, Namespaces: namespaces}
 }
 
-// legacyReadings takes off the kind of route with which the Gateway API's provider begins a name.
-func legacyReadings(name, entryPoint string) []string {
-	whole := readings(name, entryPoint)
-	all := append([]string{}, whole...)
-	for _, reading := range whole {
+// withoutKind takes off the kind of route with which the Gateway API's provider begins each name: otherwise a namespace
+// called httproute would make all of them ambiguous. Where no reading has one, the name is none that we know.
+func withoutKind(all []string) []string {
+	var routes []string
+	for _, reading := range all {
 		for _, kind := range []string{"httproute-", "grpcroute-"} {
 			if rest, found := strings.CutPrefix(reading, kind); found {
-				all = append(all, rest)
+				routes = append(routes, rest)
 			}
 		}
 	}
-	return all
+	if len(routes) == 0 {
+		return all
+	}
+	return routes
 }
 
 // couldBegin tells whether a flattened name may begin with the namespace.
