@@ -8,6 +8,9 @@ import (
 	"strconv"
 )
 
+// smallPage is the size in bytes below which one of twice as many objects may be expected to be read with ease.
+const smallPage = maxPage / 4
+
 // ListMeta is the metadata of a list, for its reader to decode.
 type ListMeta struct {
 	ResourceVersion string `json:"resourceVersion"`
@@ -18,7 +21,8 @@ type ListMeta struct {
 // List lists what is at a path in pages of at most limit objects, and returns the list's resource version. It reads each
 // page with each, which returns the page's metadata; the page is overwritten when it returns. Where the API has forgotten
 // the list before its end, the list begins anew, once: first tells that a page is a list's first, and that what was read
-// before is of no account.
+// before is of no account. Pages that are too large are asked for again with fewer objects: only one object that is too large
+// by itself is an ErrTooLarge.
 //
 // All pages are of one version of the cluster, the latest when the list began, for no resourceVersion is asked for
 // (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
@@ -32,15 +36,23 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, limit 
 	return version, err
 }
 
+// pages lists once. What Continue says is where the list goes on and nothing of the limit, so that each page may have one of
+// its own.
 func (c *Client) pages(ctx context.Context, path string, query url.Values, limit int, body *bytes.Buffer,
 	each func(page []byte, first bool) (ListMeta, error)) (string, error) {
 	asked := url.Values{}
 	for key, values := range query {
 		asked[key] = values
 	}
-	asked.Set("limit", strconv.Itoa(limit))
-	for first := true; ; first = false {
-		if err := c.read(ctx, path, asked, body); err != nil {
+	size, first := limit, true
+	for {
+		asked.Set("limit", strconv.Itoa(size))
+		err := c.read(ctx, path, asked, body)
+		if errors.Is(err, ErrTooLarge) && size > 1 {
+			size = fewer(size)
+			continue
+		}
+		if err != nil {
 			return "", err
 		}
 		meta, err := each(body.Bytes(), first)
@@ -51,5 +63,26 @@ func (c *Client) pages(ctx context.Context, path string, query url.Values, limit
 			return meta.ResourceVersion, nil
 		}
 		asked.Set("continue", meta.Continue)
+		first = false
+		if body.Len() < smallPage {
+			size = more(size, limit)
+		}
 	}
+}
+
+// fewer is how many objects to ask for after a page that was too large.
+func fewer(size int) int {
+	if size < 4 {
+		return 1
+	}
+	return size / 4
+}
+
+// more is how many objects to ask for after a page that was small: a few large objects in a row must not leave all that come
+// after them to pages of a few each.
+func more(size, limit int) int {
+	if 2*size > limit {
+		return limit
+	}
+	return 2 * size
 }

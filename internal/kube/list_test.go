@@ -16,6 +16,8 @@ type numbers struct {
 	count int
 	// gone is how often the second page is answered with 410.
 	gone int
+	// large are how many bytes more some of the numbers bring.
+	large map[int]int
 }
 
 func (n *numbers) answer(rw http.ResponseWriter, req *http.Request) {
@@ -30,7 +32,7 @@ func (n *numbers) answer(rw http.ResponseWriter, req *http.Request) {
 	more := ""
 	items := []string{}
 	for i := from; i < n.count && i < from+limit; i++ {
-		items = append(items, strconv.Itoa(i))
+		items = append(items, strconv.Itoa(i)+strings.Repeat(" ", n.large[i]))
 	}
 	if from+limit < n.count {
 		more = strconv.Itoa(from + limit)
@@ -52,7 +54,7 @@ func list(c *Client, limit int) (string, []int, error) {
 			return ListMeta{}, err
 		}
 		if first {
-			got = nil
+			got = []int{}
 		}
 		got = append(got, decoded.Items...)
 		return decoded.Metadata, nil
@@ -96,4 +98,58 @@ func TestListEndsWithTheErrorOfItsReader(t *testing.T) {
 	if err != full || a.requests() != 1 {
 		t.Errorf("%v after %d requests", err, a.requests())
 	}
+}
+
+// TestListPagesThatAreTooLarge asks for 16 numbers at a time, of which some are large.
+func TestListPagesThatAreTooLarge(t *testing.T) {
+	const third, whole = maxPage/3 + 1, maxPage + 1
+	rows := []struct {
+		description string
+		large       map[int]int
+		want        string
+		err         error
+	}{
+		{"none", nil, "0+16 16+16 32+16", nil},
+		{"the first", map[int]int{0: third, 1: third, 2: third}, "0+16 0+4 0+1 1+1 2+1 3+1 4+2 6+4 10+8 18+16 34+16", nil},
+		{"some in the middle", map[int]int{20: third, 21: third, 22: third}, "0+16 16+16 16+4 20+8 20+2 22+2 24+2 26+4 30+8 38+16", nil},
+		{"pages that are not small", map[int]int{0: third, 8: third, 12: third, 20: third, 24: third, 28: third}, "0+16 0+4 4+4 8+8 16+8 24+8 32+8", nil},
+		{"one by itself", map[int]int{3: whole}, "0+16 0+4 0+1 1+2 3+4 3+1", ErrTooLarge},
+		{"the last by itself", map[int]int{39: whole}, "0+16 16+16 32+16 32+4 36+8 36+2 38+4 38+1 39+2 39+1", ErrTooLarge},
+	}
+	for _, row := range rows {
+		n := &numbers{count: 40, large: row.large}
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
+		_, got, err := list(a.client(t), 16)
+		if !errors.Is(err, row.err) || err == nil && !counted(got, n.count) {
+			t.Errorf("%s: %v, %v", row.description, got, err)
+		}
+		if asked := a.pages(t); asked != row.want {
+			t.Errorf("%s: asked for %s, want %s", row.description, asked, row.want)
+		}
+	}
+}
+
+// counted tells whether numbers are those from 0 up to the count, each once.
+func counted(numbers []int, count int) bool {
+	for i := range numbers {
+		if numbers[i] != i {
+			return false
+		}
+	}
+	return len(numbers) == count
+}
+
+// pages are the pages of numbers that were asked for, each as the first number and the limit.
+func (a *api) pages(t *testing.T) string {
+	t.Helper()
+	var pages []string
+	for _, uri := range a.asked {
+		asked, err := url.Parse(uri)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from, _ := strconv.Atoi(asked.Query().Get("continue"))
+		pages = append(pages, strconv.Itoa(from)+"+"+asked.Query().Get("limit"))
+	}
+	return strings.Join(pages, " ")
 }

@@ -39,7 +39,6 @@ type namespace struct {
 	failure     error
 	failedUntil time.Time
 	used        time.Time
-	pageSize    int
 }
 
 // namespace returns the entry of a namespace, with room made for it.
@@ -50,11 +49,10 @@ func (s *Store) namespace(name string, now time.Time) *namespace {
 			s.evict("")
 		}
 		n = &namespace{
-			name:     name,
-			held:     map[string]sighting{},
-			absent:   map[string]time.Time{},
-			waiting:  map[string]bool{},
-			pageSize: s.pageSize,
+			name:    name,
+			held:    map[string]sighting{},
+			absent:  map[string]time.Time{},
+			waiting: map[string]bool{},
 		}
 		s.namespaces[name] = n
 	}
@@ -124,7 +122,6 @@ func (s *Store) end(n *namespace, f *search) {
 	} else {
 		n.failedUntil = s.now().Add(holdOf(f.err))
 	}
-	n.pageSize = f.pageSize
 	n.search = nil
 	s.shrink(n.name)
 }

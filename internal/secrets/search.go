@@ -13,10 +13,8 @@ import (
 const (
 	// searchTimeout bounds one search.
 	searchTimeout = time.Minute
-	// pageSize is how many Secrets are listed at a time: about 2 MB where they hold a chain and a key each.
+	// pageSize is how many Secrets are listed at a time where they are not large: about 2 MB with a chain and a key each.
 	pageSize = 250
-	// minPageSize keeps the largest Secrets that etcd takes within what package kube reads.
-	minPageSize = 4
 	// maxLooks bounds how many Secrets are looked at by name before a list is the cheaper way.
 	maxLooks = 10
 )
@@ -31,8 +29,7 @@ type search struct {
 	since  time.Time
 	wanted map[string]bool
 	// where tells which Secret each wanted leaf was in, where all were in one.
-	where    map[string]string
-	pageSize int
+	where map[string]string
 
 	// looked are the certificates of the Secrets that were looked at by name, and moved the leaves that were no longer there.
 	looked map[string]sighting
@@ -48,15 +45,14 @@ type search struct {
 
 func newSearch(n *namespace, wanted map[string]bool) *search {
 	f := &search{
-		done:     make(chan struct{}),
-		began:    time.Now(),
-		wanted:   wanted,
-		where:    map[string]string{},
-		pageSize: n.pageSize,
-		looked:   map[string]sighting{},
-		moved:    map[string]bool{},
-		listed:   map[string]sighting{},
-		found:    map[string]sighting{},
+		done:   make(chan struct{}),
+		began:  time.Now(),
+		wanted: wanted,
+		where:  map[string]string{},
+		looked: map[string]sighting{},
+		moved:  map[string]bool{},
+		listed: map[string]sighting{},
+		found:  map[string]sighting{},
 	}
 	for leaf := range wanted {
 		if known, there := n.held[leaf]; there {
@@ -131,28 +127,10 @@ func (f *search) look(ctx context.Context, s *Store, path, leaf, name string) er
 	return nil
 }
 
-// list lists all Secrets, in smaller pages where they are large.
+// list lists all Secrets and keeps the digests of their certificates.
 func (f *search) list(ctx context.Context, s *Store, path string) error {
-	for {
-		err := f.pages(ctx, s, path)
-		if err == nil {
-			f.complete = true
-			return nil
-		}
-		if !errors.Is(err, kube.ErrTooLarge) || f.pageSize <= minPageSize {
-			return err
-		}
-		f.pageSize = f.pageSize / 4
-		if f.pageSize < minPageSize {
-			f.pageSize = minPageSize
-		}
-	}
-}
-
-// pages lists all Secrets and keeps the digests of their certificates.
-func (f *search) pages(ctx context.Context, s *Store, path string) error {
 	f.since = s.now()
-	_, err := s.client.List(ctx, path, nil, f.pageSize, func(body []byte, first bool) (kube.ListMeta, error) {
+	_, err := s.client.List(ctx, path, nil, s.pageSize, func(body []byte, first bool) (kube.ListMeta, error) {
 		read, err := readPage(body)
 		if err != nil {
 			return kube.ListMeta{}, err
@@ -165,6 +143,7 @@ func (f *search) pages(ctx context.Context, s *Store, path string) error {
 		}
 		return read.Metadata, nil
 	})
+	f.complete = err == nil
 	return err
 }
 

@@ -110,12 +110,26 @@ func TestLookedAtBeforeTheFailure(t *testing.T) {
 // TestLargeSecrets has pages that are larger than what is read unless they are small.
 func TestLargeSecrets(t *testing.T) {
 	c := start(t)
-	s, _ := c.store(t)
+	s, now := c.store(t)
 	s.patience = time.Minute
 	c.putLeaf("acme", "web", "a")
+	c.tooLargeFrom(63)
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme, list acme")
+	c.tooLargeFrom(0)
+	if _, _, err := s.Confirm(context.Background(), []byte("b"), []string{"acme"}, ttl, grace); !errors.Is(err, kube.ErrTooLarge) {
+		t.Errorf("%v, want an end", err)
+	}
+	expect(t, c, "", "", "list acme, list acme, list acme, list acme, list acme")
+	c.tooLargeFrom(1000)
+	now.pass(failureHold)
+	expect(t, c, confirm(s, "b", "acme"), "absent", "list acme")
+}
+
+// tooLargeFrom answers lists of so many Secrets or more with more than is read.
+func (c *cluster) tooLargeFrom(size int) {
 	padding := []byte(strings.Repeat(" ", 1<<20))
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
-		if limit, _ := strconv.Atoi(req.URL.Query().Get("limit")); limit <= 62 {
+		if limit, _ := strconv.Atoi(req.URL.Query().Get("limit")); limit < size {
 			return false
 		}
 		for i := 0; i < 20; i++ {
@@ -123,16 +137,34 @@ func TestLargeSecrets(t *testing.T) {
 		}
 		return true
 	})
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme, list acme")
-	expect(t, c, confirm(s, "b", "acme"), "absent", "list acme")
-	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
-		for i := 0; i < 20; i++ {
-			_, _ = rw.Write(padding)
+}
+
+// TestSecretsAfterLargeOnes lists a namespace of large Secrets and many small ones, whose lists must not take ever longer.
+func TestSecretsAfterLargeOnes(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	s.patience = time.Minute
+	s.pageSize = 64
+	for i := 0; i < 13; i++ {
+		c.put("acme", fmt.Sprintf("large-%d", i), map[string]string{"ca.crt": strings.Repeat("x", 1<<20)})
+	}
+	for i := 0; i < 600; i++ {
+		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
+	rows := []struct {
+		description string
+		leaf        string
+		want        string
+	}{
+		{"the first list", "leaf 599", "found"},
+		{"the second", "forged", "absent"},
+		{"the third", "forged, too", "absent"},
+	}
+	for _, row := range rows {
+		got := confirm(s, row.leaf, "acme")
+		if pages := strings.Count(c.said(), "list"); got != row.want || pages > 20 {
+			t.Errorf("%s: %s after %d pages, want %s after 20 at most", row.description, got, pages, row.want)
 		}
-		return true
-	})
-	if _, _, err := s.Confirm(context.Background(), []byte("c"), []string{"acme"}, ttl, grace); !errors.Is(err, kube.ErrTooLarge) {
-		t.Errorf("%v, want an end", err)
 	}
 }
 
