@@ -17,9 +17,12 @@ import (
 const (
 	// requestTimeout bounds one request from connecting to the end of the answer, but for watches.
 	requestTimeout = 15 * time.Second
-	// maxPage bounds, in bytes, an answer that is read as a whole. An object may have 1.5 MiB in etcd, and a third more in
-	// base64.
-	maxPage = 16 << 20
+	// maxPage bounds, in bytes, an answer that is read as a whole. It has room for any object: one has 1.5 MiB at most in etcd
+	// (https://etcd.io/docs/latest/dev-guide/limit/), of which base64 makes 2.
+	maxPage = 8 << 20
+	// maxLists bounds how many pages of lists one client has in memory at a time. Each may cost several times maxPage until it
+	// is read, and there are as many lists at a time as namespaces are looked into.
+	maxLists = 4
 
 	userAgent = "tenantguard"
 )
@@ -29,6 +32,8 @@ type Client struct {
 	endpoint    *url.URL
 	credentials *credentials
 	timeout     time.Duration
+	// lists has an element for each page of a list that is in memory.
+	lists chan struct{}
 }
 
 // New returns a client of the API; getenv is os.Getenv. The files are read with the first request: what is not there yet may
@@ -43,7 +48,7 @@ func New(config Config, getenv func(name string) string) (*Client, error) {
 		return nil, err
 	}
 	files := &credentials{tokenFile: config.TokenFile, caFile: config.CAFile, every: rereadAfter}
-	return &Client{endpoint: endpoint, credentials: files, timeout: requestTimeout}, nil
+	return &Client{endpoint: endpoint, credentials: files, timeout: requestTimeout, lists: make(chan struct{}, maxLists)}, nil
 }
 
 // Close ends the connections that are not in use. The client may still be used.
@@ -53,34 +58,30 @@ func (c *Client) Close() {
 
 // Get returns the object at a path, such as "/api/v1/namespaces/acme". What stands for a name in it must be escaped.
 func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
-	body := &bytes.Buffer{}
-	if err := c.read(ctx, path, nil, body); err != nil {
-		return nil, err
-	}
-	return body.Bytes(), nil
+	return c.read(ctx, path, nil)
 }
 
-// read reads an answer into a buffer, in place of what it held.
-func (c *Client) read(ctx context.Context, path string, query url.Values, body *bytes.Buffer) error {
+// read reads an answer.
+func (c *Client) read(ctx context.Context, path string, query url.Values) ([]byte, error) {
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	response, err := c.send(limited, path, query)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
-	body.Reset()
+	body := &bytes.Buffer{}
 	if _, err := body.ReadFrom(io.LimitReader(response.Body, maxPage+1)); err != nil {
-		return unreachable(path, err)
+		return nil, unreachable(path, err)
 	}
 	// A server may end its answer in good form when it sees that we give up.
 	if limited.Err() != nil {
-		return unreachable(path, limited.Err())
+		return nil, unreachable(path, limited.Err())
 	}
 	if body.Len() > maxPage {
-		return fmt.Errorf("%w: %w: GET %s: wanted at most %d bytes", ErrUnavailable, ErrTooLarge, path, maxPage)
+		return nil, fmt.Errorf("%w: %w: GET %s: wanted at most %d bytes", ErrUnavailable, ErrTooLarge, path, maxPage)
 	}
-	return nil
+	return body.Bytes(), nil
 }
 
 // send makes a request and returns its answer if it is 200. Where the token is not taken, or no connection comes about, the

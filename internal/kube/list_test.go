@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // numbers is a list of the numbers from 0 up to the count.
@@ -31,13 +33,16 @@ func (n *numbers) answer(rw http.ResponseWriter, req *http.Request) {
 	}
 	more := ""
 	items := []string{}
+	bulk := 0
 	for i := from; i < n.count && i < from+limit; i++ {
-		items = append(items, strconv.Itoa(i)+strings.Repeat(" ", n.large[i]))
+		items = append(items, strconv.Itoa(i))
+		bulk += n.large[i]
 	}
 	if from+limit < n.count {
 		more = strconv.Itoa(from + limit)
 	}
 	write(rw, `{"metadata":{"resourceVersion":"42","continue":"`+more+`"},"items":[`+strings.Join(items, ",")+`]}`)
+	_, _ = rw.Write(bytes.Repeat([]byte(" "), bulk))
 }
 
 type numbersPage struct {
@@ -50,7 +55,7 @@ func list(c *Client, limit int) (string, []int, error) {
 	query := url.Values{"labelSelector": []string{"a=b"}}
 	version, err := c.List(context.Background(), "/numbers", query, limit, func(page []byte, first bool) (ListMeta, error) {
 		var decoded numbersPage
-		if err := json.Unmarshal(page, &decoded); err != nil {
+		if err := json.Unmarshal(bytes.TrimRight(page, " "), &decoded); err != nil {
 			return ListMeta{}, err
 		}
 		if first {
@@ -152,4 +157,107 @@ func (a *api) pages(t *testing.T) string {
 		pages = append(pages, strconv.Itoa(from)+"+"+asked.Query().Get("limit"))
 	}
 	return strings.Join(pages, " ")
+}
+
+// reader reads pages, each when it is let go on.
+type reader struct {
+	began, proceed chan struct{}
+}
+
+func newReader() *reader {
+	return &reader{began: make(chan struct{}, 100), proceed: make(chan struct{})}
+}
+
+// list lists with its reader, and sends how that ended.
+func (r *reader) list(ctx context.Context, c *Client, path string, limit int, ended chan error) {
+	_, err := c.List(ctx, path, nil, limit, func(page []byte, first bool) (ListMeta, error) {
+		r.began <- struct{}{}
+		<-r.proceed
+		var decoded numbersPage
+		err := json.Unmarshal(page, &decoded)
+		return decoded.Metadata, err
+	})
+	ended <- err
+}
+
+// TestListsHaveFewPagesInMemory has many lists whose pages take their time to be read.
+func TestListsHaveFewPagesInMemory(t *testing.T) {
+	const lists = 3 * maxLists
+	n := &numbers{count: 7}
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
+	c := a.client(t)
+	r := newReader()
+	ended := make(chan error, lists)
+	for i := 0; i < lists; i++ {
+		go r.list(context.Background(), c, "/numbers", 4, ended)
+	}
+	for i := 0; i < maxLists; i++ {
+		<-r.began
+	}
+	time.Sleep(50 * time.Millisecond)
+	if got := a.requests(); got != maxLists {
+		t.Errorf("%d pages in memory, want %d", got, maxLists)
+	}
+	if _, err := get(c); err != nil {
+		t.Errorf("one object waits for the lists: %v", err)
+	}
+	brief, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	waited := make(chan error, 1)
+	go r.list(brief, c, "/numbers", 4, waited)
+	if err := <-waited; !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") {
+		t.Errorf("a list that waits for too long: %v", err)
+	}
+	close(r.proceed)
+	for i := 0; i < lists; i++ {
+		if err := <-ended; err != nil {
+			t.Errorf("a list that waited: %v", err)
+		}
+	}
+	if got := a.requests(); got != 2*lists+1 {
+		t.Errorf("%d requests, want two pages of each list and one object", got)
+	}
+}
+
+// TestListsTakeTurns has a list of one page wait for one of many.
+func TestListsTakeTurns(t *testing.T) {
+	n := &numbers{count: 20}
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
+	c := a.client(t)
+	c.lists = make(chan struct{}, 1)
+	r := newReader()
+	ended := make(chan error, 2)
+	go r.list(context.Background(), c, "/many", 1, ended)
+	<-r.began
+	go r.list(context.Background(), c, "/one", 20, ended)
+	time.Sleep(50 * time.Millisecond) // until it waits
+	close(r.proceed)
+	for i := 0; i < 2; i++ {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if !strings.HasPrefix(a.asked[1], "/one?") {
+		t.Errorf("asked %s, want the list of one page second", strings.Join(a.asked, " "))
+	}
+}
+
+// TestListThatPanicsLeavesItsTurn has readers panic, as that of Secrets may, which recovers.
+func TestListThatPanicsLeavesItsTurn(t *testing.T) {
+	n := &numbers{count: 7}
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
+	c := a.client(t)
+	for i := 0; i <= maxLists; i++ {
+		panics(c)
+	}
+	if _, got, err := list(c, 3); err != nil || len(got) != 7 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func panics(c *Client) {
+	defer func() { _ = recover() }()
+	_, _ = c.List(context.Background(), "/numbers", nil, 3, func(page []byte, first bool) (ListMeta, error) {
+		panic("as told")
+	})
 }
