@@ -59,19 +59,32 @@ func (s *Set) Of(k policy.Kubernetes) (*Cluster, error) {
 	if c := s.clusters[address]; c != nil {
 		return c, nil
 	}
-	config := kube.Config{Endpoint: k.Endpoint, TokenFile: k.TokenFile, CAFile: k.CAFile}
-	client, err := kube.New(config, func(name string) string { return os.Getenv(name) })
+	c, err := newCluster(address, k)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{
-		address:   address,
-		source:    namespaces.New(client),
-		secrets:   secrets.NewStore(client, func() time.Time { return time.Now() }),
-		confirmed: map[string]time.Time{},
-	}
 	s.clusters[address] = c
 	return c, nil
+}
+
+// newCluster makes a client for the Namespaces and one for the Secrets: a client has so many connections and no more, and
+// searches for Secrets must not keep the watch or a list of Namespaces waiting for one.
+func newCluster(address string, k policy.Kubernetes) (*Cluster, error) {
+	config := kube.Config{Endpoint: k.Endpoint, TokenFile: k.TokenFile, CAFile: k.CAFile}
+	forNamespaces, err := kube.New(config, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	forSecrets, err := kube.New(config, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{
+		address:   address,
+		source:    namespaces.New(forNamespaces),
+		secrets:   secrets.NewStore(forSecrets, func() time.Time { return time.Now() }),
+		confirmed: map[string]time.Time{},
+	}, nil
 }
 
 // Keep watches the Namespaces of the clusters in use, with one goroutine for each, and ends the watches of all others.

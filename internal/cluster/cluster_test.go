@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"encoding/pem"
+	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +19,9 @@ type api struct {
 	mu      sync.Mutex
 	cluster *kubetest.Cluster
 	watches int
+	// hang holds back every answer about Secrets, and hung counts those.
+	hang chan struct{}
+	hung int
 }
 
 func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
@@ -26,9 +31,31 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		a.watch(-1)
 		return
 	}
+	if strings.Contains(req.URL.Path, "/secrets") {
+		a.stall()
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.cluster.ServeHTTP(rw, req)
+}
+
+// stall waits where answers are held back.
+func (a *api) stall() {
+	a.mu.Lock()
+	hang := a.hang
+	if hang != nil {
+		a.hung++
+	}
+	a.mu.Unlock()
+	if hang != nil {
+		<-hang
+	}
+}
+
+func (a *api) stalled() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.hung
 }
 
 func (a *api) watch(more int) {
@@ -43,13 +70,16 @@ func (a *api) watched() int {
 	return a.watches
 }
 
-// hold puts a leaf into the Secret.
-func (a *api) hold(leaf []byte) {
+// hold puts a leaf into a Secret of each namespace, and leaves no other Secret.
+func (a *api) hold(leaf []byte, namespaces ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))
 	secret := kubetest.Secret{Name: "tls", Data: map[string]string{"tls.crt": text, "tls.key": "key"}}
-	a.cluster.Secrets = map[string][]kubetest.Secret{"acme": {secret}}
+	a.cluster.Secrets = map[string][]kubetest.Secret{}
+	for _, namespace := range namespaces {
+		a.cluster.Secrets[namespace] = []kubetest.Secret{secret}
+	}
 }
 
 func start(t *testing.T) (*api, *Set, *Cluster) {
@@ -81,6 +111,38 @@ func TestKeepStartsAndEndsTheWatch(t *testing.T) {
 	waitFor(t, "the end of the watch", func() bool { return a.watched() == 0 })
 }
 
+// TestNamespacesDoNotWaitForSecrets has an API that answers nothing about Secrets any more.
+func TestNamespacesDoNotWaitForSecrets(t *testing.T) {
+	const connections = 16 // of one client at most
+	a, _, c := start(t)
+	var namespaces []string
+	for i := 0; i < connections; i++ {
+		namespaces = append(namespaces, fmt.Sprintf("acme-%d", i))
+	}
+	a.hold([]byte("leaf"), namespaces...)
+	look := func(i int) {
+		_, _, _ = c.Confirm(context.Background(), []byte("leaf"), namespaces[i:i+1], time.Nanosecond, time.Minute)
+	}
+	for i := 0; i < connections; i++ {
+		look(i)
+	}
+	hang := make(chan struct{})
+	defer close(hang)
+	a.mu.Lock()
+	a.hang = hang
+	a.mu.Unlock()
+	for i := 0; i < connections; i++ {
+		go look(i)
+	}
+	waitFor(t, "searches that take all connections", func() bool { return a.stalled() == connections })
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if _, err := c.ListedSince(ctx, began); err != nil || time.Since(began) > 2*time.Second {
+		t.Errorf("the list of Namespaces: %v after %s", err, time.Since(began))
+	}
+}
+
 // TestConfirmOutlivesTheSecretForAMoment takes a certificate out of its Secret, as a renewal does while Traefik still serves it.
 func TestConfirmOutlivesTheSecretForAMoment(t *testing.T) {
 	a, _, c := start(t)
@@ -93,11 +155,11 @@ func TestConfirmOutlivesTheSecretForAMoment(t *testing.T) {
 		time.Sleep(2 * ttl)
 		return found
 	}
-	a.hold([]byte("old"))
+	a.hold([]byte("old"), "acme")
 	if !confirm("old") {
 		t.Fatal("a certificate is not found in its Secret")
 	}
-	a.hold([]byte("new"))
+	a.hold([]byte("new"), "acme")
 	if !confirm("new") || !confirm("old") {
 		t.Error("the renewed certificate, or the one that Traefik still serves, is not taken")
 	}
