@@ -356,16 +356,24 @@ func (g *Guard) judgeSecret(req *http.Request, r *request) verdict.Code {
 	return verdict.CertificateUnavailable
 }
 
-// inSecret looks into the router's own namespace first, then into the tenant's others and the shared ones.
+// inSecret looks into the router's own namespace first, then into the shared ones, of which there are few, and last into the
+// tenant's others, each of which may cost a list of all its Secrets.
 func (g *Guard) inSecret(req *http.Request, r *request) (bool, error) {
 	k := r.effective.Kubernetes
 	asked, err := clusters.Of(k)
 	if err != nil {
 		return false, err
 	}
-	names := r.binding.Known()
-	names = append(names, r.effective.NamespacesOf(r.Tenant)...)
-	names = append(names, r.effective.SharedNamespaces...)
+	var names []string
+	named := map[string]bool{}
+	for _, some := range [][]string{r.binding.Known(), r.effective.SharedNamespaces, r.effective.NamespacesOf(r.Tenant)} {
+		for _, name := range some {
+			if !named[name] {
+				named[name] = true
+				names = append(names, name)
+			}
+		}
+	}
 	holds, found, err := asked.Confirm(req.Context(), r.chain[0].Raw, names, r.Tenant.Certificates.TTL, k.Grace)
 	if holds < r.holds {
 		r.holds = holds

@@ -218,6 +218,16 @@ func (c *cluster) fail(prefix string, code int) {
 	})
 }
 
+// hang leaves every call whose text begins so without an answer.
+func (c *cluster) hang(prefix string) {
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		if strings.HasPrefix(call, prefix) {
+			<-req.Context().Done()
+		}
+		return false
+	})
+}
+
 // said returns the calls since the last time.
 func (c *cluster) said() string {
 	c.mu.Lock()

@@ -55,7 +55,8 @@ type question struct {
 }
 
 // Confirm tells whether a leaf, in DER, is in a Secret of one of the namespaces, and for how much longer that holds. It asks
-// them in the given order until it is found. An answer is good for ttl from the moment before it was asked for; what it found
+// until it is found: first where it was seen last, which is one look at one Secret, then the others in the given order, each of
+// which may be a list of all Secrets. An answer is good for ttl from the moment before it was asked for; what it found
 // with an API that took longer than that holds for 0 or less, and is true all the same.
 //
 // An error means that it is in none of the namespaces that could be asked, and that not all could. But where the leaf was in a
@@ -66,7 +67,7 @@ func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string
 		return holds, true, nil
 	}
 	var failures []error
-	for _, name := range namespaces {
+	for _, name := range s.seenFirst(namespaces, q.leaf) {
 		holds, found, err := s.ask(ctx, name, q)
 		if found {
 			return holds, true, nil
@@ -107,6 +108,25 @@ func (s *Store) longest(namespaces []string, leaf string, lifetime time.Duration
 		}
 	}
 	return longest
+}
+
+// seenFirst puts the namespaces first that had the leaf when last heard of.
+func (s *Store) seenFirst(namespaces []string, leaf string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var seen, others []string
+	for _, name := range namespaces {
+		there := false
+		if n := s.namespaces[name]; n != nil {
+			_, there = n.held[leaf]
+		}
+		if there {
+			seen = append(seen, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return append(seen, others...)
 }
 
 // ask asks one namespace: of what is known of it, or of the search that is under way, or of one more that begins after it. A

@@ -142,8 +142,47 @@ func TestNamespacesAreAskedInOrder(t *testing.T) {
 	expect(t, c, confirm(s, "a", "other", "platform"), "found", "")
 	expect(t, c, confirm(s, "a", "other"), "absent", "list other")
 	now.pass(ttl)
-	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, get platform wildcard")
+	expect(t, c, confirm(s, "b", "acme", "platform"), "absent", "list acme, list platform")
 	expect(t, c, confirm(s, "a"), "absent", "")
+}
+
+// TestNamespaceThatHadTheLeafIsAskedFirst asks again when the answer ran out, for a certificate of the last of four namespaces.
+func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
+	rows := []struct {
+		description string
+		// change is what happens in the meantime, and calls are what it then takes.
+		change func(c *cluster)
+		calls  string
+	}{
+		{"nothing changed", func(c *cluster) {}, "get platform wildcard"},
+		{"an earlier namespace fails", func(c *cluster) { c.fail("list acme", http.StatusInternalServerError) }, "get platform wildcard"},
+		{"an earlier namespace hangs", func(c *cluster) { c.hang("list acme") }, "get platform wildcard"},
+		{"it lies elsewhere in the namespace", func(c *cluster) {
+			c.remove("platform", "wildcard")
+			c.putLeaf("platform", "other", "a")
+		}, "get platform wildcard, list platform"},
+		{"it lies in another namespace", func(c *cluster) {
+			c.remove("platform", "wildcard")
+			c.putLeaf("acme-2", "copy", "a")
+		}, "get platform wildcard, list platform, list acme, list acme-2"},
+	}
+	for _, row := range rows {
+		c := start(t)
+		s, now := c.store(t)
+		c.putLeaf("platform", "wildcard", "a")
+		expect(t, c, confirm(s, "a", "acme", "acme-2", "acme-3", "platform"), "found", "list acme, list acme-2, list acme-3, list platform")
+		now.pass(ttl)
+		row.change(c)
+		began := time.Now()
+		got := confirm(s, "a", "acme", "acme-2", "acme-3", "platform")
+		if said := c.said(); got != "found" || said != row.calls {
+			t.Errorf("%s: %s after calls %q, want found after %q", row.description, got, said, row.calls)
+		}
+		if took := time.Since(began); took > patience/2 {
+			t.Errorf("%s: it took %s", row.description, took)
+		}
+		c.server.CloseClientConnections()
+	}
 }
 
 func TestNamespacesAreKeptApart(t *testing.T) {
@@ -275,7 +314,7 @@ func TestFailureOfOneNamespaceLosesNoAnswerOfAnother(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, list platform")
 	expect(t, c, confirm(s, "b", "acme", "platform"), "failed", "list platform")
 	now.pass(ttl)
-	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "list acme, get platform wildcard")
+	expect(t, c, confirm(s, "a", "acme", "platform"), "found", "get platform wildcard")
 }
 
 func TestForbidden(t *testing.T) {
