@@ -20,9 +20,6 @@ type Cluster struct {
 	source  *namespaces.Source
 	stop    context.CancelFunc
 	secrets *secrets.Store
-
-	mu        sync.Mutex
-	confirmed map[string]time.Time
 }
 
 // Address tells one cluster from another.
@@ -38,6 +35,11 @@ func (c *Cluster) Snapshot() (*policy.Snapshot, string) {
 // ListedSince makes sure that what is known of the Namespaces was listed after a time.
 func (c *Cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) {
 	return c.source.ListedSince(ctx, since)
+}
+
+// Confirm tells whether a leaf, in DER, is in a Secret of one of the namespaces, and how long that holds. See secrets.Store.
+func (c *Cluster) Confirm(ctx context.Context, leaf []byte, namespaces []string, ttl, grace time.Duration) (time.Duration, bool, error) {
+	return c.secrets.Confirm(ctx, leaf, namespaces, ttl, grace)
 }
 
 // Set holds the clusters of all middlewares, each of them once. They outlive reloads.
@@ -80,10 +82,9 @@ func newCluster(address string, k policy.Kubernetes) (*Cluster, error) {
 		return nil, err
 	}
 	return &Cluster{
-		address:   address,
-		source:    namespaces.New(forNamespaces),
-		secrets:   secrets.NewStore(forSecrets, func() time.Time { return time.Now() }),
-		confirmed: map[string]time.Time{},
+		address: address,
+		source:  namespaces.New(forNamespaces),
+		secrets: secrets.NewStore(forSecrets, time.Now),
 	}, nil
 }
 

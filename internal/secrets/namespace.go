@@ -13,6 +13,8 @@ const (
 	maxHeld = 20_000
 	// maxAbsent bounds the leaves that a namespace is known not to have, and those that wait to be looked for.
 	maxAbsent = 1000
+	// maxLeft bounds the leaves of which a namespace remembers that they were there.
+	maxLeft = 1000
 	// maxKept bounds the certificates and leaves that are kept of all namespaces together, at less than 50 MB.
 	maxKept = 200_000
 )
@@ -31,6 +33,10 @@ type namespace struct {
 	// vain.
 	held   map[string]sighting
 	absent map[string]time.Time
+	// left are leaves that have left their Secret, with the moment at which they were last seen there.
+	left map[string]time.Time
+	// ttl is the longest for which answers were wanted, to tell what of left is of no use any more.
+	ttl time.Duration
 
 	// search is under way, one at a time, and waiting are leaves for the one after.
 	search  *search
@@ -52,12 +58,20 @@ func (s *Store) namespace(name string, now time.Time) *namespace {
 			name:    name,
 			held:    map[string]sighting{},
 			absent:  map[string]time.Time{},
+			left:    map[string]time.Time{},
 			waiting: map[string]bool{},
 		}
 		s.namespaces[name] = n
 	}
 	n.used = now
 	return n
+}
+
+// saw tells whether the leaf was there when last heard of, or a short while ago.
+func (n *namespace) saw(leaf string) bool {
+	_, held := n.held[leaf]
+	_, left := n.left[leaf]
+	return held || left
 }
 
 // evict drops what is known of the namespace that was not asked about for longest. keep is not dropped.
@@ -85,7 +99,7 @@ func (s *Store) shrink(keep string) {
 func (s *Store) kept() int {
 	all := 0
 	for _, n := range s.namespaces {
-		all += len(n.held) + len(n.absent)
+		all += len(n.held) + len(n.absent) + len(n.left)
 	}
 	return all
 }
@@ -112,10 +126,11 @@ func (s *Store) end(n *namespace, f *search) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f.complete {
-		n.held = f.listed
+		n.replace(f)
 	} else {
 		n.merge(f)
 	}
+	n.forget(s.now())
 	n.failure = f.err
 	if f.err == nil {
 		n.deny(f)
@@ -126,11 +141,21 @@ func (s *Store) end(n *namespace, f *search) {
 	s.shrink(n.name)
 }
 
+// replace takes over a complete list. What it lacks has left.
+func (n *namespace) replace(f *search) {
+	for leaf := range n.held {
+		if _, there := f.listed[leaf]; !there {
+			n.leave(leaf)
+		}
+	}
+	n.held = f.listed
+}
+
 // merge takes over what was found without a complete list. That a leaf is no longer where it was ends its grace as well,
 // although it may be elsewhere.
 func (n *namespace) merge(f *search) {
 	for leaf := range f.moved {
-		delete(n.held, leaf)
+		n.leave(leaf)
 	}
 	n.add(f.looked, f.wanted)
 	n.add(f.listed, f.wanted)
@@ -146,6 +171,29 @@ func (n *namespace) add(seen map[string]sighting, wanted map[string]bool) {
 			dropOneHeld(n.held)
 		}
 		n.held[leaf] = one
+	}
+}
+
+// leave keeps when a leaf was last seen that is no longer where it was.
+func (n *namespace) leave(leaf string) {
+	seen, known := n.held[leaf]
+	if !known {
+		return
+	}
+	delete(n.held, leaf)
+	if len(n.left) >= maxLeft {
+		dropOne(n.left)
+	}
+	n.left[leaf] = seen.since
+}
+
+// forget drops of the leaves that left those that are back and those of no use any more.
+func (n *namespace) forget(now time.Time) {
+	for leaf, since := range n.left {
+		_, back := n.held[leaf]
+		if back || now.Sub(since) >= n.ttl+replaced {
+			delete(n.left, leaf)
+		}
 	}
 }
 
@@ -171,10 +219,10 @@ func dropOneHeld(held map[string]sighting) {
 	}
 }
 
-// dropOne drops any one leaf, which is then looked for again.
-func dropOne(absent map[string]time.Time) {
-	for leaf := range absent {
-		delete(absent, leaf)
+// dropOne drops any one leaf.
+func dropOne(leaves map[string]time.Time) {
+	for leaf := range leaves {
+		delete(leaves, leaf)
 		return
 	}
 }

@@ -37,6 +37,29 @@ func TestAbsentLeavesAreBounded(t *testing.T) {
 	}
 }
 
+func TestLeavesThatLeftAreBounded(t *testing.T) {
+	n := NewStore(nil, time.Now).namespace("acme", time.Now())
+	n.ttl = ttl
+	since := time.Unix(0, 0)
+	for i := 0; i < maxLeft+10; i++ {
+		n.held[strconv.Itoa(i)] = sighting{since: since}
+	}
+	n.replace(&search{listed: map[string]sighting{"new": {}}})
+	if len(n.left) != maxLeft || len(n.held) != 1 {
+		t.Errorf("%d leaves that left and %d held, want %d and the one listed", len(n.left), len(n.held), maxLeft)
+	}
+	n.leave("never there")
+	if _, kept := n.left["never there"]; kept {
+		t.Error("a leaf is kept that never was there")
+	}
+	n.left["late"] = since.Add(time.Second)
+	n.left["new"] = since.Add(time.Second)
+	n.forget(since.Add(ttl + replaced))
+	if _, kept := n.left["late"]; len(n.left) != 1 || !kept {
+		t.Errorf("%d leaves, want only the one that is neither back nor too old", len(n.left))
+	}
+}
+
 // TestHeldCertificatesAreBounded keeps what is looked for, however many others there are.
 func TestHeldCertificatesAreBounded(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())

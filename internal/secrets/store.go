@@ -18,6 +18,12 @@ const (
 	patience = 5 * time.Second
 	// graceHold is how long an answer holds that rests on grace, so that the API's own is asked for soon.
 	graceHold = 3 * time.Second
+	// replaced is how long a certificate is still taken when it has left its Secret: a renewal must not be an outage. Traefik
+	// serves the old one until it has reloaded its configuration. It begins that two seconds after the change
+	// (providersThrottleDuration) and then builds all its routers, of which there may be thousands.
+	replaced = 10 * time.Second
+	// leftHold is how long an answer holds that rests on replaced.
+	leftHold = time.Second
 	// failureHold is how long a failure holds where the API does not say how long it wants to be left alone.
 	failureHold = time.Second
 )
@@ -59,6 +65,9 @@ type question struct {
 // which may be a list of all Secrets. An answer is good for ttl from the moment before it was asked for; what it found
 // with an API that took longer than that holds for 0 or less, and is true all the same.
 //
+// A leaf that a namespace no longer has still counts as found for ttl, and for a moment more, after it was last seen there:
+// Traefik may still serve it.
+//
 // An error means that it is in none of the namespaces that could be asked, and that not all could. But where the leaf was in a
 // Secret less than grace ago, and nothing was heard of it since, it counts as found.
 func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string, ttl, grace time.Duration) (time.Duration, bool, error) {
@@ -69,6 +78,10 @@ func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string
 	var failures []error
 	for _, name := range s.seenFirst(namespaces, q.leaf) {
 		holds, found, err := s.ask(ctx, name, q)
+		if err == nil && !found {
+			holds = s.leftLately(name, q)
+			found = holds > 0
+		}
 		if found {
 			return holds, true, nil
 		}
@@ -83,10 +96,7 @@ func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string
 		return 0, false, nil
 	}
 	if holds := s.longest(namespaces, q.leaf, grace); holds > 0 {
-		if holds > graceHold {
-			holds = graceHold
-		}
-		return holds, true, nil
+		return atMost(graceHold, holds), true, nil
 	}
 	return 0, false, summary(failures)
 }
@@ -110,17 +120,36 @@ func (s *Store) longest(namespaces []string, leaf string, lifetime time.Duration
 	return longest
 }
 
-// seenFirst puts the namespaces first that had the leaf when last heard of.
+// leftLately returns for how long a leaf that the namespace does not have counts as found, because it left a moment ago.
+func (s *Store) leftLately(name string, q *question) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.namespaces[name]
+	if n == nil {
+		return 0
+	}
+	since, left := n.left[q.leaf]
+	holds := since.Add(q.ttl + replaced).Sub(s.now())
+	if !left || holds <= 0 {
+		return 0
+	}
+	return atMost(leftHold, holds)
+}
+
+func atMost(most, holds time.Duration) time.Duration {
+	if holds > most {
+		return most
+	}
+	return holds
+}
+
+// seenFirst puts the namespaces first that had the leaf when last heard of, or lost it lately.
 func (s *Store) seenFirst(namespaces []string, leaf string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var seen, others []string
 	for _, name := range namespaces {
-		there := false
-		if n := s.namespaces[name]; n != nil {
-			_, there = n.held[leaf]
-		}
-		if there {
+		if n := s.namespaces[name]; n != nil && n.saw(leaf) {
 			seen = append(seen, name)
 		} else {
 			others = append(others, name)
@@ -162,6 +191,9 @@ func (s *Store) join(name string, q *question) (answer, *search) {
 	defer s.mu.Unlock()
 	now := s.now()
 	n := s.namespace(name, now)
+	if q.ttl > n.ttl {
+		n.ttl = q.ttl
+	}
 	if seen, found := n.held[q.leaf]; found {
 		if holds := seen.since.Add(q.ttl).Sub(now); holds > 0 {
 			return answer{holds: holds, found: true}, nil

@@ -23,6 +23,10 @@ func confirm(s *Store, leaf string, namespaces ...string) string {
 	if err != nil && (found || holds != 0) {
 		return "an error and an answer"
 	}
+	return answered(found, err)
+}
+
+func answered(found bool, err error) string {
 	if err != nil {
 		return "failed"
 	}
@@ -85,11 +89,90 @@ func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 	c.putLeaf("acme", "web", "new")
 	expect(t, c, confirm(s, "new", "acme"), "found", "list acme")
 	// The list that found the new one also told that the old one is gone.
+	now.pass(ttl + replaced)
 	expect(t, c, confirm(s, "old", "acme"), "absent", "list acme")
 	c.putLeaf("acme", "web", "newer")
 	now.pass(ttl)
-	expect(t, c, confirm(s, "new", "acme"), "absent", "get acme web, list acme")
-	expect(t, c, confirm(s, "newer", "acme"), "found", "")
+	expect(t, c, confirm(s, "newer", "acme"), "found", "list acme")
+}
+
+// TestReplacedCertificateIsTakenForAMoment has Traefik serve for a while what is in no Secret any more.
+func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
+	replace := func(c *cluster) { c.putLeaf("acme", "web", "new") }
+	rows := []struct {
+		description string
+		// change comes some time after the old certificate was seen, and the question some time after that.
+		change        func(c *cluster)
+		before, after time.Duration
+		leaf          string
+		want          string
+		holds         time.Duration
+	}{
+		{"replaced at once, asked when the answer ran out", replace, 0, ttl, "old", "found", leftHold},
+		{"replaced when the answer ran out", replace, ttl, 0, "old", "found", leftHold},
+		{"replaced late, the end is near", replace, ttl, replaced - leftHold/4, "old", "found", leftHold / 4},
+		{"replaced late, at the end", replace, ttl, replaced, "old", "absent", 0},
+		{"replaced long ago", replace, 0, ttl + replaced, "old", "absent", 0},
+		{"replaced long after it was seen", replace, ttl + replaced, 0, "old", "absent", 0},
+		{"deleted", func(c *cluster) { c.remove("acme", "web") }, ttl, 0, "old", "found", leftHold},
+		{"the new one", replace, 0, ttl, "new", "found", ttl},
+		{"one that was never there", replace, 0, ttl, "forged", "absent", 0},
+		{"the list fails", func(c *cluster) {
+			replace(c)
+			c.fail("list", http.StatusInternalServerError)
+		}, 0, ttl, "old", "failed", 0},
+		{"another namespace fails", func(c *cluster) {
+			replace(c)
+			c.fail("list more", http.StatusInternalServerError)
+		}, 0, ttl, "old", "found", leftHold},
+	}
+	for _, row := range rows {
+		c := start(t)
+		s, now := c.store(t)
+		c.putLeaf("acme", "web", "old")
+		expect(t, c, confirm(s, "old", "acme"), "found", "list acme")
+		now.pass(row.before)
+		row.change(c)
+		now.pass(row.after)
+		// That there are more namespaces now changes nothing.
+		holds, found, err := s.Confirm(context.Background(), []byte(row.leaf), []string{"more", "acme"}, ttl, grace)
+		if got := answered(found, err); got != row.want || holds != row.holds {
+			t.Errorf("%s: %s for %s, want %s for %s", row.description, got, holds, row.want, row.holds)
+		}
+	}
+}
+
+// TestReplacedCertificateIsFoundWithoutMoreQuestions asks again and again, with many namespaces.
+func TestReplacedCertificateIsFoundWithoutMoreQuestions(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "old")
+	expect(t, c, confirm(s, "old", "acme", "acme-2", "acme-3"), "found", "list acme")
+	c.putLeaf("acme", "web", "new")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "found", "get acme web, list acme")
+	now.pass(leftHold)
+	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "found", "")
+	expect(t, c, confirm(s, "old", "acme-3"), "absent", "list acme-3")
+	now.pass(replaced - leftHold)
+	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "absent", "list acme-2")
+}
+
+func TestCertificateThatComesBack(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c.putLeaf("acme", "web", "b")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web, list acme")
+	c.putLeaf("acme", "web", "a")
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	if holds != ttl || !found || err != nil || len(s.namespaces["acme"].left) != 1 {
+		t.Errorf("%s, %t, %v with %d that left, want %s and only the one in between", holds, found, err, len(s.namespaces["acme"].left), ttl)
+	}
 }
 
 func TestCertificateInAnotherSecret(t *testing.T) {
@@ -105,7 +188,7 @@ func TestCertificateInAnotherSecret(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web-2")
 }
 
-func TestDeletedSecretIsNoticedAfterTTL(t *testing.T) {
+func TestDeletedSecretIsNoticed(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("acme", "web", "a")
@@ -113,7 +196,7 @@ func TestDeletedSecretIsNoticedAfterTTL(t *testing.T) {
 	c.remove("acme", "web")
 	now.pass(ttl - time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
-	now.pass(time.Second)
+	now.pass(time.Second + replaced)
 	expect(t, c, confirm(s, "a", "acme"), "absent", "get acme web, list acme")
 	// No grace brings it back.
 	now.pass(ttl)
@@ -150,28 +233,29 @@ func TestNamespacesAreAskedInOrder(t *testing.T) {
 func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 	rows := []struct {
 		description string
-		// change is what happens in the meantime, and calls are what it then takes.
+		// change is what happens in the meantime, and calls are what it takes after a while.
 		change func(c *cluster)
+		after  time.Duration
 		calls  string
 	}{
-		{"nothing changed", func(c *cluster) {}, "get platform wildcard"},
-		{"an earlier namespace fails", func(c *cluster) { c.fail("list acme", http.StatusInternalServerError) }, "get platform wildcard"},
-		{"an earlier namespace hangs", func(c *cluster) { c.hang("list acme") }, "get platform wildcard"},
+		{"nothing changed", func(c *cluster) {}, ttl, "get platform wildcard"},
+		{"an earlier namespace fails", func(c *cluster) { c.fail("list acme", http.StatusInternalServerError) }, ttl, "get platform wildcard"},
+		{"an earlier namespace hangs", func(c *cluster) { c.hang("list acme") }, ttl, "get platform wildcard"},
 		{"it lies elsewhere in the namespace", func(c *cluster) {
 			c.remove("platform", "wildcard")
 			c.putLeaf("platform", "other", "a")
-		}, "get platform wildcard, list platform"},
+		}, ttl, "get platform wildcard, list platform"},
 		{"it lies in another namespace", func(c *cluster) {
 			c.remove("platform", "wildcard")
 			c.putLeaf("acme-2", "copy", "a")
-		}, "get platform wildcard, list platform, list acme, list acme-2"},
+		}, ttl + replaced, "get platform wildcard, list platform, list acme, list acme-2"},
 	}
 	for _, row := range rows {
 		c := start(t)
 		s, now := c.store(t)
 		c.putLeaf("platform", "wildcard", "a")
 		expect(t, c, confirm(s, "a", "acme", "acme-2", "acme-3", "platform"), "found", "list acme, list acme-2, list acme-3, list platform")
-		now.pass(ttl)
+		now.pass(row.after)
 		row.change(c)
 		began := time.Now()
 		got := confirm(s, "a", "acme", "acme-2", "acme-3", "platform")
