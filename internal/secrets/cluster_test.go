@@ -5,9 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 )
 
 // privateKey is what must be found nowhere. It stands for both its forms: in PEM, and in the base64 of the API.
@@ -22,8 +20,7 @@ const privateKey = "-----BEGIN PRIVATE KEY-----\nbm9ib2R5IG1heSBldmVyIHNlZSB0aGl
 
 // cluster is an API server that has Secrets.
 type cluster struct {
-	server    *httptest.Server
-	directory string
+	config kube.Config
 
 	mu      sync.Mutex
 	token   string
@@ -45,30 +42,22 @@ type fake struct {
 
 func start(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{directory: t.TempDir(), token: "first", secrets: map[string][]fake{}, running: map[string]int{}}
-	c.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { c.handle(rw, req) }))
-	t.Cleanup(func() { c.server.Close() })
-	c.writeFile(t, "token", "first")
-	c.writeFile(t, "ca.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.server.Certificate().Raw})))
+	c := &cluster{token: "token", secrets: map[string][]fake{}, running: map[string]int{}}
+	c.config = kubetest.Start(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { c.handle(rw, req) }))
 	return c
 }
 
-func (c *cluster) writeFile(t *testing.T, name, content string) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(c.directory, name), []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+// renewToken has the API take another token, which the file does not hold yet.
+func (c *cluster) renewToken(token string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token = token
 }
 
 // store returns a store that asks the cluster, and its clock.
 func (c *cluster) store(t *testing.T) (*Store, *clock) {
 	t.Helper()
-	config := kube.Config{
-		Endpoint:  c.server.URL,
-		TokenFile: filepath.Join(c.directory, "token"),
-		CAFile:    filepath.Join(c.directory, "ca.crt"),
-	}
-	client, err := kube.New(config, func(name string) string { return "" })
+	client, err := kube.New(c.config, func(name string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,6 +176,13 @@ func (c *cluster) put(namespace, name string, data map[string]string) {
 // putLeaf creates or replaces a Secret that holds a certificate and its key.
 func (c *cluster) putLeaf(namespace, name, leaf string) {
 	c.put(namespace, name, map[string]string{"tls.crt": certificate(leaf), "tls.key": privateKey})
+}
+
+// putLeaves puts "leaf 0" and so on into Secrets "web-0" and so on.
+func (c *cluster) putLeaves(namespace string, count int) {
+	for i := 0; i < count; i++ {
+		c.putLeaf(namespace, fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
+	}
 }
 
 func (c *cluster) remove(namespace, name string) {

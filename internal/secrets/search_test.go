@@ -40,9 +40,7 @@ func (c *cluster) slowly(delay time.Duration) {
 func TestPages(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
-	for i := 0; i < 7; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 7)
 	s.pageSize = 3
 	expect(t, c, confirm(s, "leaf 6", "acme"), "found", "list acme, list acme 3, list acme 6")
 	expect(t, c, confirm(s, "leaf 0", "acme"), "found", "")
@@ -52,9 +50,7 @@ func TestPages(t *testing.T) {
 func TestListForgottenInTheMiddle(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
-	for i := 0; i < 7; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 7)
 	s.pageSize = 3
 	expired := false
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
@@ -74,9 +70,7 @@ func TestListForgottenInTheMiddle(t *testing.T) {
 func TestFoundBeforeTheFailure(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
-	for i := 0; i < 7; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 7)
 	s.pageSize = 3
 	c.fail("list acme 6", http.StatusInternalServerError)
 	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "list acme, list acme 3, list acme 6")
@@ -131,9 +125,7 @@ func TestSecretsAfterLargeOnes(t *testing.T) {
 	s, _ := c.store(t)
 	s.patience = time.Minute
 	s.pageSize = 64
-	for i := 0; i < 600; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 600)
 	c.tooLarge(func(from, limit int) bool { return from < 4 && limit > 4 })
 	rows := []struct {
 		description string
@@ -187,9 +179,7 @@ func TestOneSearchForOneLeaf(t *testing.T) {
 func TestOneRequestAtATimeInANamespace(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
-	for i := 0; i < 50; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 50)
 	s.pageSize = 20
 	c.slowly(10 * time.Millisecond)
 	together(60, func(i int) {
@@ -241,10 +231,7 @@ func TestSearchUnderWayDeniesNothingNewer(t *testing.T) {
 }
 
 func TestSlowAPI(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	s.patience = 50 * time.Millisecond
 	answer := make(chan struct{})
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,16 @@ func answered(found bool, err error) string {
 		return "found"
 	}
 	return "absent"
+}
+
+// startConfirmed returns a cluster with a certificate in the Secret "web" of "acme", and a store that has heard of it.
+func startConfirmed(t *testing.T, leaf string) (*cluster, *Store, *clock) {
+	t.Helper()
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", leaf)
+	expect(t, c, confirm(s, leaf, "acme"), "found", "list acme")
+	return c, s, now
 }
 
 // expect checks an answer and the calls that it took.
@@ -82,10 +93,7 @@ func TestHolds(t *testing.T) {
 }
 
 func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "old")
-	expect(t, c, confirm(s, "old", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "old")
 	c.putLeaf("acme", "web", "new")
 	expect(t, c, confirm(s, "new", "acme"), "found", "list acme")
 	// The list that found the new one also told that the old one is gone.
@@ -127,10 +135,7 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 		}, 0, ttl, "old", "found", leftHold},
 	}
 	for _, row := range rows {
-		c := start(t)
-		s, now := c.store(t)
-		c.putLeaf("acme", "web", "old")
-		expect(t, c, confirm(s, "old", "acme"), "found", "list acme")
+		c, s, now := startConfirmed(t, "old")
 		now.pass(row.before)
 		row.change(c)
 		now.pass(row.after)
@@ -159,10 +164,7 @@ func TestReplacedCertificateIsFoundWithoutMoreQuestions(t *testing.T) {
 }
 
 func TestCertificateThatComesBack(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	c.putLeaf("acme", "web", "b")
 	now.pass(ttl)
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web, list acme")
@@ -176,10 +178,7 @@ func TestCertificateThatComesBack(t *testing.T) {
 }
 
 func TestCertificateInAnotherSecret(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	c.remove("acme", "web")
 	c.putLeaf("acme", "web-2", "a")
 	now.pass(ttl)
@@ -189,10 +188,7 @@ func TestCertificateInAnotherSecret(t *testing.T) {
 }
 
 func TestDeletedSecretIsNoticed(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	c.remove("acme", "web")
 	now.pass(ttl - time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
@@ -206,10 +202,7 @@ func TestDeletedSecretIsNoticed(t *testing.T) {
 
 // TestNoGraceForWhatMoved has an API that tells that the leaf is no longer where it was, and then nothing any more.
 func TestNoGraceForWhatMoved(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	c.remove("acme", "web")
 	now.pass(ttl)
 	c.fail("list", http.StatusInternalServerError)
@@ -265,7 +258,6 @@ func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 		if took := time.Since(began); took > patience/2 {
 			t.Errorf("%s: it took %s", row.description, took)
 		}
-		c.server.CloseClientConnections()
 	}
 }
 
@@ -302,9 +294,7 @@ func TestRightToListIsEnough(t *testing.T) {
 func TestManyThatRanOutAreListed(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
-	for i := 0; i < 100; i++ {
-		c.putLeaf("acme", fmt.Sprintf("web-%d", i), fmt.Sprintf("leaf %d", i))
-	}
+	c.putLeaves("acme", 100)
 	expect(t, c, confirm(s, "leaf 7", "acme"), "found", "list acme")
 	now.pass(ttl)
 	together(100, func(i int) {
@@ -379,10 +369,7 @@ func TestGrace(t *testing.T) {
 }
 
 func TestGraceOfTheCallerCounts(t *testing.T) {
-	c := start(t)
-	s, now := c.store(t)
-	c.putLeaf("acme", "web", "a")
-	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	c, s, now := startConfirmed(t, "a")
 	c.fail("", http.StatusServiceUnavailable)
 	now.pass(ttl)
 	if _, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0); found || err == nil {
@@ -412,14 +399,14 @@ func TestForbidden(t *testing.T) {
 	}
 	c.setDisturb(nil)
 	now.pass(failureHold)
-	c.mu.Lock()
-	c.token = "second"
-	c.mu.Unlock()
+	c.renewToken("second")
 	_, _, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
 	if !errors.Is(err, kube.ErrUnauthorized) || strings.Contains(err.Error(), "right") {
 		t.Errorf("%v, want an error about the token and not about a right", err)
 	}
-	c.writeFile(t, "token", "second")
+	if err := os.WriteFile(c.config.TokenFile, []byte("second"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	now.pass(failureHold)
 	if got := confirm(s, "a", "acme"); got != "absent" {
 		t.Errorf("with the new token: %s", got)
@@ -429,10 +416,7 @@ func TestForbidden(t *testing.T) {
 // TestAnswersThatAreNone must not be taken for a namespace without Secrets.
 func TestAnswersThatAreNone(t *testing.T) {
 	for _, text := range []string{"", "{}", "null", "<html>", `{"kind":"PodList","items":[]}`, `{"kind":"SecretList","items":[`, `{"kind":"SecretList","items":{}}`} {
-		c := start(t)
-		s, now := c.store(t)
-		c.putLeaf("acme", "web", "a")
-		expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+		c, s, now := startConfirmed(t, "a")
 		c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
 			_, _ = rw.Write([]byte(text))
 			return true
