@@ -34,7 +34,8 @@ type Policy struct {
 	cluster map[string]bool
 	// flattened has the same Namespaces by what they are in a legacy name.
 	flattened  map[string][]string
-	owned      map[*Tenant][]string
+	// owned has the namespaces of each tenant, by its name: two policies that say the same are equal.
+	owned      map[string][]string
 	byName     map[string]*Tenant
 	namespaces map[string]*Tenant
 	prefixes   []prefix
@@ -132,18 +133,18 @@ func Flatten(namespace string) string {
 
 // NamespacesOf lists the namespaces of a tenant: those listed by name, and those of the cluster that a prefix covers.
 func (p *Policy) NamespacesOf(tenant *Tenant) []string {
-	return p.owned[tenant]
+	return p.owned[tenant.Name]
 }
 
 // listOwned makes the lists of NamespacesOf.
 func (p *Policy) listOwned() {
-	p.owned = map[*Tenant][]string{}
+	p.owned = map[string][]string{}
 	for namespace, tenant := range p.namespaces {
-		p.owned[tenant] = append(p.owned[tenant], namespace)
+		p.owned[tenant.Name] = append(p.owned[tenant.Name], namespace)
 	}
 	for namespace := range p.cluster {
 		if tenant := p.NamespaceTenant(namespace); tenant != nil && p.namespaces[namespace] == nil {
-			p.owned[tenant] = append(p.owned[tenant], namespace)
+			p.owned[tenant.Name] = append(p.owned[tenant.Name], namespace)
 		}
 	}
 	for _, list := range p.owned {
