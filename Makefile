@@ -1,6 +1,7 @@
 # make demo  shows real Traefik refusing one tenant's attacks on another
 # make test  runs everything
 # make bench prints what the guard costs in the interpreter
+# make compat runs the end-to-end tests on the newest Traefik 3.6 and 3.7
 
 SHELL := /bin/bash
 CACHE := $(CURDIR)/.cache
@@ -9,7 +10,7 @@ PLUGIN := . $(sort $(dir $(wildcard internal/*/*_test.go)))
 YAEGI := github.com/traefik/yaegi/cmd/yaegi
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: demo test bench lint unit interpreted e2e traefik cluster fuzz
+.PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz
 
 demo: traefik
 	cd e2e && go run ./demo
@@ -19,6 +20,10 @@ test: lint unit interpreted e2e
 # Not part of make test: figures from a busy machine prove nothing.
 bench:
 	cd e2e && go run ./loader/bench
+
+# Builds Traefik once more for each release; TENANTGUARD_TRAEFIK=v3.6.25 make e2e runs one of them.
+compat: cluster
+	cd e2e && go run ./compat
 
 lint:
 	@echo "== format, vet, staticcheck"
@@ -50,7 +55,9 @@ cluster:
 
 e2e: traefik cluster
 	@echo "== end to end, on real Traefik"
-	cd e2e && go test -race -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v /loader)
+	cd e2e && go test -race -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v -e /loader -e /kubernetes)
+	@# Only a package that is run by itself shows what it prints: what comes of each attack and of each fault.
+	cd e2e/kubernetes && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
 

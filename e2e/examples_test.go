@@ -90,6 +90,7 @@ func TestExampleCompose(t *testing.T) {
 
 // TestExampleStatic has Traefik itself load the static configurations.
 func TestExampleStatic(t *testing.T) {
+	traefik.Need(t, traefik.SafeNames, "safe names, which the examples turn on,")
 	fromFile := loadedFile(t, string(readExample(t, "static.yml")))
 	fromFlags := loadedFlags(t, strings.Fields(string(readExample(t, "flags.txt"))))
 	assert.Equal(t, fromFile, fromFlags)
@@ -222,6 +223,7 @@ func TestReadmePolicyErrors(t *testing.T) {
 
 // TestReadmeConfigurations decodes what the readme shows beside the examples.
 func TestReadmeConfigurations(t *testing.T) {
+	traefik.Need(t, traefik.SafeNames, "safe names, which the readme turns on,")
 	for _, block := range readmeBlocks(t, "yaml") {
 		if strings.Contains(block, "kind: Middleware") {
 			effectivePolicy(t, crdMiddleware(t, decodeMiddleware(t, []byte(block))))

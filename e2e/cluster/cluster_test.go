@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -19,11 +22,28 @@ import (
 // allProviders are all of Traefik's Kubernetes providers.
 func allProviders(safeNaming bool) lab.Map {
 	return lab.Map{
-		cluster.CRD:     lab.Map{"safeNaming": safeNaming},
+		cluster.CRD:     cluster.Naming(safeNaming),
 		cluster.Ingress: lab.Map{},
 		cluster.NGINX:   lab.Map{},
 		cluster.Gateway: lab.Map{},
 	}
+}
+
+// namings are whether router names are safe, as far as the release has a choice; the safest first.
+var namings = map[bool][]bool{true: {true, false}, false: {false}}[traefik.Since(traefik.SafeNames)]
+
+// crdName is a pattern of the name that an IngressRoute's router has.
+func crdName(safe bool, namespace, route string) string {
+	if safe {
+		return namespace + "_" + route + "_0@kubernetescrd"
+	}
+	return namespace + "-" + route + "-[0-9a-f]{20}@kubernetescrd"
+}
+
+// ofRoute matches the router of an IngressRoute under the safest naming there is.
+func ofRoute(namespace, route string) func(cluster.Router) bool {
+	name := regexp.MustCompile("^" + crdName(namings[0], namespace, route) + "$")
+	return func(router cluster.Router) bool { return name.MatchString(router.Name) }
 }
 
 func TestCluster(t *testing.T) {
@@ -33,7 +53,7 @@ func TestCluster(t *testing.T) {
 
 	t.Run("a tenant has its namespace and nothing else", func(t *testing.T) { testTenantRights(t, c) })
 	t.Run("route", func(t *testing.T) { testRoute(t, c) })
-	for _, safe := range []bool{true, false} {
+	for _, safe := range namings {
 		t.Run(fmt.Sprintf("router names, safe naming %t", safe), func(t *testing.T) { testRouterNames(t, c, safe) })
 	}
 	for provider := range allProviders(true) {
@@ -79,8 +99,8 @@ func testRoute(t *testing.T, c *cluster.Cluster) {
 	team.Apply(t, ingressRoute("web", host, service, "entryPoints: [websecure], tls: {secretName: tls}"))
 
 	started := time.Now()
-	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{cluster.CRD: lab.Map{"safeNaming": true}}})
-	tr.WaitNamed(t, "team-a_web_0@kubernetescrd")
+	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{cluster.CRD: cluster.Naming(true)}})
+	tr.WaitRouter(t, ofRoute("team-a", "web"))
 	tr.WaitCertificate(t, host, certificate)
 	t.Logf("Traefik with the tenant's route: %s", time.Since(started).Round(time.Millisecond))
 	for _, protocol := range []lab.Protocol{lab.HTTP1, lab.HTTP2} {
@@ -137,22 +157,24 @@ type named struct {
 // own, so that the guard's reports tell which router took a request.
 func testRouterNames(t *testing.T, c *cluster.Cluster, safe bool) {
 	const hash = "-[0-9a-f]{20}"
-	crd := func(name string) string {
-		if safe {
-			return "names-a_" + name + "_0@kubernetescrd"
-		}
-		return "names-a-" + name + hash + "@kubernetescrd"
-	}
+	crd := func(route string) string { return crdName(safe, "names-a", route) }
 	ingressName := func(name string) string { return "names-a-" + name + "-" + name + "-names-test@kubernetes" }
 	gateway := func(kind, name, entryPoint string) string {
 		return kind + "-names-a-" + name + "-gw-traefik-gateway-ep-" + entryPoint + "-0" + hash + "@kubernetesgateway"
+	}
+	nginx := func(route string) named {
+		name := "names-a-" + route + "-rule-0-path-0"
+		if !traefik.Since(traefik.NGINXNames) {
+			return named{route: route, plain: "web-" + name + "-http@kubernetesingressnginx", secure: "websecure-" + name + "@kubernetesingressnginx"}
+		}
+		return named{route: route, plain: name + "@kubernetesingressnginx", secure: "websecure-" + name + "-tls@kubernetesingressnginx"}
 	}
 	want := []named{
 		{route: "crd-one", secure: crd("crd-one")},
 		{route: "crd-several", plain: "web-" + crd("crd-several"), secure: "websecure-" + crd("crd-several")},
 		{route: "ingress-one", secure: ingressName("ingress-one")},
 		{route: "ingress-several", plain: "web-" + ingressName("ingress-several"), secure: "websecure-" + ingressName("ingress-several")},
-		{route: "nginx-one", plain: "names-a-nginx-one-rule-0-path-0@kubernetesingressnginx", secure: "websecure-names-a-nginx-one-rule-0-path-0-tls@kubernetesingressnginx"},
+		nginx("nginx-one"),
 		{route: "http-one", secure: gateway("httproute", "http-one", "websecure")},
 		{route: "http-several", plain: gateway("httproute", "http-several", "web"), secure: gateway("httproute", "http-several", "websecure")},
 		{route: "grpc-one", secure: gateway("grpcroute", "grpc-one", "websecure")},
@@ -256,6 +278,7 @@ func assertNotForbidden(t *testing.T, tr *cluster.Traefik) {
 // testAlone runs each provider alone with the rights that it has then.
 func testAlone(t *testing.T, c *cluster.Cluster, provider string) {
 	team := c.Tenant(t, "alone")
+	team.Secret(t, "tls", lab.SelfSigned(t, "alone.names.test"))
 	service := team.Service(t, lab.NewBackend(t, "names"))
 	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{provider: lab.Map{}}})
 	switch provider {
@@ -281,7 +304,7 @@ func testOwnMiddleware(t *testing.T, c *cluster.Cluster) {
 	service := team.Service(t, lab.NewBackend(t, "names"))
 	tr := c.Traefik(t, cluster.TraefikOptions{
 		Options:   lab.Options{Plugin: true},
-		Providers: lab.Map{cluster.CRD: lab.Map{"safeNaming": true}},
+		Providers: lab.Map{cluster.CRD: cluster.Naming(true)},
 	})
 	team.Apply(t, `
 apiVersion: traefik.io/v1alpha1
@@ -294,8 +317,9 @@ kind: IngressRoute
 metadata: {name: web}
 spec: {entryPoints: [websecure], routes: [{kind: Rule, match: Host(%s), middlewares: [{name: guard}], services: [{name: %s, port: http}]}]}
 `, "`"+host+"`", service))
-	router := tr.WaitNamed(t, "own_web_0@kubernetescrd")
-	assert.Equal(t, []string{"own_guard@kubernetescrd"}, router.Middlewares)
+	router := tr.WaitRouter(t, ofRoute("own", "web"))
+	guard := map[bool]string{true: "own_guard@kubernetescrd", false: "own-guard@kubernetescrd"}[namings[0]]
+	assert.Equal(t, []string{guard}, router.Middlewares)
 	assert.Equal(t, http.StatusForbidden, lab.Get(t, lab.HTTP1, tr.Target(host), host, "/").Status)
 }
 
@@ -325,16 +349,16 @@ func testProxy(t *testing.T, c *cluster.Cluster) {
 	tr := c.Traefik(t, cluster.TraefikOptions{Endpoint: proxy.URL, Providers: allProviders(true)})
 	t.Logf("what Traefik asks at its start: %v", proxy.Count())
 	team.Apply(t, ingressRoute("web", host, service, "entryPoints: [websecure]"))
-	tr.WaitNamed(t, "proxied_web_0@kubernetescrd")
+	tr.WaitRouter(t, ofRoute("proxied", "web"))
 
 	// A watch that says nothing leaves Traefik with what it knows.
 	proxy.Set(cluster.Faults{Stall: true})
 	team.Delete(t, ingressRoute("web", host, service, "entryPoints: [websecure]"))
 	team.Apply(t, ingressRoute("late", host, service, "entryPoints: [websecure]"))
 	time.Sleep(300 * time.Millisecond)
-	assert.Contains(t, names(tr.Routers(t)), "proxied_web_0@kubernetescrd")
+	assert.True(t, slices.ContainsFunc(tr.Routers(t), ofRoute("proxied", "web")))
 	proxy.Set(cluster.Faults{})
-	tr.WaitNamed(t, "proxied_late_0@kubernetescrd")
+	tr.WaitRouter(t, ofRoute("proxied", "late"))
 
 	// A watch that is cut is resumed.
 	running := proxy.CutWatches()
@@ -355,15 +379,6 @@ func testProxy(t *testing.T, c *cluster.Cluster) {
 	proxy.Set(cluster.Faults{})
 	require.NoError(t, c.TryApply(t.Context(), config, configMap("reached")))
 	assert.Len(t, proxy.Calls(func(call cluster.Call) bool { return call.Name == "reached" }), 1)
-}
-
-func names(routers []cluster.Router) []string {
-	var names []string
-	for _, router := range routers {
-		names = append(names, router.Name)
-	}
-
-	return names
 }
 
 func testNamespace(t *testing.T, c *cluster.Cluster) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
 // The names of Traefik's Kubernetes providers in its static configuration.
@@ -39,6 +40,15 @@ type TraefikOptions struct {
 	// TokenFile holds the token to start with; a new one of Traefik's service account, for an hour, if empty.
 	// Traefik reads it once per provider: outside of a cluster it takes no notice of a rotation.
 	TokenFile string
+}
+
+// Naming is the IngressRoute provider's setting of safe names, for releases that have it.
+func Naming(safe bool) lab.Map {
+	if !traefik.Since(traefik.SafeNames) {
+		return lab.Map{}
+	}
+
+	return lab.Map{"safeNaming": safe}
 }
 
 // Traefik is a Traefik with Kubernetes providers.

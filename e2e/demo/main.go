@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-const intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns *.acme.test, globex owns *.globex.test, and each has a
+var intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns *.acme.test, globex owns *.globex.test, and each has a
 name in the platform's *.apps.test. "acme, cert globex": acme's backend answered, and the client was shown globex's
 certificate.
 `

@@ -24,17 +24,20 @@ func testForeignHosts(t *testing.T, w *world) {
 	foreign("ingress-nginx", "foreign Host", g.ingress("steal", "nginx", "acme.test", login, "", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'"), ruled(login))
 	foreign("kubernetesGateway", "foreign Host by HTTPRoute", g.gatewayRoute("HTTPRoute", "steal", "", "acme.test", "matches: [{path: {type: PathPrefix, value: /login}}]"), ruled(login))
 
-	catch := func(provider, name, manifest string, router func(cluster.Router) bool, plain bool) {
+	catch := func(provider, name, manifest string, router func(cluster.Router) bool, plain bool, code, namespaces map[naming]string) {
 		w.run(t, attack{
 			name: name, provider: provider, by: g, manifests: []string{manifest}, router: router,
 			host: "forgotten.acme.test", succeeds: "globex", certificate: w.acme.certificate.Certificate, plain: plain,
-			code: both("host-foreign"), namespaces: both("globex"), victims: victims,
+			code: code, namespaces: namespaces, victims: victims,
 		})
 	}
-	catch("kubernetesCRD", "catch-all PathPrefix(/)", g.route("all", "PathPrefix(`/`)", "entryPoints: [websecure]"), named("all"), false)
-	catch("kubernetesIngress", "defaultBackend", g.defaultBackend("traefik"), named("default-router"), false)
-	catch("ingress-nginx", "defaultBackend", g.defaultBackend("nginx"), named("@kubernetesingressnginx"), true)
-	catch("kubernetesGateway", "foreign Host by GRPCRoute", g.gatewayRoute("GRPCRoute", "steal", "", "forgotten.acme.test", ""), cluster.ForHost("forgotten.acme.test"), false)
+	foreignHost, globex := both("host-foreign"), both("globex")
+	catch("kubernetesCRD", "catch-all PathPrefix(/)", g.route("all", "PathPrefix(`/`)", "entryPoints: [websecure]"), named("all"), false, foreignHost, globex)
+	// Its router is named for nobody.
+	code, namespaces := ofIngress("host-foreign", "router-ambiguous"), ofIngress("globex", "")
+	catch("kubernetesIngress", "defaultBackend", g.defaultBackend("traefik"), named("default-router"), false, code, namespaces)
+	catch("ingress-nginx", "defaultBackend", g.defaultBackend("nginx"), named("@kubernetesingressnginx"), true, code, namespaces)
+	catch("kubernetesGateway", "foreign Host by GRPCRoute", g.gatewayRoute("GRPCRoute", "steal", "", "forgotten.acme.test", ""), cluster.ForHost("forgotten.acme.test"), false, foreignHost, globex)
 	w.run(t, attack{
 		name: "catch-all with a high priority", provider: "kubernetesCRD", by: g,
 		manifests: []string{g.routeVia("all", "PathPrefix(`/`)", "entryPoints: [websecure]", "priority: 100000")}, router: named("all"),

@@ -16,6 +16,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
 // naming is how the IngressRoute provider names routers.
@@ -28,10 +29,23 @@ const (
 	crossing naming = "crossing"
 )
 
-var namings = []naming{safe, legacy}
+// namings are those that the release has, the safest first.
+var namings = map[bool][]naming{true: {safe, legacy}, false: {legacy}}[traefik.Since(traefik.SafeNames)]
 
-// world is a cluster with two tenants, and four Traefiks that see all of it at once: with and without the guard, with
-// safe and with legacy naming. An attack is made once, and met by each of them.
+// ingressesTold tells that Traefik tells the guard the namespace of an Ingress: else its router's name is all there is.
+var ingressesTold = traefik.Since(traefik.IngressNamespaces)
+
+// ofIngress is what the guard says of an Ingress whose namespace it is told, or else has to guess.
+func ofIngress(told, guessed string) map[naming]string {
+	if ingressesTold {
+		return both(told)
+	}
+
+	return both(guessed)
+}
+
+// world is a cluster with two tenants, and Traefiks that see all of it at once: with and without the guard, with each
+// naming. An attack is made once, and met by each of them.
 type world struct {
 	cluster *cluster.Cluster
 	off, on map[naming]*cluster.Traefik
@@ -100,7 +114,7 @@ func newWorld(t *testing.T) *world {
 		tr.WaitRouter(t, cluster.ForHost(host("globex")))
 		tr.WaitCertificate(t, host("acme"), w.acme.certificate)
 	}
-	t.Logf("four Traefiks with two tenants: %s", time.Since(started).Round(time.Millisecond))
+	t.Logf("Traefiks with two tenants: %s", time.Since(started).Round(time.Millisecond))
 	// The guard lists the Namespaces a second after its start, and takes them into its policy a second later. No request
 	// may notice, and the first comes in between.
 	time.Sleep(time.Until(last.Add(1300 * time.Millisecond)))
@@ -130,7 +144,7 @@ func providers(name naming, crd lab.Map) lab.Map {
 		ingress["crossProviderNamespaces"] = []string{cluster.TraefikNamespace}
 	}
 	return lab.Map{
-		cluster.CRD:     lab.Merge(lab.Map{"safeNaming": name != legacy}, crd),
+		cluster.CRD:     lab.Merge(cluster.Naming(name != legacy), crd),
 		cluster.Ingress: ingress,
 		cluster.NGINX:   lab.Map{},
 		cluster.Gateway: lab.Map{},

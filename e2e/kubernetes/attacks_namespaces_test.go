@@ -67,7 +67,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 			return response.Reason() == "certificate-foreign" || response.Tenant() == "globex"
 		}, 10*time.Second, 50*time.Millisecond, name)
 	}
-	plainly := get(t, w.on[safe], host, "/", false)
+	plainly := get(t, w.on[namings[0]], host, "/", false)
 	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows", "any", "globex answers", "the claim is believed: " + w.describe(plainly, attack{})})
 	c.Namespace(t, "globex", marks("globex")...)
 	foreign()

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
 // reference is an attack by what Traefik's resources say of each other. What the guard can't see is here as well, with
@@ -20,6 +21,8 @@ type reference struct {
 	// before is the answer without the attack, "" for any.
 	before string
 	cases  []settings
+	// needsStrict tells that the last case is of a setting that not every release has.
+	needsStrict bool
 }
 
 // settings are the Traefiks to ask, and what they answer without and with the guard.
@@ -36,17 +39,29 @@ const (
 	unseen   = " (not seen by the guard)"
 )
 
+// plain is Traefik as it comes, but for safe names.
+var plain = namings[0]
+
+// strict tells that the release has settings against what the guard can't see of TLS options and of TLSStores.
+var strict = traefik.Since(traefik.SafeNames)
+
 // testReferences runs two more Traefiks: with references across namespaces, and else as the operator should have them.
 func testReferences(t *testing.T, w *world) {
-	crd := lab.Map{"allowCrossNamespace": true, "defaultTLSResourcesNamespace": "traefik"}
-	static := lab.Map{"core": lab.Map{"strictTLSOptions": true}}
-	w.off[crossing] = w.traefik(t, w.off[safe], 5, providers(crossing, crd), nil, static)
-	w.on[crossing] = w.traefik(t, w.off[safe], 6, providers(crossing, crd), lab.Map{}, static)
+	crd, static := lab.Map{"allowCrossNamespace": true}, lab.Map{}
+	if strict {
+		crd["defaultTLSResourcesNamespace"] = cluster.TraefikNamespace
+		static["core"] = lab.Map{"strictTLSOptions": true}
+	}
+	w.off[crossing] = w.traefik(t, w.off[plain], 5, providers(crossing, crd), nil, static)
+	w.on[crossing] = w.traefik(t, w.off[plain], 6, providers(crossing, crd), lab.Map{}, static)
 	for _, tr := range w.all(crossing) {
 		tr.WaitRouter(t, cluster.ForHost(host("acme")))
 		tr.WaitCertificate(t, host("acme"), w.acme.certificate)
 	}
 	for _, r := range references(t, w) {
+		if r.needsStrict && !strict {
+			r.cases = r.cases[:1]
+		}
 		t.Run(r.name, func(t *testing.T) { w.refer(t, r) })
 	}
 }
@@ -103,65 +118,66 @@ metadata: {name: default}
 spec: {defaultCertificate: {secretName: evil}}
 `
 	)
+	badgeName := map[naming]string{safe: "acme_badge", legacy: "acme-badge"}[plain]
 	bare := cluster.SecretManifest(t, g.Namespace, "evil", lab.SelfSigned(t, "bare-acme.test"))
 	service := strings.ReplaceAll(g.route("service", "Host(`service.globex.test`)", "entryPoints: [websecure]"), "name: globex, port", "name: acme, namespace: acme, port")
 	ownTLS := "entryPoints: [websecure], tls: {options: {name: mtls}}"
 	return []reference{
 		{name: "another's Middleware", cases: []settings{
-			{safe, crossOff, nobody, nobody},
+			{plain, crossOff, nobody, nobody},
 			{crossing, crossOn, "globex answers, certificate: globex, with acme's", "globex answers, certificate: globex, with acme's"},
 		},
 			provider: "kubernetesCRD", victim: []string{badge}, host: "cross.globex.test",
 			attacker: []string{g.routeVia("cross", "Host(`cross.globex.test`)", "entryPoints: [websecure]", "middlewares: [{name: badge, namespace: acme}]")}},
 		{name: "another's Middleware by annotation", cases: []settings{
-			{safe, "crossProviderNamespaces unset", "globex answers, certificate: globex, with acme's", "globex answers, certificate: globex, with acme's"},
+			{plain, "crossProviderNamespaces unset", "globex answers, certificate: globex, with acme's", "globex answers, certificate: globex, with acme's"},
 			{crossing, "crossProviderNamespaces: [traefik]", nobody, nobody},
 		},
 			provider: "kubernetesIngress", victim: []string{badge}, host: "note.globex.test",
-			attacker: []string{g.ingress("note", "traefik", "note.globex.test", "/", "", "traefik.ingress.kubernetes.io/router.middlewares: acme_badge@kubernetescrd")}},
+			attacker: []string{g.ingress("note", "traefik", "note.globex.test", "/", "", "traefik.ingress.kubernetes.io/router.middlewares: "+badgeName+"@kubernetescrd")}},
 		{name: "another's own guard", cases: []settings{
-			{safe, crossOff, nobody, nobody},
+			{plain, crossOff, nobody, nobody},
 			{crossing, crossOn, "403 from Traefik", "403 host-foreign"},
 		},
 			provider: "kubernetesCRD", victim: []string{guard}, host: "forgotten.acme.test",
 			attacker: []string{g.routeVia("guarded", "Host(`forgotten.acme.test`)", "entryPoints: [websecure]", "middlewares: [{name: guard, namespace: acme}]")}},
 		{name: "another's Service", cases: []settings{
-			{safe, crossOff, nobody, nobody},
+			{plain, crossOff, nobody, nobody},
 			{crossing, crossOn, "acme answers, certificate: globex", "acme answers, certificate: globex"},
 		},
 			provider: "kubernetesCRD", host: "service.globex.test", attacker: []string{service}},
 		{name: "another's TLSOption", cases: []settings{
-			{safe, crossOff, nobody, nobody},
+			{plain, crossOff, nobody, nobody},
 			{crossing, crossOn, "TLS fails", "TLS fails"},
 		},
 			provider: "kubernetesCRD", victim: []string{mtls}, host: "option.globex.test",
 			attacker: []string{g.route("option", "Host(`option.globex.test`)", "entryPoints: [websecure], tls: {options: {name: mtls, namespace: acme}}")}},
 		{name: "child of another's router", cases: []settings{
-			{safe, crossOff, nobody, nobody},
+			{plain, crossOff, nobody, nobody},
 			{crossing, crossOn, "globex answers, certificate: acme", "403 router-ambiguous"},
 		},
 			provider: "kubernetesCRD", victim: []string{parent, ownChild}, host: "multi.acme.test", path: "/child", attacker: []string{child}},
-		{name: "TLS options in conflict with another's", before: "TLS fails", cases: []settings{
-			{safe, "strictTLSOptions off", "acme answers, certificate: acme", "acme answers, certificate: acme"},
+		{name: "TLS options in conflict with another's", before: "TLS fails", needsStrict: true, cases: []settings{
+			{plain, "strictTLSOptions off", "acme answers, certificate: acme", "acme answers, certificate: acme"},
 			{crossing, "strictTLSOptions on", nobody, nobody},
 		},
 			provider: "kubernetesCRD", host: "mtls.acme.test",
 			victim:   []string{mtls, a.route("mtls", "Host(`mtls.acme.test`)", ownTLS)},
 			attacker: []string{g.route("conflict", "Host(`mtls.acme.test`) && PathPrefix(`/x`)", "entryPoints: [websecure]")}},
-		{name: "TLSOption default", before: "acme answers, certificate: acme", cases: []settings{
-			{safe, "defaultTLSResourcesNamespace unset", "TLS fails", "TLS fails"},
+		{name: "TLSOption default", before: "acme answers, certificate: acme", needsStrict: true, cases: []settings{
+			{plain, "defaultTLSResourcesNamespace unset", "TLS fails", "TLS fails"},
 			{crossing, "defaultTLSResourcesNamespace: traefik", "acme answers, certificate: acme", "acme answers, certificate: acme"},
 		},
 			provider: "kubernetesCRD", host: "acme.test", attacker: []string{strings.ReplaceAll(mtls, "name: mtls", "name: default")}},
-		{name: "TLSStore default", cases: []settings{
-			{safe, "defaultTLSResourcesNamespace unset", "acme answers, certificate: the attacker's", "421 certificate-secret"},
+		{name: "TLSStore default", needsStrict: true, cases: []settings{
+			{plain, "defaultTLSResourcesNamespace unset", "acme answers, certificate: the attacker's", "421 certificate-secret"},
 			{crossing, "defaultTLSResourcesNamespace: traefik", "acme answers, certificate: Traefik's default", "421 certificate-name"},
 		},
 			provider: "kubernetesCRD", host: "bare-acme.test",
 			victim:   []string{a.route("bare", "Host(`bare-acme.test`)", "entryPoints: [websecure]")},
 			attacker: []string{bare, store}},
 		{name: "IngressRouteTCP for another's host", cases: []settings{
-			{safe, "any", "globex answers, certificate: acme", "globex answers, certificate: acme"},
+			{plain, "any", "globex answers, certificate: acme", "globex answers, certificate: acme"},
 			{crossing, "any", "globex answers, certificate: acme", "globex answers, certificate: acme"},
 		},
 			provider: "kubernetesCRD", host: "forgotten.acme.test", attacker: []string{tcp}},

@@ -16,6 +16,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"gopkg.in/yaml.v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -164,6 +165,7 @@ func testAdmission(t *testing.T, c *cluster.Cluster, tenant *cluster.Tenant) {
 // testExampleRoute has the tenant's route served by a Traefik that is set up as the examples say. The guard asks the API with
 // a token that has the rights of rbac.yaml and no others.
 func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
+	traefik.Need(t, traefik.SafeNames, "safe names, which the examples turn on,")
 	guardToken := accountWithGuardRole(t, c)
 	asGuard, err := kubernetes.NewForConfig(c.WithToken(readFile(t, guardToken)))
 	require.NoError(t, err)

@@ -65,7 +65,7 @@ func ofGuard(call cluster.Call) bool { return call.Client == "tenantguard" }
 // and for how long, is written down.
 func TestFaults(t *testing.T) {
 	l := newFaultLab(t)
-	t.Cleanup(func() { l.print(t) })
+	t.Cleanup(func() { l.print() })
 
 	t.Run("none", func(t *testing.T) { l.during(t, fault{name: "none", hold: time.Second}) })
 	t.Run("steady state", func(t *testing.T) { l.steadyState(t) })
@@ -142,7 +142,7 @@ func newFaultLab(t *testing.T) *faultLab {
 	l.fill(t, "large")
 	l.tr = c.Traefik(t, cluster.TraefikOptions{
 		Options:   lab.Options{Guard: l.guard},
-		Providers: lab.Map{cluster.CRD: lab.Map{"safeNaming": true}},
+		Providers: lab.Map{cluster.CRD: cluster.Naming(true)},
 	})
 	for _, asked := range []string{"known.acme.test", "hijacked.acme.test", "foreign.acme.test", "new.late.test"} {
 		l.tr.WaitRouter(t, cluster.ForHost(asked))
@@ -404,7 +404,7 @@ func (l *faultLab) figure(what, value string) { l.figures = append(l.figures, []
 
 func rounded(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }
 
-func (l *faultLab) print(t *testing.T) {
+func (l *faultLab) print() {
 	var out bytes.Buffer
 	for _, table := range [][][]string{
 		append([][]string{{"FAULT", "REQUEST", "DENIED AS", "SINCE IT BEGAN", "AFTER IT ENDED", "SLOWEST PASS", "PASSED", "DENIED"}}, l.table...),
@@ -417,7 +417,7 @@ func (l *faultLab) print(t *testing.T) {
 		w.Flush()
 		out.WriteString("\n")
 	}
-	t.Logf("ttl %s, grace %s\n%s", shortTTL, shortGrace, out.String())
+	fmt.Printf("\nttl %s, grace %s\n%s", shortTTL, shortGrace, out.String())
 }
 
 // tokenExpired has the guard's token expire, and be replaced by the next one, as a kubelet would have done in time.

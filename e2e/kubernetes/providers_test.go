@@ -155,9 +155,10 @@ spec: {plugin: {tenantguard: {legacyNames: allow}}}
 			"foreign-crd.acme.test": "host-foreign", "foreign-safe.acme.test": "host-foreign", "foreign-http.acme.test": "host-foreign",
 		},
 		legacy: {
-			"own-crd.acme.test": "router-ambiguous", "trust-crd.acme.test": "", "own-legacy.acme.test": "",
+			"own-crd.acme.test": "router-ambiguous", "trust-crd.acme.test": "", "own-legacy.acme.test": ofIngress("", "router-ambiguous")[legacy],
 			"own-http.acme.test": "router-ambiguous", "trust-http.acme.test": "", "grpc-trust.acme.test": "",
-			"foreign-crd.acme.test": "host-foreign", "foreign-legacy.acme.test": "host-foreign", "foreign-http.acme.test": "host-foreign",
+			"foreign-crd.acme.test": "host-foreign", "foreign-http.acme.test": "host-foreign",
+			"foreign-legacy.acme.test": ofIngress("host-foreign", "router-ambiguous")[legacy],
 		},
 	}
 	for _, name := range namings {
@@ -175,7 +176,11 @@ spec: {plugin: {tenantguard: {legacyNames: allow}}}
 			assert.Equal(t, code, denial.Reason, what)
 		}
 	}
-	w.rows = append(w.rows,
-		row{"none: a tenant's own Middleware", "kubernetesCRD safe, Ingress", "", "own passes; foreign host-foreign"},
-		row{"none: a tenant's own Middleware", "kubernetesCRD legacy, Gateway", "", "router-ambiguous; with legacyNames: allow own passes, foreign host-foreign"})
+	const onTrust = "router-ambiguous; with legacyNames: allow own passes, foreign host-foreign"
+	if ingressesTold {
+		w.rows = append(w.rows, row{"none: a tenant's own Middleware", "kubernetesCRD safe, Ingress", "", "own passes; foreign host-foreign"})
+	} else {
+		w.rows = append(w.rows, row{"none: a tenant's own Middleware", "kubernetesIngress", "", "router-ambiguous"})
+	}
+	w.rows = append(w.rows, row{"none: a tenant's own Middleware", "kubernetesCRD legacy, Gateway", "", onTrust})
 }

@@ -118,11 +118,13 @@ func start(t T, binary string, options Options) (*Traefik, error) {
 
 func (tr *Traefik) loadsPlugin() bool { return tr.options.Plugin || tr.options.Guard != nil }
 
-func (tr *Traefik) dynamicDir() string { return filepath.Join(tr.Dir, "dynamic") }
+// dynamicFile is alone in its directory, which Traefik watches. Traefik 3.6 takes the certificates of a single file in their
+// order, but those of a directory at random.
+func (tr *Traefik) dynamicFile() string { return filepath.Join(tr.Dir, "dynamic", "dynamic.yml") }
 
 // writeStatic writes traefik.yml.
 func (tr *Traefik) writeStatic() error {
-	if err := os.MkdirAll(tr.dynamicDir(), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(tr.dynamicFile()), 0o755); err != nil {
 		return err
 	}
 
@@ -177,7 +179,7 @@ func (tr *Traefik) static() Map {
 		"entryPoints": entryPoints,
 		"providers": Map{
 			"providersThrottleDuration": "10ms",
-			"file":                      Map{"directory": tr.dynamicDir(), "watch": true},
+			"file":                      Map{"filename": tr.dynamicFile(), "watch": true},
 		},
 	}
 	if tr.options.LogFormat == "json" {
@@ -303,7 +305,7 @@ func (tr *Traefik) write() (int, error) {
 	}
 	revision, marker := tr.revision.next(tr.marked())
 
-	return revision, writeYAML(filepath.Join(tr.dynamicDir(), "dynamic.yml"), Merge(content, marker))
+	return revision, writeYAML(tr.dynamicFile(), Merge(content, marker))
 }
 
 // marked are the entry points that must have switched before a revision counts as served.

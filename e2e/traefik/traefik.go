@@ -12,9 +12,6 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 )
 
-// Version is the release that the tests run against.
-const Version = "v3.7.13"
-
 //go:embed recipe.go
 var recipe []byte
 
