@@ -5,7 +5,6 @@ import (
 	"context"
 	_ "embed"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/tenantguard/tenantguard/e2e/internal/build"
@@ -37,21 +36,8 @@ func Binary(ctx context.Context, version string, progress io.Writer) (string, er
 
 // prepare writes the module that builds Traefik.
 func prepare(ctx context.Context, work build.Dir, version, extDir string) error {
-	traefik, err := build.Download(ctx, modulePath, version)
+	traefikMod, err := work.Begin(ctx, modulePath, version)
 	if err != nil {
-		return err
-	}
-	traefikMod, err := os.ReadFile(traefik.GoMod)
-	if err != nil {
-		return err
-	}
-
-	// Traefik's own checksums: it came with a verified zip, so its dependencies are those its authors tested.
-	sums, err := os.ReadFile(filepath.Join(traefik.Dir, "go.sum"))
-	if err != nil {
-		return err
-	}
-	if err := work.Write("go.sum", sums); err != nil {
 		return err
 	}
 

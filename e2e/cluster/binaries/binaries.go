@@ -5,8 +5,6 @@ import (
 	"context"
 	_ "embed"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/tenantguard/tenantguard/e2e/internal/build"
 )
@@ -38,22 +36,9 @@ func (p program) binary(ctx context.Context, progress io.Writer) (string, error)
 
 // prepare writes the module that builds the program.
 func (p program) prepare(ctx context.Context, work build.Dir) error {
-	source, err := build.Download(ctx, p.module, p.version)
+	// Checksums of the modules that were folders to its authors are not among theirs and come from the checksum database.
+	sourceMod, err := work.Begin(ctx, p.module, p.version)
 	if err != nil {
-		return err
-	}
-	sourceMod, err := os.ReadFile(source.GoMod)
-	if err != nil {
-		return err
-	}
-
-	// Its own checksums: it came with a verified zip, so its dependencies are those its authors tested. Those of the
-	// modules that were folders to them are not among these and come from the checksum database.
-	sums, err := os.ReadFile(filepath.Join(source.Dir, "go.sum"))
-	if err != nil {
-		return err
-	}
-	if err := work.Write("go.sum", sums); err != nil {
 		return err
 	}
 

@@ -42,6 +42,25 @@ func Download(ctx context.Context, path, version string) (Module, error) {
 	return got, nil
 }
 
+// Begin fetches the module that has the program and returns its go.mod. The module that builds it gets its
+// checksums: it came with a verified zip, so its dependencies are those its authors tested.
+func (d Dir) Begin(ctx context.Context, path, version string) ([]byte, error) {
+	source, err := Download(ctx, path, version)
+	if err != nil {
+		return nil, err
+	}
+	goMod, err := os.ReadFile(source.GoMod)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := os.ReadFile(filepath.Join(source.Dir, "go.sum"))
+	if err != nil {
+		return nil, err
+	}
+
+	return goMod, d.Write("go.sum", sums)
+}
+
 // command runs the go command and reports each line of its standard error.
 func (d Dir) command(ctx context.Context, report *reporter, args ...string) (string, error) {
 	cmd := goCommand(ctx, string(d), args...)
