@@ -96,7 +96,7 @@ func testRoute(t *testing.T, c *cluster.Cluster) {
 	certificate := lab.NewCA(t, "platform CA").Issue(t, host)
 	team.Secret(t, "tls", certificate)
 	service := team.Service(t, lab.NewBackend(t, "team-a"))
-	team.Apply(t, ingressRoute("web", host, service, "entryPoints: [websecure], tls: {secretName: tls}"))
+	team.Apply(t, cluster.Route{Name: "web", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure], tls: {secretName: tls}", ""))
 
 	started := time.Now()
 	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{cluster.CRD: cluster.Naming(true)}})
@@ -108,42 +108,6 @@ func testRoute(t *testing.T, c *cluster.Cluster) {
 		assert.Equal(t, "team-a", response.Tenant(), protocol)
 		assert.Equal(t, certificate.Pin(), lab.Pin(response.Served), protocol)
 	}
-}
-
-func ingressRoute(name, host, service, keys string) string {
-	return fmt.Sprintf(`
-apiVersion: traefik.io/v1alpha1
-kind: IngressRoute
-metadata: {name: %s}
-spec: {%s, routes: [{kind: Rule, match: Host(%s), services: [{name: %s, port: http}]}]}
-`, name, keys, "`"+host+"`", service)
-}
-
-func ingress(name, class, host, service, annotations string) string {
-	return fmt.Sprintf(`
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: %s, annotations: {%s}}
-spec:
-  ingressClassName: %s
-  tls: [{hosts: [%s], secretName: tls}]
-  rules: [{host: %s, http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: %s, port: {name: http}}}}]}}]
-`, name, annotations, class, host, host, service)
-}
-
-func gatewayRoute(kind, name, section, host, service string, port int) string {
-	if section != "" {
-		section = ", sectionName: " + section
-	}
-	return fmt.Sprintf(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: %s
-metadata: {name: %s}
-spec:
-  parentRefs: [{name: gateway, namespace: traefik%s}]
-  hostnames: [%s]
-  rules: [{backendRefs: [{name: %s, port: %d}]}]
-`, kind, name, section, host, service, port)
 }
 
 // named is a route and the routers that become of it.
@@ -192,17 +156,17 @@ func testRouterNames(t *testing.T, c *cluster.Cluster, safe bool) {
 		},
 		Providers: allProviders(safe),
 	})
-	c.Apply(t, c.Admin(), gatewayFor(t, tr)...)
+	c.Apply(t, c.Admin(), cluster.GatewayManifests(t, tr, lab.SelfSigned(t, "gateway.names.test"))...)
 	team.Apply(t,
-		ingressRoute("crd-one", "crd-one.names.test", service, "entryPoints: [websecure]"),
-		ingressRoute("crd-several", "crd-several.names.test", service, "entryPoints: [web, websecure]"),
-		ingress("ingress-one", "traefik", "ingress-one.names.test", service, "traefik.ingress.kubernetes.io/router.entrypoints: websecure"),
-		ingress("ingress-several", "traefik", "ingress-several.names.test", service, ""),
-		ingress("nginx-one", "nginx", "nginx-one.names.test", service, "nginx.ingress.kubernetes.io/ssl-redirect: 'false'"),
-		gatewayRoute("HTTPRoute", "http-one", "websecure", "http-one.names.test", service, cluster.PortHTTP),
-		gatewayRoute("HTTPRoute", "http-several", "", "http-several.names.test", service, cluster.PortHTTP),
-		gatewayRoute("GRPCRoute", "grpc-one", "websecure", "grpc-one.names.test", service, cluster.PortGRPC),
-		gatewayRoute("GRPCRoute", "grpc-several", "", "grpc-several.names.test", service, cluster.PortGRPC),
+		cluster.Route{Name: "crd-one", Host: "crd-one.names.test", Service: service}.IngressRoute("", "entryPoints: [websecure]", ""),
+		cluster.Route{Name: "crd-several", Host: "crd-several.names.test", Service: service}.IngressRoute("", "entryPoints: [web, websecure]", ""),
+		cluster.Route{Name: "ingress-one", Host: "ingress-one.names.test", Service: service}.Ingress("traefik", "tls", "traefik.ingress.kubernetes.io/router.entrypoints: websecure"),
+		cluster.Route{Name: "ingress-several", Host: "ingress-several.names.test", Service: service}.Ingress("traefik", "tls", ""),
+		cluster.Route{Name: "nginx-one", Host: "nginx-one.names.test", Service: service}.Ingress("nginx", "tls", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'"),
+		cluster.Route{Name: "http-one", Host: "http-one.names.test", Service: service}.Gateway("HTTPRoute", "websecure", ""),
+		cluster.Route{Name: "http-several", Host: "http-several.names.test", Service: service}.Gateway("HTTPRoute", "", ""),
+		cluster.Route{Name: "grpc-one", Host: "grpc-one.names.test", Service: service}.Gateway("GRPCRoute", "websecure", ""),
+		cluster.Route{Name: "grpc-several", Host: "grpc-several.names.test", Service: service}.Gateway("GRPCRoute", "", ""),
 	)
 	for _, route := range want {
 		tr.WaitRouter(t, cluster.ForHost(route.route+".names.test"))
@@ -249,24 +213,6 @@ func ask(t *testing.T, target lab.Target, host string) {
 	assert.NoError(t, err, host)
 }
 
-// gatewayFor is the operator's Gateway, whose listeners are entry points of this Traefik.
-func gatewayFor(t *testing.T, tr *cluster.Traefik) []string {
-	t.Helper()
-	return []string{
-		cluster.SecretManifest(t, cluster.TraefikNamespace, "gateway", lab.SelfSigned(t, "gateway.names.test")),
-		fmt.Sprintf(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway, namespace: traefik}
-spec:
-  gatewayClassName: traefik
-  listeners:
-    - {name: web, protocol: HTTP, port: %d, allowedRoutes: {namespaces: {from: All}}}
-    - {name: websecure, protocol: HTTPS, port: %d, allowedRoutes: {namespaces: {from: All}}, tls: {certificateRefs: [{name: gateway}]}}
-`, tr.Port("web"), tr.Port("websecure")),
-	}
-}
-
 // assertNotForbidden checks that Traefik was refused nothing, so that its rights are enough.
 func assertNotForbidden(t *testing.T, tr *cluster.Traefik) {
 	t.Helper()
@@ -283,14 +229,14 @@ func testAlone(t *testing.T, c *cluster.Cluster, provider string) {
 	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{provider: lab.Map{}}})
 	switch provider {
 	case cluster.CRD:
-		team.Apply(t, ingressRoute("web", "alone.names.test", service, "entryPoints: [websecure]"))
+		team.Apply(t, cluster.Route{Name: "web", Host: "alone.names.test", Service: service}.IngressRoute("", "entryPoints: [websecure]", ""))
 	case cluster.Ingress:
-		team.Apply(t, ingress("web", "traefik", "alone.names.test", service, ""))
+		team.Apply(t, cluster.Route{Name: "web", Host: "alone.names.test", Service: service}.Ingress("traefik", "tls", ""))
 	case cluster.NGINX:
-		team.Apply(t, ingress("nginx", "nginx", "alone.names.test", service, ""))
+		team.Apply(t, cluster.Route{Name: "nginx", Host: "alone.names.test", Service: service}.Ingress("nginx", "tls", ""))
 	case cluster.Gateway:
-		c.Apply(t, c.Admin(), gatewayFor(t, tr)...)
-		team.Apply(t, gatewayRoute("HTTPRoute", "web", "websecure", "alone.names.test", service, cluster.PortHTTP))
+		c.Apply(t, c.Admin(), cluster.GatewayManifests(t, tr, lab.SelfSigned(t, "gateway.names.test"))...)
+		team.Apply(t, cluster.Route{Name: "web", Host: "alone.names.test", Service: service}.Gateway("HTTPRoute", "websecure", ""))
 	}
 	tr.WaitRouter(t, cluster.ForHost("alone.names.test"))
 	ask(t, tr.Target("alone.names.test"), "alone.names.test")
@@ -311,12 +257,7 @@ apiVersion: traefik.io/v1alpha1
 kind: Middleware
 metadata: {name: guard}
 spec: {plugin: {tenantguard: {tenants: [{name: own, namespaces: [own], hosts: [other.test]}], certificates: {check: "off"}}}}
-`, fmt.Sprintf(`
-apiVersion: traefik.io/v1alpha1
-kind: IngressRoute
-metadata: {name: web}
-spec: {entryPoints: [websecure], routes: [{kind: Rule, match: Host(%s), middlewares: [{name: guard}], services: [{name: %s, port: http}]}]}
-`, "`"+host+"`", service))
+`, cluster.Route{Name: "web", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure]", "middlewares: [{name: guard}]"))
 	router := tr.WaitRouter(t, ofRoute("own", "web"))
 	guard := map[bool]string{true: "own_guard@kubernetescrd", false: "own-guard@kubernetescrd"}[namings[0]]
 	assert.Equal(t, []string{guard}, router.Middlewares)
@@ -348,13 +289,13 @@ func testProxy(t *testing.T, c *cluster.Cluster) {
 	proxy := c.Proxy(t)
 	tr := c.Traefik(t, cluster.TraefikOptions{Endpoint: proxy.URL, Providers: allProviders(true)})
 	t.Logf("what Traefik asks at its start: %v", proxy.Count())
-	team.Apply(t, ingressRoute("web", host, service, "entryPoints: [websecure]"))
+	team.Apply(t, cluster.Route{Name: "web", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure]", ""))
 	tr.WaitRouter(t, ofRoute("proxied", "web"))
 
 	// A watch that says nothing leaves Traefik with what it knows.
 	proxy.Set(cluster.Faults{Stall: true})
-	team.Delete(t, ingressRoute("web", host, service, "entryPoints: [websecure]"))
-	team.Apply(t, ingressRoute("late", host, service, "entryPoints: [websecure]"))
+	team.Delete(t, cluster.Route{Name: "web", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure]", ""))
+	team.Apply(t, cluster.Route{Name: "late", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure]", ""))
 	time.Sleep(300 * time.Millisecond)
 	assert.True(t, slices.ContainsFunc(tr.Routers(t), ofRoute("proxied", "web")))
 	proxy.Set(cluster.Faults{})

@@ -108,7 +108,7 @@ func newWorld(t *testing.T) *world {
 		w.on[name] = w.traefik(t, first, 2*i+2, providers(name, nil), lab.Map{}, nil)
 	}
 	last := time.Now()
-	w.cluster.Apply(t, w.cluster.Admin(), gateway(t, first)...)
+	w.cluster.Apply(t, w.cluster.Admin(), cluster.GatewayManifests(t, first, lab.SelfSigned(t, "*.platform.test"))...)
 	for _, tr := range w.all(namings...) {
 		tr.WaitRouter(t, cluster.ForHost(host("acme")))
 		tr.WaitRouter(t, cluster.ForHost(host("globex")))
@@ -196,24 +196,6 @@ func policyFile(t *testing.T) string {
 	return file
 }
 
-// gateway is the operator's Gateway, with a platform certificate.
-func gateway(t *testing.T, tr *cluster.Traefik) []string {
-	t.Helper()
-	return []string{
-		cluster.SecretManifest(t, cluster.TraefikNamespace, "gateway", lab.SelfSigned(t, "*.platform.test")),
-		fmt.Sprintf(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: gateway, namespace: traefik}
-spec:
-  gatewayClassName: traefik
-  listeners:
-    - {name: web, protocol: HTTP, port: %d, allowedRoutes: {namespaces: {from: All}}}
-    - {name: websecure, protocol: HTTPS, port: %d, allowedRoutes: {namespaces: {from: All}}, tls: {certificateRefs: [{name: gateway}]}}
-`, tr.Port("web"), tr.Port("websecure")),
-	}
-}
-
 func (w *world) all(names ...naming) []*cluster.Traefik {
 	var all []*cluster.Traefik
 	for _, name := range names {
@@ -230,55 +212,17 @@ func (m *team) route(name, rule, keys string) string { return m.routeVia(name, r
 
 // routeVia is an IngressRoute with more keys in its one route.
 func (m *team) routeVia(name, rule, keys, routeKeys string) string {
-	if routeKeys != "" {
-		routeKeys = ", " + routeKeys
-	}
-	return fmt.Sprintf(`
-apiVersion: traefik.io/v1alpha1
-kind: IngressRoute
-metadata: {name: %s}
-spec: {%s, routes: [{kind: Rule, match: '%s', services: [{name: %s, port: http}]%s}]}
-`, name, keys, rule, m.service, routeKeys)
+	return cluster.Route{Name: name, Service: m.service}.IngressRoute(rule, keys, routeKeys)
 }
 
 // ingress is an Ingress to the team's own backend; secret may be empty.
 func (m *team) ingress(name, class, host, path, secret, annotations string) string {
-	secured := ""
-	if secret != "" {
-		secured = fmt.Sprintf("tls: [{hosts: [%s], secretName: %s}]", host, secret)
-	}
-	return fmt.Sprintf(`
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: %s, annotations: {%s}}
-spec:
-  ingressClassName: %s
-  rules: [{host: %s, http: {paths: [{path: %s, pathType: Prefix, backend: {service: {name: %s, port: {name: http}}}}]}}]
-  %s
-`, name, annotations, class, host, path, m.service, secured)
+	return cluster.Route{Name: name, Host: host, Path: path, Service: m.service}.Ingress(class, secret, annotations)
 }
 
 // gatewayRoute is an HTTPRoute or a GRPCRoute to the team's own backend, on one listener or on all.
 func (m *team) gatewayRoute(kind, name, section, host, ruleKeys string) string {
-	port := cluster.PortHTTP
-	if kind == "GRPCRoute" {
-		port = cluster.PortGRPC
-	}
-	if section != "" {
-		section = ", sectionName: " + section
-	}
-	if ruleKeys != "" {
-		ruleKeys = ", " + ruleKeys
-	}
-	return fmt.Sprintf(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: %s
-metadata: {name: %s}
-spec:
-  parentRefs: [{name: gateway, namespace: traefik%s}]
-  hostnames: [%s]
-  rules: [{backendRefs: [{name: %s, port: %d}]%s}]
-`, kind, name, section, host, m.service, port, ruleKeys)
+	return cluster.Route{Name: name, Host: host, Service: m.service}.Gateway(kind, section, ruleKeys)
 }
 
 // attack is something that one tenant does to another, seen from a client that asks for the other's host.

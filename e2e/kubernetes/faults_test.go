@@ -158,12 +158,7 @@ func (l *faultLab) route(name, asked, secret string) string {
 	if secret != "" {
 		tls = "{secretName: " + secret + "}"
 	}
-	return fmt.Sprintf(`
-apiVersion: traefik.io/v1alpha1
-kind: IngressRoute
-metadata: {name: %s}
-spec: {entryPoints: [websecure], tls: %s, routes: [{kind: Rule, match: Host(%s), services: [{name: backend, port: http}]}]}
-`, name, tls, "`"+asked+"`")
+	return cluster.Route{Name: name, Host: asked, Service: "backend"}.IngressRoute("", "entryPoints: [websecure], tls: "+tls, "")
 }
 
 // newcomer is a host of acme with a certificate that the guard has not heard of.
