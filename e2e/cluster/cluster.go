@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/tenantguard/tenantguard/e2e/cluster/binaries"
+	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"k8s.io/client-go/discovery"
@@ -89,18 +90,18 @@ func StartWith(t lab.T, options Options) *Cluster {
 
 func start(t lab.T, etcd, api string, options Options) (*Cluster, error) {
 	t.Helper()
-	var ports [3]int
-	for i := range ports {
-		port, err := freePort()
+	var given [3]int
+	for i := range given {
+		port, err := ports.Free("127.0.0.1")
 		if err != nil {
 			return nil, err
 		}
-		ports[i] = port
+		given[i] = port
 	}
 
 	c := &Cluster{
 		Dir:        t.TempDir(),
-		URL:        fmt.Sprintf("https://127.0.0.1:%d", ports[0]),
+		URL:        fmt.Sprintf("https://127.0.0.1:%d", given[0]),
 		ca:         lab.NewCA(t, "cluster"),
 		adminToken: adminToken,
 		forwards:   map[*lab.Backend]int{},
@@ -108,8 +109,8 @@ func start(t lab.T, etcd, api string, options Options) (*Cluster, error) {
 	c.CAFile = c.ca.CertFile
 	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}}}
 	t.Cleanup(c.http.CloseIdleConnections)
-	c.etcd = newProcess(t, c.Dir, etcd, c.etcdArgs(ports[1], ports[2])...)
-	args, err := c.apiArgs(t, ports[0], ports[1])
+	c.etcd = newProcess(t, c.Dir, etcd, c.etcdArgs(given[1], given[2])...)
+	args, err := c.apiArgs(t, given[0], given[1])
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // allProviders are all of Traefik's Kubernetes providers.
@@ -62,6 +64,7 @@ func TestCluster(t *testing.T) {
 	t.Run("a tenant's own Middleware", func(t *testing.T) { testOwnMiddleware(t, c) })
 	t.Run("tokens", func(t *testing.T) { testTokens(t, c) })
 	t.Run("proxy", func(t *testing.T) { testProxy(t, c) })
+	t.Run("pages of changing size", func(t *testing.T) { testPages(t, c) })
 	t.Run("a namespace is deleted and made again", func(t *testing.T) { testNamespace(t, c) })
 	t.Run("the API server stops and starts", func(t *testing.T) {
 		c.Stop(t)
@@ -320,6 +323,29 @@ func testProxy(t *testing.T, c *cluster.Cluster) {
 	proxy.Set(cluster.Faults{})
 	require.NoError(t, c.TryApply(t.Context(), config, configMap("reached")))
 	assert.Len(t, proxy.Calls(func(call cluster.Call) bool { return call.Name == "reached" }), 1)
+}
+
+// testPages has the API go on with a list in pages of another size, as the guard asks where objects are large.
+func testPages(t *testing.T, c *cluster.Cluster) {
+	team := c.Tenant(t, "pages")
+	var want, got []string
+	for i := range 9 {
+		want = append(want, fmt.Sprintf("page-%d", i))
+		team.Apply(t, configMap(want[i]))
+	}
+	client, err := kubernetes.NewForConfig(c.Admin())
+	require.NoError(t, err)
+	next := ""
+	for _, limit := range []int64{4, 1, 3, 10} {
+		page, err := client.CoreV1().ConfigMaps("pages").List(t.Context(), metav1.ListOptions{Limit: limit, Continue: next})
+		require.NoError(t, err)
+		for _, item := range page.Items {
+			got = append(got, item.Name)
+		}
+		next = page.Continue
+		require.Equal(t, len(got) < len(want), next != "")
+	}
+	assert.Equal(t, want, got)
 }
 
 func testNamespace(t *testing.T, c *cluster.Cluster) {

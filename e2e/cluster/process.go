@@ -3,8 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,17 +104,3 @@ func (p *process) log(count int) string {
 
 // errPort is the failure of a start that another one may not meet: someone took a port between its choice and its use.
 var errPort = errors.New("address already in use")
-
-// freePort returns a port of 127.0.0.1 that is free. It is none that the kernel would give to a client or to a
-// listener on port 0, so that it stays free while a server that has it is down.
-func freePort() (int, error) {
-	for range 100 {
-		port := 20000 + rand.IntN(10000)
-		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			return port, listener.Close()
-		}
-	}
-
-	return 0, errors.New("no free port between 20000 and 30000")
-}

@@ -9,11 +9,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"gopkg.in/yaml.v3"
 )
@@ -204,28 +206,15 @@ func orElse(value, otherwise string) string {
 	return value
 }
 
-// freeAddress replaces port 0 by one that is free for TCP and UDP.
+// freeAddress replaces port 0 by one that is free.
 func freeAddress(address string) (string, error) {
-	if !strings.HasSuffix(address, ":0") {
-		return address, nil
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port != "0" {
+		return address, err
 	}
+	free, err := ports.Free(host)
 
-	for {
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return "", err
-		}
-		port := listener.Addr().(*net.TCPAddr).Port
-		chosen := strings.TrimSuffix(address, "0") + fmt.Sprint(port)
-		packets, err := net.ListenPacket("udp", chosen)
-		listener.Close()
-		if err != nil {
-			continue
-		}
-		packets.Close()
-
-		return chosen, nil
-	}
+	return net.JoinHostPort(host, strconv.Itoa(free)), err
 }
 
 func (tr *Traefik) run(t T, binary string) error {
