@@ -14,7 +14,7 @@ import (
 var minors = []string{"v3.6", "v3.7"}
 
 // packages are the tests that run on a Traefik of their own. The others load the plugin into their own process.
-var packages = []string{".", "./cluster", "./kubernetes", "./demo"}
+var packages = []string{".", "./cluster", "./kubernetes"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -45,6 +45,7 @@ func run(ctx context.Context) error {
 			}
 			results = append(results, got)
 		}
+		results = append(results, demo(ctx, release))
 	}
 
 	return report(os.Stdout, results)

@@ -55,6 +55,20 @@ func test(ctx context.Context, release, pkg string) (result, error) {
 	return got, err
 }
 
+// demo runs the demo on a release. It fails unless each of its attacks succeeds without the guard and is refused with it.
+func demo(ctx context.Context, release string) result {
+	const program = "./demo"
+	fmt.Fprintf(os.Stderr, "== %s on Traefik %s\n", program, release)
+	command := exec.CommandContext(ctx, "go", "run", program)
+	command.Env = append(os.Environ(), traefik.ReleaseVariable+"="+release)
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	if command.Run() != nil {
+		return result{release: release, pkg: program, failed: 1, broken: true}
+	}
+
+	return result{release: release, pkg: program, passed: 1}
+}
+
 // read counts what the tests say, and passes on what failed ones say. Output is kept until it is known what it is worth.
 func (r *result) read(from io.Reader) error {
 	said := map[string]string{}
