@@ -16,9 +16,25 @@ type decoder struct {
 	errs []string
 }
 
-// fail adds an error about the value of a key.
+// maxErrors bounds what is collected: whoever writes a tenant's Middleware could have the log flooded, and each error takes
+// the interpreter its time.
+const maxErrors = 100
+
+// fail adds an error about the value of a key, or instead of one too many that there are more.
 func (d *decoder) fail(path string, value any, wanted string) {
+	if d.full() {
+		return
+	}
+	if len(d.errs) == maxErrors {
+		d.errs = append(d.errs, fmt.Sprintf("there are more errors than these %d", maxErrors))
+		return
+	}
 	d.errs = append(d.errs, fmt.Sprintf("%s: %s: %s", path, quote(value), wanted))
+}
+
+// full tells that no more errors are collected, so that there is nothing to read on for.
+func (d *decoder) full() bool {
+	return len(d.errs) > maxErrors
 }
 
 // section reads a map with the given keys. Keys are compared without case, as Traefik does; any other key is an
@@ -34,6 +50,9 @@ func (d *decoder) section(path string, value any, keys ...string) map[string]any
 	}
 	section := map[string]any{}
 	for _, given := range sortedKeys(values) {
+		if d.full() {
+			break
+		}
 		key := knownKey(given, keys)
 		if key == "" {
 			d.fail(join(path, given), values[given], "unknown key, wanted one of "+strings.Join(keys, ", "))
@@ -124,6 +143,9 @@ func (d *decoder) strings(path string, value any) []string {
 	items := d.list(path, value)
 	list := make([]string, 0, len(items))
 	for i, item := range items {
+		if d.full() {
+			break
+		}
 		s, ok := item.(string)
 		if !ok || s == "" {
 			d.fail(index(path, i), item, "wanted a string that is not empty")
@@ -132,6 +154,20 @@ func (d *decoder) strings(path string, value any) []string {
 		list = append(list, s)
 	}
 	return list
+}
+
+// each has read take the strings of a list one by one, and returns how many there are.
+func (d *decoder) each(path string, value any, read func(path, text string)) int {
+	list := d.strings(path, value)
+	for i, text := range list {
+		if d.full() {
+			break
+		}
+		if text != "" {
+			read(index(path, i), text)
+		}
+	}
+	return len(list)
 }
 
 // text reads a string. A file may give a whole number where a label gives its digits.

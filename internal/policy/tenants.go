@@ -71,21 +71,24 @@ func (b *builder) shared(value any) {
 		return
 	}
 	section := b.section("shared", value, "hosts", "namespaces", "pins")
-	for i, text := range b.strings("shared.namespaces", section["namespaces"]) {
-		if text != "" && !namespaceName.MatchString(text) {
-			b.fail(index("shared.namespaces", i), text, "wanted a namespace")
+	b.each("shared.namespaces", section["namespaces"], func(path, text string) {
+		if !namespaceName.MatchString(text) {
+			b.fail(path, text, "wanted a namespace")
 		}
 		b.policy.SharedNamespaces = append(b.policy.SharedNamespaces, text)
-	}
-	for i, text := range b.strings("shared.hosts", section["hosts"]) {
-		b.addHost(index("shared.hosts", i), text, b.policy.SharedHosts, SharedOwner)
-	}
+	})
+	b.each("shared.hosts", section["hosts"], func(path, text string) {
+		b.addHost(path, text, b.policy.SharedHosts, SharedOwner)
+	})
 	b.policy.SharedPins = b.pins("shared.pins", section["pins"])
 }
 
 func (b *builder) tenants(value any, general Certificates) {
 	if value != nil {
 		for i, item := range b.list("tenants", value) {
+			if b.full() {
+				break
+			}
 			b.tenant(index("tenants", i), item, general)
 		}
 	}
@@ -106,16 +109,13 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	if section["mode"] != nil {
 		tenant.Mode = b.choice(path+".mode", section["mode"], ModeEnforce, ModeReport)
 	}
-	namespaces := b.strings(path+".namespaces", section["namespaces"])
-	routers := b.strings(path+".routers", section["routers"])
-	patterns := b.strings(path+".hosts", section["hosts"])
-	if len(namespaces)+len(routers)+len(patterns) == 0 && !tenant.takesNamespaces {
+	items := b.each(path+".namespaces", section["namespaces"], func(path, text string) { b.claimNamespace(path, text, tenant) })
+	items += b.each(path+".routers", section["routers"], func(path, text string) { b.addRouter(path, text, tenant) })
+	items += b.each(path+".hosts", section["hosts"], func(path, text string) {
+		b.addHost(path, text, b.policy.Hosts, tenant.Name)
+	})
+	if items == 0 && !tenant.takesNamespaces {
 		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
-	}
-	b.addNamespaces(path+".namespaces", namespaces, tenant)
-	b.addRouters(path+".routers", routers, tenant)
-	for i, text := range patterns {
-		b.addHost(index(path+".hosts", i), text, b.policy.Hosts, tenant.Name)
 	}
 	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
 	b.policy.Tenants = append(b.policy.Tenants, tenant)
@@ -132,53 +132,50 @@ func (b *builder) name(path string, tenant *Tenant) {
 }
 
 func (b *builder) addHost(path, text string, table *hosts.Table, owner string) {
-	if text == "" {
-		return
-	}
 	pattern, err := hosts.ParsePattern(text)
 	if err != nil {
 		b.fail(path, text, err.Error())
 		return
 	}
 	if other := table.Add(pattern, owner); other != "" && other != owner {
-		b.fail(path, text, fmt.Sprintf("tenant %q claims this host as well", other))
+		b.fail(path, text, "tenant "+quote(other)+" claims this host as well")
 	}
 }
 
-func (b *builder) addRouters(path string, patterns []string, tenant *Tenant) {
-	for i, text := range patterns {
-		if text == "" {
-			continue
-		}
-		if other := b.routers[text]; other != nil && other != tenant {
-			b.fail(index(path, i), text, fmt.Sprintf("tenant %q claims these routers as well", other.Name))
-		}
-		b.routers[text] = tenant
-		expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
-		match := regexp.MustCompile("^" + expression + "$")
-		b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
+// maxPattern bounds, in bytes, a pattern of routers: each stands for a program that the names of routers are matched by.
+const maxPattern = 256
+
+func (b *builder) addRouter(path, text string, tenant *Tenant) {
+	if len(text) > maxPattern {
+		b.fail(path, text, fmt.Sprintf("wanted a pattern of at most %d bytes", maxPattern))
+		return
 	}
+	if other := b.routers[text]; other != nil && other != tenant {
+		b.fail(path, text, "tenant "+quote(other.Name)+" claims these routers as well")
+	}
+	b.routers[text] = tenant
+	expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
+	match, err := regexp.Compile("^" + expression + "$")
+	if err != nil { // what a key-value store holds need not be UTF-8
+		b.fail(path, text, "wanted the names of routers: "+err.Error())
+		return
+	}
+	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
 }
 
-func (b *builder) addNamespaces(path string, namespaces []string, tenant *Tenant) {
-	for i, text := range namespaces {
-		if text == "" {
-			continue
-		}
-		at := index(path, i)
-		base, isPrefix := strings.CutSuffix(text, "*")
-		if (isPrefix && !namespacePrefix.MatchString(base)) || (!isPrefix && !namespaceName.MatchString(base)) {
-			b.fail(at, text, `wanted a namespace, or the beginning of one and "*"`)
-			continue
-		}
-		key := claimKey(base, isPrefix)
-		c := claim{order: len(b.claims), path: at, text: text, tenant: tenant}
-		if other, claimed := b.claims[key]; claimed {
-			b.failClaims(other, c)
-			continue
-		}
-		b.claims[key] = c
+func (b *builder) claimNamespace(path, text string, tenant *Tenant) {
+	base, isPrefix := strings.CutSuffix(text, "*")
+	if (isPrefix && !namespacePrefix.MatchString(base)) || (!isPrefix && !namespaceName.MatchString(base)) {
+		b.fail(path, text, `wanted a namespace, or the beginning of one and "*"`)
+		return
 	}
+	key := claimKey(base, isPrefix)
+	c := claim{order: len(b.claims), path: path, text: text, tenant: tenant}
+	if other, claimed := b.claims[key]; claimed {
+		b.failClaims(other, c)
+		return
+	}
+	b.claims[key] = c
 }
 
 // claimKey sorts a prefix directly before all that begins with it.
@@ -199,6 +196,9 @@ func (b *builder) bindNamespaces() {
 	sort.Strings(keys)
 	var open []claim
 	for _, key := range keys {
+		if b.full() {
+			break
+		}
 		c := b.claims[key]
 		base, isPrefix := strings.CutSuffix(key, "\x00")
 		base = strings.TrimSuffix(base, "\x01")
@@ -225,7 +225,7 @@ func (b *builder) failClaims(one, other claim) {
 	if one.order < other.order {
 		one, other = other, one
 	}
-	b.fail(one.path, one.text, fmt.Sprintf("tenant %q claims this namespace as well, with %q", other.tenant.Name, other.text))
+	b.fail(one.path, one.text, "tenant "+quote(other.tenant.Name)+" claims this namespace as well, with "+quote(other.text))
 }
 
 // certificates reads a section over the settings it replaces key by key.
@@ -305,13 +305,13 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 // pins reads SPKI pins. A malformed one is an error (RFC 7469 has a browser ignore it): it would match nothing.
 func (b *builder) pins(path string, value any) map[string]bool {
 	pins := map[string]bool{}
-	for i, text := range b.strings(path, value) {
+	b.each(path, value, func(path, text string) {
 		encoded, ok := strings.CutPrefix(text, "sha256/")
 		digest, err := base64.StdEncoding.DecodeString(encoded)
-		if text != "" && (!ok || err != nil || len(digest) != sha256.Size) {
-			b.fail(index(path, i), text, `wanted "sha256/" and the base64 of a certificate's SPKI digest`)
+		if !ok || err != nil || len(digest) != sha256.Size {
+			b.fail(path, text, `wanted "sha256/" and the base64 of a certificate's SPKI digest`)
 		}
 		pins[text] = true
-	}
+	})
 	return pins
 }

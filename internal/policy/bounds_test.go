@@ -1,0 +1,96 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// repeated is a list of n items.
+func repeated(n int, item func(i int) any) []any {
+	list := make([]any, 0, n)
+	for i := 0; i < n; i++ {
+		list = append(list, item(i))
+	}
+	return list
+}
+
+func TestErrorsAreBounded(t *testing.T) {
+	bad := repeated(1000, func(i int) any { return "a b" })
+	same := repeated(1000, func(i int) any { return fmt.Sprintf("h%d.example.com", i) })
+	unknown := map[string]any{"tenants": "", "mode": "report"}
+	for i := 0; i < 1000; i++ {
+		unknown[fmt.Sprint("key", i)] = true
+	}
+	tenant := func(key string, value any) map[string]any {
+		return map[string]any{"tenants": []any{map[string]any{"name": "acme", key: value}}}
+	}
+	cases := []struct {
+		description string
+		raw         map[string]any
+	}{
+		{"empty tenants", map[string]any{"tenants": repeated(1000, func(i int) any { return map[string]any{} })}},
+		{"tenants that are none", map[string]any{"tenants": bad}},
+		{"hosts", tenant("hosts", bad)},
+		{"items that are no strings", tenant("hosts", repeated(1000, func(i int) any { return true }))},
+		{"namespaces", tenant("namespaces", bad)},
+		{"routers", tenant("routers", repeated(1000, func(i int) any { return "\xff" }))},
+		{"pins", tenant("certificates", map[string]any{"pins": bad})},
+		{"shared namespaces", map[string]any{"tenants": "", "shared": map[string]any{"namespaces": bad}}},
+		{"shared hosts", map[string]any{"tenants": "", "shared": map[string]any{"hosts": bad}}},
+		{"unknown keys", unknown},
+		{"the hosts of another tenant", map[string]any{"tenants": []any{
+			map[string]any{"name": "acme", "hosts": same}, map[string]any{"name": "globex", "hosts": same},
+		}}},
+		{"the namespaces of another tenant", map[string]any{"tenants": []any{
+			map[string]any{"name": "acme", "namespaces": "n*"},
+			map[string]any{"name": "globex", "namespaces": repeated(1000, func(i int) any { return fmt.Sprint("n", i) })},
+		}}},
+	}
+	for _, c := range cases {
+		r := newRecorder()
+		if r.Instance("guard@file", c.raw).Effective() != nil {
+			t.Errorf("%s: in force", c.description)
+		}
+		errs := r.errors()
+		if len(errs) != maxErrors+1 || !strings.Contains(errs[len(errs)-1], "more errors") {
+			t.Errorf("%s: %d errors, the last %q, want %d and one line that there are more", c.description, len(errs), errs[len(errs)-1], maxErrors)
+		}
+	}
+}
+
+// TestReadingEndsWithTheErrors looks at what was made of the items after the last error.
+func TestReadingEndsWithTheErrors(t *testing.T) {
+	p, errs := build(map[string]any{"tenants": repeated(10000, func(i int) any { return map[string]any{} })}, nil, nil, false)
+	if len(errs) != maxErrors+1 || len(p.Tenants) > maxErrors {
+		t.Errorf("%d errors, %d tenants were read", len(errs), len(p.Tenants))
+	}
+}
+
+func TestRouterPatternsThatAreRefused(t *testing.T) {
+	cases := []struct {
+		description, pattern string
+		wants                []string
+	}{
+		{"longer than a pattern may be", strings.Repeat("a*", 200), []string{"tenants[0].routers[0]", `"a*a*`, "256 bytes"}},
+		{"much longer", strings.Repeat("*", 1300000), []string{"tenants[0].routers[0]", `"***`, "256 bytes"}},
+		{"no UTF-8", "a\xff*@docker", []string{"tenants[0].routers[0]", `"a\xff*@docker"`, "invalid UTF-8"}},
+	}
+	for _, c := range cases {
+		r := newRecorder()
+		raw := map[string]any{"tenants": []any{map[string]any{"name": "acme", "routers": []any{c.pattern}}}}
+		if r.Instance("guard@consul", raw).Effective() != nil {
+			t.Errorf("%s: in force", c.description)
+		}
+		errs := r.errors()
+		if len(errs) != 1 || len(errs[0]) > 1000 || !anyContains(errs, c.wants) {
+			t.Errorf("%s: errors %.1000q, want one with %q", c.description, errs, c.wants)
+		}
+	}
+	longest := strings.Repeat("a", maxPattern-1) + "*"
+	r := newRecorder()
+	p := r.Instance("guard@file", map[string]any{"tenants": []any{map[string]any{"name": "acme", "routers": []any{longest}}}}).Effective()
+	if p == nil || len(p.RouterTenants(strings.Repeat("a", 300))) != 1 {
+		t.Errorf("the longest pattern matches nothing: %q", r.errors())
+	}
+}
