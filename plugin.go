@@ -80,6 +80,8 @@ var (
 	polling  = struct {
 		sync.Mutex
 		running bool
+		// ended counts the polls since the last router was there.
+		ended int
 	}{}
 )
 
@@ -251,8 +253,8 @@ func (g *Guard) read(req *http.Request) *request {
 // judge finds the verdict: first what the request says, then, if that belongs together, the certificate.
 func (g *Guard) judge(req *http.Request, r *request) {
 	r.effective = g.instance.Effective()
-	if awaited := g.instance.Awaits(); r.effective == nil && awaited != nil {
-		g.ask(req, r, awaited, time.Time{})
+	if r.effective == nil {
+		g.await(req, r)
 	}
 	if r.effective == nil {
 		r.code = verdict.PolicyInvalid
@@ -269,6 +271,13 @@ func (g *Guard) judge(req *http.Request, r *request) {
 	}
 }
 
+// await asks for the Namespaces that a policy waits for which was never in force.
+func (g *Guard) await(req *http.Request, r *request) {
+	if awaited := g.instance.Awaits(); awaited != nil {
+		g.ask(req, r, awaited, time.Time{})
+	}
+}
+
 // bind finds the router's tenant. Where that rests on which Namespaces there are, they must have been listed after the
 // router was built: an attacker's new namespace may be what makes its name ambiguous.
 func (g *Guard) bind(req *http.Request, r *request) {
@@ -277,28 +286,28 @@ func (g *Guard) bind(req *http.Request, r *request) {
 		namespace = routers.NamespaceFromRequest(req.Context())
 	}
 	r.binding = g.bindWithChildren(r, namespace)
-	if !r.binding.FromCluster {
-		return
-	}
-	before := r.effective
-	if !g.ask(req, r, before.Cluster, g.generation.Began) {
-		r.binding = routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: r.binding.Namespaces}
-	} else if r.effective != before {
-		r.binding = g.bindWithChildren(r, namespace)
+	asked := ""
+	for r.binding.FromCluster && r.effective.Cluster.Address() != asked { // asking may find a policy of another cluster in force
+		before := r.effective
+		asked = before.Cluster.Address()
+		if !g.ask(req, r, before.Cluster, g.generation.Began) {
+			r.binding = routers.Binding{Code: verdict.RouterAmbiguous, Namespaces: r.binding.Namespaces}
+			return
+		}
+		if r.effective != before {
+			r.binding = g.bindWithChildren(r, namespace)
+		}
 	}
 }
 
-// ask makes sure that the policy knows the Namespaces as they were at a time or later.
+// ask makes sure that the policy knows the Namespaces of a cluster as they were at a time or later. Others may have listed them,
+// and brought a policy into force that the request, which holds an older one, knows nothing of.
 func (g *Guard) ask(req *http.Request, r *request, cluster policy.Cluster, since time.Time) bool {
-	asked, err := cluster.ListedSince(req.Context(), since)
-	if err != nil {
+	if _, err := cluster.ListedSince(req.Context(), since); err != nil {
 		r.problem = err.Error()
 		return false
 	}
-	if asked || g.instance.Behind() {
-		store.Refresh()
-		r.effective = g.instance.Effective()
-	}
+	r.effective = g.instance.Current()
 	return r.effective != nil
 }
 
@@ -482,6 +491,10 @@ func (g *Guard) deny(rw http.ResponseWriter, req *http.Request, code verdict.Cod
 	_, _ = io.WriteString(rw, http.StatusText(status)+"\n")
 }
 
+// endAfter is how many polls in a row must find no router before polling ends: between the routers of two configurations there
+// is a moment with none.
+const endAfter = 2
+
 // startPolling begins to read new configurations, and files that changed, without waiting for a request, once for all
 // routers. A timer does it, and ends when the plugin has no router any more.
 func startPolling() {
@@ -493,8 +506,14 @@ func startPolling() {
 	}
 }
 
+// poll must not panic: it would take Traefik with it.
 func poll() {
 	defer pollAgain()
+	defer func() {
+		if problem := recover(); problem != nil {
+			log.Policy(policy.Notice{InForce: true, Errors: []string{fmt.Sprintf("looking for changes failed: %v", problem)}})
+		}
+	}()
 	store.Refresh()
 	clusters.Keep(store.Clusters())
 }
@@ -502,10 +521,15 @@ func poll() {
 func pollAgain() {
 	polling.Lock()
 	defer polling.Unlock()
-	if tracker.Ended() {
-		polling.running = false
-		clusters.Keep(nil)
+	polling.ended++
+	if !tracker.Ended() {
+		polling.ended = 0
+	}
+	if polling.ended < endAfter {
+		time.AfterFunc(pollInterval, poll)
 		return
 	}
-	time.AfterFunc(pollInterval, poll)
+	polling.ended = 0
+	polling.running = false
+	clusters.Keep(nil)
 }

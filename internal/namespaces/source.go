@@ -201,8 +201,8 @@ func (s *Source) renew() {
 		if s.expires.IsZero() || end.Before(s.expires) {
 			s.expires = end
 		}
-		next.Gone = append(next.Gone, name)
+		next.Gone = append(next.Gone, one.namespace)
 	}
-	sort.Strings(next.Gone)
+	sort.Slice(next.Gone, func(i, j int) bool { return next.Gone[i].Name < next.Gone[j].Name })
 	s.snapshot = next
 }

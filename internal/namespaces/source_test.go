@@ -130,8 +130,8 @@ func describe(s *policy.Snapshot) string {
 			parts = append(parts, name+"="+tenant)
 		}
 	}
-	for _, name := range s.Gone {
-		parts = append(parts, "-"+name)
+	for _, gone := range s.Gone {
+		parts = append(parts, "-"+gone.Name)
 	}
 	return strings.Join(parts, " ")
 }

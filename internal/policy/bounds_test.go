@@ -61,9 +61,9 @@ func TestErrorsAreBounded(t *testing.T) {
 
 // TestReadingEndsWithTheErrors looks at what was made of the items after the last error.
 func TestReadingEndsWithTheErrors(t *testing.T) {
-	p, errs := build(map[string]any{"tenants": repeated(10000, func(i int) any { return map[string]any{} })}, nil, nil, false)
-	if len(errs) != maxErrors+1 || len(p.Tenants) > maxErrors {
-		t.Errorf("%d errors, %d tenants were read", len(errs), len(p.Tenants))
+	made, errs := parse(map[string]any{"tenants": repeated(10000, func(i int) any { return map[string]any{} })}, nil, false)
+	if len(errs) != maxErrors+1 || len(made.policy.Tenants) > maxErrors {
+		t.Errorf("%d errors, %d tenants were read", len(errs), len(made.policy.Tenants))
 	}
 }
 

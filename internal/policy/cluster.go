@@ -40,8 +40,8 @@ func NewNamespace(name, created string, labels, annotations map[string]string) N
 // Snapshot is what the cluster says of all its Namespaces at one time.
 type Snapshot struct {
 	Namespaces []Namespace
-	// Gone are namespaces deleted a short while ago: routers of theirs may still be in use.
-	Gone []string
+	// Gone are Namespaces deleted a short while ago, as they were last known: routers of theirs may still be in use.
+	Gone []Namespace
 }
 
 // Cluster tells the Namespaces of a cluster.
@@ -55,73 +55,146 @@ type Cluster interface {
 	ListedSince(ctx context.Context, since time.Time) (asked bool, err error)
 }
 
-// addCluster adds the tenants, namespaces and hosts that Namespaces claim: the oldest first, so that a later claim never
+// overlay adds what a cluster says to a copy of what is configured.
+type overlay struct {
+	policy  *Policy
+	general Certificates
+}
+
+// over is the policy with the tenants, namespaces and hosts that Namespaces claim: the oldest first, so that a later claim never
 // takes what an earlier one has. One with an error in it is left out, for half a claim may be worse than none.
-func (b *builder) addCluster(cluster *Snapshot, general Certificates) {
-	b.policy.cluster = map[string]bool{}
-	b.policy.flattened = map[string][]string{}
-	namespaces := append([]Namespace{}, cluster.Namespaces...)
-	sort.Slice(namespaces, func(i, j int) bool { return older(namespaces[i], namespaces[j]) })
-	for _, name := range cluster.Gone {
-		b.addExisting(name)
-	}
-	for _, namespace := range namespaces {
-		b.addExisting(namespace.Name)
-		if errs := b.addNamespace(namespace, general); len(errs) > 0 {
-			b.policy.LeftOut = append(b.policy.LeftOut, errs...)
+func (b *base) over(cluster *Snapshot) *Policy {
+	p := b.copied()
+	p.cluster = make(map[string]bool, len(cluster.Namespaces)+len(cluster.Gone))
+	p.gone = map[string]*Tenant{}
+	p.flattened = map[string][]string{}
+	o := &overlay{policy: p, general: b.general}
+	var claims []Namespace
+	for _, namespace := range cluster.Namespaces {
+		o.addExisting(namespace.Name)
+		if namespace.Tenant != "" || namespace.Hosts != "" || namespace.Mode != "" {
+			claims = append(claims, namespace)
 		}
 	}
+	for _, i := range byAge(claims) {
+		p.LeftOut = append(p.LeftOut, o.addNamespace(claims[i])...)
+	}
+	for _, namespace := range cluster.Gone {
+		o.addGone(namespace)
+	}
+	p.listOwned()
+	return p
+}
+
+// copied is the policy of the base, for Namespaces to be added to.
+func (b *base) copied() *Policy {
+	p := &Policy{
+		Hosts:            hosts.NewTable(),
+		SharedHosts:      b.policy.SharedHosts,
+		SharedPins:       b.policy.SharedPins,
+		SharedNamespaces: b.policy.SharedNamespaces,
+		byName:           map[string]*Tenant{},
+		namespaces:       map[string]*Tenant{},
+		prefixes:         map[string]*Tenant{},
+		lengths:          b.policy.lengths,
+	}
+	for _, pattern := range b.patterns {
+		p.Hosts.Add(pattern.pattern, pattern.owner)
+	}
+	for _, tenant := range b.policy.Tenants {
+		p.addTenant(&Tenant{
+			Name: tenant.Name, Mode: tenant.Mode, Certificates: tenant.Certificates,
+			configured: true, takesNamespaces: tenant.takesNamespaces,
+		})
+	}
+	for namespace, tenant := range b.policy.namespaces {
+		p.namespaces[namespace] = p.byName[tenant.Name]
+	}
+	for text, tenant := range b.policy.prefixes {
+		p.prefixes[text] = p.byName[tenant.Name]
+	}
+	for _, pattern := range b.policy.routers {
+		p.routers = append(p.routers, routerPattern{match: pattern.match, tenant: p.byName[pattern.tenant.Name]})
+	}
+	return p
+}
+
+func (p *Policy) addTenant(tenant *Tenant) {
+	p.byName[tenant.Name] = tenant
+	p.Tenants = append(p.Tenants, tenant)
 }
 
 // addExisting adds a Namespace as one that a router may lie in.
-func (b *builder) addExisting(namespace string) {
-	if b.policy.cluster[namespace] {
-		return
+func (o *overlay) addExisting(namespace string) {
+	o.policy.cluster[namespace] = true
+	if strings.Contains(namespace, "--") {
+		flat := Flatten(namespace)
+		o.policy.flattened[flat] = append(o.policy.flattened[flat], namespace)
 	}
-	b.policy.cluster[namespace] = true
-	flat := Flatten(namespace)
-	b.policy.flattened[flat] = append(b.policy.flattened[flat], namespace)
 }
 
-func older(one, other Namespace) bool {
-	if one.Created != other.Created {
-		return one.Created < other.Created
+// addGone adds a Namespace that was deleted, unless there is another of its name, as one that a router may still lie in. It has
+// no claims any more: only whose it was counts, and that by the same rule as while it was there.
+func (o *overlay) addGone(n Namespace) {
+	if o.policy.cluster[n.Name] {
+		return
 	}
-	return one.Name < other.Name
+	o.addExisting(n.Name)
+	c := &clusterClaim{namespace: n}
+	tenant := o.policy.byName[n.Tenant]
+	c.checkTenant(tenant, o.policy.NamespaceTenant(n.Name))
+	if len(c.errs) > 0 {
+		tenant = nil
+	}
+	o.policy.gone[n.Name] = tenant
+}
+
+// byAge lists the indexes of Namespaces from the oldest on. Texts are sorted: the interpreter takes its time for every comparison
+// of its own.
+func byAge(namespaces []Namespace) []int {
+	keys := make([]string, 0, len(namespaces))
+	indexes := make(map[string]int, len(namespaces))
+	for i, n := range namespaces {
+		key := n.Created + " " + n.Name
+		keys = append(keys, key)
+		indexes[key] = i
+	}
+	sort.Strings(keys)
+	order := make([]int, 0, len(keys))
+	for _, key := range keys {
+		order = append(order, indexes[key])
+	}
+	return order
 }
 
 // addNamespace adds one Namespace, or nothing of it and the errors.
-func (b *builder) addNamespace(n Namespace, general Certificates) []string {
+func (o *overlay) addNamespace(n Namespace) []string {
 	if n.Tenant == "" {
 		return withoutLabel(n)
 	}
 	c := &clusterClaim{namespace: n}
-	tenant := b.policy.byName[n.Tenant]
-	c.checkTenant(tenant, b.policy.NamespaceTenant(n.Name))
+	tenant := o.policy.byName[n.Tenant]
+	c.checkTenant(tenant, o.policy.NamespaceTenant(n.Name))
 	c.checkMode(tenant)
-	c.checkHosts(b.policy.Hosts)
+	c.checkHosts(o.policy.Hosts)
 	if len(c.errs) > 0 {
 		return c.errs
 	}
 	if tenant == nil {
-		tenant = &Tenant{Name: n.Tenant, Certificates: general}
-		b.policy.byName[n.Tenant] = tenant
-		b.policy.Tenants = append(b.policy.Tenants, tenant)
+		tenant = &Tenant{Name: n.Tenant, Certificates: o.general}
+		o.policy.addTenant(tenant)
 	}
 	if tenant.Mode == "" {
 		tenant.Mode = n.Mode
 	}
-	b.policy.namespaces[n.Name] = tenant
+	o.policy.namespaces[n.Name] = tenant
 	for _, pattern := range c.patterns {
-		b.policy.Hosts.Add(pattern, tenant.Name)
+		o.policy.Hosts.Add(pattern, tenant.Name)
 	}
 	return nil
 }
 
 func withoutLabel(n Namespace) []string {
-	if n.Hosts == "" && n.Mode == "" {
-		return nil
-	}
 	return []string{fmt.Sprintf("namespace %q: it has annotations of tenantguard.io, wanted the label %s as well", n.Name, TenantLabel)}
 }
 

@@ -32,14 +32,19 @@ type Policy struct {
 
 	// cluster has every Namespace of the cluster, tenant's or not. It is nil where the cluster is not asked.
 	cluster map[string]bool
-	// flattened has the same Namespaces by what they are in a legacy name.
-	flattened  map[string][]string
+	// gone has those of cluster that were deleted a short while ago, with the tenants they were of, nil for nobody's.
+	gone map[string]*Tenant
+	// flattened has those of cluster that a legacy name writes in another way, by that.
+	flattened map[string][]string
 	// owned has the namespaces of each tenant, by its name: two policies that say the same are equal.
 	owned      map[string][]string
 	byName     map[string]*Tenant
 	namespaces map[string]*Tenant
-	prefixes   []prefix
-	routers    []routerPattern
+	// prefixes have the tenants of all namespaces that begin so, and lengths are how long prefixes are. One that begins with
+	// another is the same tenant's.
+	prefixes map[string]*Tenant
+	lengths  []int
+	routers  []routerPattern
 }
 
 // SharedOwner owns the patterns of SharedHosts.
@@ -77,11 +82,6 @@ type Certificates struct {
 	AllowUnobserved bool
 }
 
-type prefix struct {
-	text   string
-	tenant *Tenant
-}
-
 type routerPattern struct {
 	match  *regexp.Regexp
 	tenant *Tenant
@@ -97,12 +97,35 @@ func (p *Policy) NamespaceTenant(namespace string) *Tenant {
 	if tenant := p.namespaces[namespace]; tenant != nil {
 		return tenant
 	}
-	for _, pre := range p.prefixes {
-		if len(namespace) >= len(pre.text) && namespace[:len(pre.text)] == pre.text {
-			return pre.tenant
+	for _, length := range p.lengths {
+		if length <= len(namespace) {
+			if tenant := p.prefixes[namespace[:length]]; tenant != nil {
+				return tenant
+			}
 		}
 	}
 	return nil
+}
+
+// addPrefix gives a tenant all namespaces that begin with a text.
+func (p *Policy) addPrefix(text string, tenant *Tenant) {
+	p.prefixes[text] = tenant
+	for _, length := range p.lengths {
+		if length == len(text) {
+			return
+		}
+	}
+	p.lengths = append(p.lengths, len(text))
+}
+
+// Candidate finds the tenant of one of several namespaces that a router may lie in, nil for none, and whether it is gone. One
+// that its tenant has deleted is still the tenant's here: it must not make the tenant's other routers ambiguous.
+func (p *Policy) Candidate(namespace string) (*Tenant, bool) {
+	before, gone := p.gone[namespace]
+	if tenant := p.NamespaceTenant(namespace); tenant != nil {
+		return tenant, gone
+	}
+	return before, gone
 }
 
 // ClusterKnown tells whether every Namespace of the cluster is known.
@@ -110,16 +133,18 @@ func (p *Policy) ClusterKnown() bool {
 	return p.cluster != nil
 }
 
-// Exists tells whether the cluster has the Namespace.
+// Exists tells whether the cluster has the Namespace, or had it a short while ago.
 func (p *Policy) Exists(namespace string) bool {
 	return p.cluster[namespace]
 }
 
-// EachFlattened calls visit for every Namespace of the cluster that is flat in a legacy name; tenant is nil for one that is
-// nobody's.
-func (p *Policy) EachFlattened(flat string, visit func(namespace string, tenant *Tenant)) {
+// EachFlattened calls visit for every Namespace of the cluster that is flat in a legacy name.
+func (p *Policy) EachFlattened(flat string, visit func(namespace string)) {
+	if p.cluster[flat] && !strings.Contains(flat, "--") {
+		visit(flat)
+	}
 	for _, namespace := range p.flattened[flat] {
-		visit(namespace, p.NamespaceTenant(namespace))
+		visit(namespace)
 	}
 }
 
@@ -142,13 +167,19 @@ func (p *Policy) listOwned() {
 	for namespace, tenant := range p.namespaces {
 		p.owned[tenant.Name] = append(p.owned[tenant.Name], namespace)
 	}
+	if len(p.prefixes) > 0 {
+		p.listPrefixed()
+	}
+	for _, list := range p.owned {
+		sort.Strings(list)
+	}
+}
+
+func (p *Policy) listPrefixed() {
 	for namespace := range p.cluster {
 		if tenant := p.NamespaceTenant(namespace); tenant != nil && p.namespaces[namespace] == nil {
 			p.owned[tenant.Name] = append(p.owned[tenant.Name], namespace)
 		}
-	}
-	for _, list := range p.owned {
-		sort.Strings(list)
 	}
 }
 
@@ -157,8 +188,8 @@ func (p *Policy) EachNamespace(visit func(namespace string, prefix bool, tenant 
 	for namespace, tenant := range p.namespaces {
 		visit(namespace, false, tenant)
 	}
-	for _, pre := range p.prefixes {
-		visit(pre.text, true, pre.tenant)
+	for text, tenant := range p.prefixes {
+		visit(text, true, tenant)
 	}
 }
 

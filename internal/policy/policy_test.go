@@ -19,11 +19,12 @@ type recorder struct {
 	notices []Notice
 	changes int
 	env     map[string]string
-	// snapshot is what the cluster says.
+	// snapshot and problem are what the cluster says.
 	snapshot *Snapshot
+	problem  string
 }
 
-func (r *recorder) Snapshot() (*Snapshot, string) { return r.snapshot, "" }
+func (r *recorder) Snapshot() (*Snapshot, string) { return r.snapshot, r.problem }
 
 func (r *recorder) Address() string { return "the test" }
 

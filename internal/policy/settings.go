@@ -17,7 +17,8 @@ const (
 	OperatorNamespacesVariable = "TENANTGUARD_OPERATOR_NAMESPACES"
 
 	notYet   = "not available in this version"
-	notYours = "a Middleware outside the namespaces of " + OperatorNamespacesVariable + " may not set this"
+	aTenants = "a Middleware outside the namespaces of " + OperatorNamespacesVariable
+	notYours = aTenants + " may not set this"
 )
 
 // Settings are the keys of one middleware that are not part of its policy.
@@ -69,11 +70,11 @@ func (r *request) hasInline() bool {
 var policyKeys = []string{"tenants", "shared", "certificates"}
 
 // readRequest reads the keys of a middleware. operator tells that it is the operator's own; getenv is os.Getenv.
-func readRequest(raw map[string]any, operator bool, getenv func(string) string) request {
+func readRequest(raw map[string]any, operator bool, getenv func(string) string) *request {
 	d := &decoder{}
 	section := d.section("", raw, "mode", "tenants", "policyFile", "legacyNames", "plaintext", "shared",
 		"certificates", "kubernetes", "exposeReason", "status")
-	r := request{settings: Settings{
+	r := &request{settings: Settings{
 		Report:        d.choice("mode", section["mode"], ModeEnforce, ModeReport) == ModeReport,
 		LegacyNames:   d.choice("legacyNames", section["legacyNames"], "deny", "allow") == "allow",
 		DenyPlaintext: d.choice("plaintext", section["plaintext"], "allow", "deny") == "deny",
@@ -85,7 +86,7 @@ func readRequest(raw map[string]any, operator bool, getenv func(string) string) 
 	}
 	d.operatorOnly(section, operator)
 	r.file = d.text("policyFile", section["policyFile"])
-	d.source(&r, section, getenv)
+	d.source(r, section, getenv)
 	r.errs = d.errs
 	return r
 }

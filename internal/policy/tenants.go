@@ -18,10 +18,25 @@ var (
 	namespacePrefix = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9-]{0,61})?$`)
 )
 
-// builder makes a Policy from its keys.
+// base is what the keys of a policy say, without the cluster. It does not change once it is made.
+type base struct {
+	policy *Policy
+	// patterns are those of policy.Hosts.
+	patterns []ownedPattern
+	// general are the settings of the tenants that only Namespaces make.
+	general Certificates
+}
+
+type ownedPattern struct {
+	pattern hosts.Pattern
+	owner   string
+}
+
+// builder makes a base from its keys.
 type builder struct {
 	decoder
-	policy *Policy
+	policy   *Policy
+	patterns []ownedPattern
 	// readFile reads a file of roots, nil where a path is not the writer's to give.
 	readFile func(path string) (string, error)
 	pools    map[string]*x509.CertPool
@@ -39,12 +54,12 @@ type claim struct {
 	tenant *Tenant
 }
 
-// build reads the keys of a policy: tenants, shared, certificates, and adds what the cluster says. The policy is usable when
-// there are no errors. secrets is the default of certificates.secrets.
-func build(raw map[string]any, readFile func(string) (string, error), cluster *Snapshot, secrets bool) (*Policy, []string) {
+// parse reads the keys of a policy: tenants, shared, certificates. What it makes is usable when there are no errors. clustered
+// tells that a cluster is asked: tenants may come from there, and certificates are looked for in Secrets.
+func parse(raw map[string]any, readFile func(string) (string, error), clustered bool) (*base, []string) {
 	b := &builder{
 		readFile: readFile,
-		optional: cluster != nil,
+		optional: clustered,
 		pools:    map[string]*x509.CertPool{},
 		claims:   map[string]claim{},
 		routers:  map[string]*Tenant{},
@@ -53,17 +68,15 @@ func build(raw map[string]any, readFile func(string) (string, error), cluster *S
 			SharedHosts: hosts.NewTable(),
 			byName:      map[string]*Tenant{},
 			namespaces:  map[string]*Tenant{},
+			prefixes:    map[string]*Tenant{},
 		},
 	}
 	b.shared(raw["shared"])
-	general := b.certificates("certificates", raw["certificates"], Certificates{Check: true, TTL: DefaultTTL, Secrets: secrets})
+	general := b.certificates("certificates", raw["certificates"], Certificates{Check: true, TTL: DefaultTTL, Secrets: clustered})
 	b.tenants(raw["tenants"], general)
 	b.bindNamespaces()
-	if cluster != nil {
-		b.addCluster(cluster, general)
-	}
 	b.policy.listOwned()
-	return b.policy, b.errs
+	return &base{policy: b.policy, patterns: b.patterns, general: general}, b.errs
 }
 
 func (b *builder) shared(value any) {
@@ -112,7 +125,8 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	items := b.each(path+".namespaces", section["namespaces"], func(path, text string) { b.claimNamespace(path, text, tenant) })
 	items += b.each(path+".routers", section["routers"], func(path, text string) { b.addRouter(path, text, tenant) })
 	items += b.each(path+".hosts", section["hosts"], func(path, text string) {
-		b.addHost(path, text, b.policy.Hosts, tenant.Name)
+		pattern := b.addHost(path, text, b.policy.Hosts, tenant.Name)
+		b.patterns = append(b.patterns, ownedPattern{pattern: pattern, owner: tenant.Name})
 	})
 	if items == 0 && !tenant.takesNamespaces {
 		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
@@ -131,15 +145,16 @@ func (b *builder) name(path string, tenant *Tenant) {
 	b.policy.byName[tenant.Name] = tenant
 }
 
-func (b *builder) addHost(path, text string, table *hosts.Table, owner string) {
+func (b *builder) addHost(path, text string, table *hosts.Table, owner string) hosts.Pattern {
 	pattern, err := hosts.ParsePattern(text)
 	if err != nil {
 		b.fail(path, text, err.Error())
-		return
+		return pattern
 	}
 	if other := table.Add(pattern, owner); other != "" && other != owner {
 		b.fail(path, text, "tenant "+quote(other)+" claims this host as well")
 	}
+	return pattern
 }
 
 // maxPattern bounds, in bytes, a pattern of routers: each stands for a program that the names of routers are matched by.
@@ -213,7 +228,7 @@ func (b *builder) bindNamespaces() {
 			continue
 		}
 		open = append(open, c)
-		b.policy.prefixes = append(b.policy.prefixes, prefix{text: base, tenant: c.tenant})
+		b.policy.addPrefix(base, c.tenant)
 	}
 }
 

@@ -148,9 +148,10 @@ func bindNamespaces(p *policy.Policy, namespaces []string) Binding {
 	c := &candidates{tenants: map[string]*policy.Tenant{}}
 	fromCluster := p.ClusterKnown() && len(namespaces) > 1
 	for _, namespace := range namespaces {
-		tenant := p.NamespaceTenant(namespace)
-		if (fromCluster && p.Exists(namespace)) || (!fromCluster && tenant != nil) {
-			c.tenants[namespace] = tenant
+		if fromCluster && p.Exists(namespace) {
+			c.addCandidate(p, namespace)
+		} else if tenant := p.NamespaceTenant(namespace); !fromCluster && tenant != nil {
+			c.add(namespace, tenant)
 		}
 	}
 	binding := c.bind()
@@ -194,6 +195,22 @@ func bindLegacy(p *policy.Policy, readings []string, legacyNames bool) Binding {
 // candidates are the namespaces that a router may lie in, with their tenants, nil for nobody.
 type candidates struct {
 	tenants map[string]*policy.Tenant
+	// there tells that one of them is not gone: a router that can be of none but a deleted one is nobody's.
+	there bool
+}
+
+func (c *candidates) add(namespace string, tenant *policy.Tenant) {
+	c.tenants[namespace] = tenant
+	c.there = true
+}
+
+// addCandidate adds a Namespace of the cluster.
+func (c *candidates) addCandidate(p *policy.Policy, namespace string) {
+	tenant, gone := p.Candidate(namespace)
+	c.tenants[namespace] = tenant
+	if !gone {
+		c.there = true
+	}
 }
 
 // addLegacy adds the namespaces that a flattened name may begin with.
@@ -204,7 +221,7 @@ func (c *candidates) addLegacy(p *policy.Policy, name string) {
 	}
 	p.EachNamespace(func(namespace string, isPrefix bool, tenant *policy.Tenant) {
 		if couldBegin(name, namespace, isPrefix) {
-			c.tenants[listed(namespace, isPrefix)] = tenant
+			c.add(listed(namespace, isPrefix), tenant)
 		}
 	})
 }
@@ -219,7 +236,7 @@ func listed(namespace string, isPrefix bool) string {
 
 // addBeginnings adds the Namespaces of the cluster that are what stands before one of the name's hyphens.
 func (c *candidates) addBeginnings(p *policy.Policy, name string) {
-	add := func(namespace string, tenant *policy.Tenant) { c.tenants[namespace] = tenant }
+	add := func(namespace string) { c.addCandidate(p, namespace) }
 	end := 0
 	for {
 		hyphen := strings.IndexByte(name[end:], '-')
@@ -247,7 +264,7 @@ func (c *candidates) bind() Binding {
 	if several || (found == nil && len(namespaces) > 1) {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces}
 	}
-	if found == nil {
+	if found == nil || !c.there {
 		return Binding{Code: verdict.RouterUnbound, Namespaces: namespaces}
 	}
 	return Binding{Code: verdict.Pass, Tenant: found, Namespaces: namespaces}

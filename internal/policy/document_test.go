@@ -1,0 +1,254 @@
+package policy
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	ofAcme   = Namespace{Name: "acme", Created: older1, Tenant: "acme", Hosts: "acme.example.com"}
+	ofGlobex = Namespace{Name: "globex", Created: newer2, Tenant: "globex", Hosts: "globex.example.com"}
+)
+
+// TestNamespacesWhileTheConfigurationIsWrong has a Namespace made, changed and deleted while the configuration has errors.
+func TestNamespacesWhileTheConfigurationIsWrong(t *testing.T) {
+	cases := []struct {
+		description string
+		breakIt     func(r *recorder)
+	}{
+		{"keys", func(r *recorder) {
+			r.Instance("guard@file", map[string]any{"mode": "wrong", "kubernetes": map[string]any{"enabled": true}})
+		}},
+		{"a policy", func(r *recorder) {
+			r.Instance("guard@file", map[string]any{"tenants": "wrong", "kubernetes": map[string]any{"enabled": true}})
+		}},
+		{"a policy file that is not there", func(r *recorder) {
+			r.Instance("guard@file", map[string]any{"policyFile": "nowhere.json", "kubernetes": map[string]any{"enabled": true}})
+		}},
+	}
+	for _, c := range cases {
+		r, first := withCluster(t, `{}`, ofAcme)
+		if first == nil || first.Tenant("acme") == nil {
+			t.Fatalf("%s: no policy to begin with", c.description)
+		}
+		for i := 0; i < 3; i++ { // reloads
+			r.NewReload()
+			c.breakIt(r)
+			r.Refresh()
+		}
+		guard := r.Instance("guard@file", r.instances["guard@file"].raw)
+		if len(r.errors()) == 0 || guard.Effective() == nil {
+			t.Fatalf("%s: %d errors, in force %t", c.description, len(r.errors()), guard.Effective() != nil)
+		}
+		if len(r.Clusters()) == 0 {
+			t.Errorf("%s: the cluster is watched no more", c.description)
+		}
+		r.snapshot = &Snapshot{Namespaces: []Namespace{ofAcme, ofGlobex}}
+		if p := guard.Current(); p.Tenant("globex") == nil || p.Hosts.Owner("globex.example.com") != "globex" {
+			t.Errorf("%s: a new Namespace is not in force for the request that asks for it", c.description)
+		}
+		r.snapshot = &Snapshot{Namespaces: []Namespace{ofGlobex}}
+		r.Refresh()
+		if p := guard.Effective(); p.Tenant("acme") != nil || p.Tenant("globex") == nil {
+			t.Errorf("%s: a deleted Namespace is still in force", c.description)
+		}
+	}
+}
+
+// TestPolicyOfNamespacesAlone has what is configured read once, and what the cluster says built anew over it.
+func TestPolicyOfNamespacesAlone(t *testing.T) {
+	r := newRecorder()
+	reads := 0
+	content := []byte(acme)
+	r.ReadFile = func(path string) ([]byte, error) {
+		reads++
+		return content, nil
+	}
+	guard := r.Instance("guard@file", map[string]any{"policyFile": "policy.json", "kubernetes": map[string]any{"enabled": true}})
+	before := guard.Effective()
+	r.snapshot = &Snapshot{Namespaces: []Namespace{ofGlobex}}
+	reads = 0
+	after := guard.Current()
+	if reads != 0 {
+		t.Errorf("the file was read %d times for a Namespace", reads)
+	}
+	if before.Tenant("globex") != nil || after.Tenant("globex") == nil || after.Tenant("acme") == nil {
+		t.Errorf("tenants before %v, after %v", before.Tenants, after.Tenants)
+	}
+	if before.Tenant("acme") == after.Tenant("acme") {
+		t.Error("two policies share a tenant, which Namespaces may change")
+	}
+}
+
+// TestNamespacesThatAreGone tells what is left of a deleted Namespace.
+func TestNamespacesThatAreGone(t *testing.T) {
+	r := newRecorder()
+	r.snapshot = &Snapshot{
+		Namespaces: []Namespace{ofAcme, {Name: "back", Created: newer2}},
+		Gone: []Namespace{
+			{Name: "acme--old", Tenant: "acme", Hosts: "old.example.com"},
+			{Name: "back", Tenant: "acme"},
+			{Name: "nobodys"},
+			{Name: "unknown", Tenant: "unknown"},
+			{Name: "shut", Tenant: "shut"},
+		},
+	}
+	raw := keys(t, `{"tenants":[{"name":"shut","hosts":["shut.example.com"]}],"kubernetes":{"enabled":true}}`)
+	p := r.Instance("guard@file", raw).Effective()
+	cases := []struct {
+		description, namespace, candidate string
+		gone                              bool
+	}{
+		{"one of a tenant that has others", "acme--old", "acme", true},
+		{"one that is back without a label", "back", "", false},
+		{"one of nobody", "nobodys", "", true},
+		{"the last one of its tenant", "unknown", "", true},
+		{"one of a tenant that takes none", "shut", "", true},
+		{"one that is there", "acme", "acme", false},
+	}
+	for _, c := range cases {
+		tenant, gone := p.Candidate(c.namespace)
+		name := ""
+		if tenant != nil {
+			name = tenant.Name
+		}
+		if name != c.candidate || gone != c.gone || !p.Exists(c.namespace) {
+			t.Errorf("%s: a candidate of %q's, gone %t", c.description, name, gone)
+		}
+		if gone && p.NamespaceTenant(c.namespace) != nil {
+			t.Errorf("%s: it has a tenant where a name is exact", c.description)
+		}
+	}
+	if p.Hosts.Owner("old.example.com") != "" {
+		t.Error("a deleted Namespace has a host")
+	}
+	flat := ""
+	p.EachFlattened("acme-old", func(namespace string) { flat += namespace })
+	if flat != "acme--old" {
+		t.Errorf("a legacy name with acme-old is of %q", flat)
+	}
+}
+
+func TestOutdatedNamespacesAreToldOnce(t *testing.T) {
+	r, _ := withCluster(t, `{}`, ofAcme)
+	told := func() string {
+		r.Refresh()
+		r.Refresh()
+		all := ""
+		for _, n := range r.notices {
+			all += n.Outdated
+		}
+		return all
+	}
+	for _, step := range []struct{ problem, want string }{{"", ""}, {"down.", "down."}, {"", "down."}, {"again.", "down.again."}} {
+		r.problem = step.problem
+		if got := told(); got != step.want {
+			t.Errorf("with the problem %q: told %q, want %q", step.problem, got, step.want)
+		}
+		if r.Instance("guard@file", r.instances["guard@file"].raw).Effective() == nil {
+			t.Errorf("with the problem %q: no policy", step.problem)
+		}
+	}
+}
+
+// TestReadingOneMiddlewareDelaysNoOther has a tenant's Middleware take its time.
+func TestReadingOneMiddlewareDelaysNoOther(t *testing.T) {
+	r := newRecorder()
+	guard := r.Instance("guard@file", keys(t, acme))
+	guard.Effective()
+	reading, release := make(chan bool), make(chan bool)
+	r.ReadFile = func(path string) ([]byte, error) {
+		reading <- true
+		<-release
+		return nil, os.ErrNotExist
+	}
+	r.Instance("slow@file", map[string]any{"policyFile": "slow.json"})
+	done := make(chan bool)
+	go func() {
+		r.Refresh()
+		close(done)
+	}()
+	<-reading
+	answered := make(chan bool)
+	go func() {
+		good := guard.Effective() != nil && guard.Current() != nil
+		r.NewReload()
+		answered <- good && r.Instance("guard@file", keys(t, acme)).Effective() != nil
+	}()
+	select {
+	case good := <-answered:
+		if !good {
+			t.Error("no policy")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a request waits for another middleware's keys")
+	}
+	close(release)
+	<-done
+}
+
+// TestManyMiddlewaresDelayNoChange has no time to read new keys, as where a tenant has more of them than can be read at once.
+func TestManyMiddlewaresDelayNoChange(t *testing.T) {
+	r, _ := withCluster(t, `{}`, ofAcme)
+	guard := r.instances["guard@file"]
+	r.reading = 0
+	r.Instance("late@file", keys(t, acme))
+	r.snapshot = &Snapshot{Namespaces: []Namespace{ofGlobex}}
+	r.Refresh()
+	if guard.good.Tenant("globex") == nil || r.instances["late@file"].good != nil {
+		t.Error("a change waits for new keys")
+	}
+	if r.Instance("late@file", keys(t, acme)).Effective() == nil {
+		t.Error("a request does not read the keys that it needs")
+	}
+}
+
+// TestPanicsEndNothing has reading panic, as no input is known to make it do.
+func TestPanicsEndNothing(t *testing.T) {
+	r := newRecorder()
+	good := []byte(acme)
+	r.ReadFile = func(path string) ([]byte, error) {
+		if path == "panics.json" {
+			panic(errors.New("a panic"))
+		}
+		return good, nil
+	}
+	r.Instance("panics@file", map[string]any{"policyFile": "panics.json"})
+	guard := r.Instance("guard@file", map[string]any{"policyFile": "policy.json"})
+	r.Refresh()
+	good = []byte(strings.ReplaceAll(acme, "acme.example.com", "new.example.com"))
+	r.Refresh()
+	if p := guard.Effective(); p == nil || p.Hosts.Owner("new.example.com") != "acme" {
+		t.Error("another middleware's panic keeps a policy from being read")
+	}
+	if !anyContains(r.errors(), []string{"a panic"}) {
+		t.Errorf("errors %q", r.errors())
+	}
+	if r.Instance("panics@file", map[string]any{"policyFile": "policy.json"}).Effective() == nil {
+		t.Error("a lock is still held after a panic")
+	}
+}
+
+func TestKeysOfTenantsAreBounded(t *testing.T) {
+	large := map[string]any{"tenants": []any{map[string]any{"name": "acme", "namespaces": "acme",
+		"hosts": repeated(5000, func(i int) any { return "h" + strings.Repeat("x", i%50) + ".example.com" })}}}
+	cases := []struct {
+		description, middleware string
+		inForce                 bool
+	}{
+		{"a tenant's", "acme_guard@kubernetescrd", false},
+		{"the operator's by a file", "guard@file", true},
+		{"the operator's by a CRD", "traefik_guard@kubernetescrd", true},
+	}
+	for _, c := range cases {
+		r := newRecorder()
+		r.env[OperatorNamespacesVariable] = "traefik"
+		inForce := r.Instance(c.middleware, large).Effective() != nil
+		if inForce != c.inForce || (!inForce && !anyContains(r.errors(), []string{"bytes", "wanted at most 65536 bytes"})) {
+			t.Errorf("%s: in force %t, errors %.300q", c.description, inForce, r.errors())
+		}
+	}
+}

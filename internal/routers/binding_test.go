@@ -1,0 +1,59 @@
+package routers
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+// cluster tells Namespaces without being asked over the network.
+type cluster struct{ snapshot *policy.Snapshot }
+
+func (c *cluster) Address() string { return "the test" }
+
+func (c *cluster) Snapshot() (*policy.Snapshot, string) { return c.snapshot, "" }
+
+func (c *cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) { return false, nil }
+
+// TestDeletedNamespaces has routers that may lie in a Namespace deleted a short while ago.
+func TestDeletedNamespaces(t *testing.T) {
+	store := policy.NewStore(func(n policy.Notice) { t.Error(n) }, func() {})
+	store.Cluster = func(k policy.Kubernetes) (policy.Cluster, error) {
+		return &cluster{&policy.Snapshot{
+			Namespaces: []policy.Namespace{
+				{Name: "acme", Tenant: "acme", Hosts: "acme.example.com"},
+				{Name: "globex", Tenant: "globex", Hosts: "globex.example.com"},
+			},
+			Gone: []policy.Namespace{
+				{Name: "acme-web", Tenant: "acme"},
+				{Name: "globex-web", Tenant: "acme"},
+				{Name: "web-acme", Tenant: "acme"},
+				{Name: "web-globex"},
+			},
+		}}, nil
+	}
+	p := store.Instance("guard@file", map[string]any{"kubernetes": map[string]any{"enabled": true}}).Effective()
+	const crd, hash = "@kubernetescrd", "-0123456789abcdef0123"
+	cases := []struct {
+		description, router string
+		want                verdict.Code
+		namespaces          string
+	}{
+		{"a tenant's own, beside its other", "acme-web-site" + hash + crd, verdict.Pass, "acme,acme-web"},
+		{"a tenant's, beside another's", "globex-web-site" + hash + crd, verdict.RouterAmbiguous, "globex,globex-web"},
+		{"on several entry points, a tenant's own", "web-acme_site_0" + crd, verdict.Pass, "acme,web-acme"},
+		{"on several entry points, nobody's", "web-globex_site_0" + crd, verdict.RouterAmbiguous, "globex,web-globex"},
+		{"by an exact name", "acme-web_site_0" + crd, verdict.RouterUnbound, "acme-web"},
+		{"nothing else that it can be", "web-web-acme_site_0" + crd, verdict.RouterUnbound, "web-acme"},
+	}
+	for _, c := range cases {
+		got := Bind(p.Policy, Router{Name: c.router, EntryPoint: "web"}, "", false)
+		if got.Code != c.want || strings.Join(got.Namespaces, ",") != c.namespaces {
+			t.Errorf("%s: %q of %q, want %q of %q", c.description, got.Code, got.Namespaces, c.want, c.namespaces)
+		}
+	}
+}
