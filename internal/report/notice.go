@@ -16,6 +16,11 @@ type notice struct {
 func (l *Log) Policy(n policy.Notice) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n.Outdated != "" {
+		l.write(notice{Event: "warning", Middleware: n.Middleware, File: n.File, Errors: []string{n.Outdated},
+			Message: "the cluster's Namespaces are not kept up to date: tenants and their hosts stay as they were last known"})
+		return
+	}
 	if len(n.LeftOut) > 0 {
 		l.write(notice{Event: "policy", Middleware: n.Middleware, File: n.File, Errors: n.LeftOut,
 			Message: "these Namespaces are left out of the policy"})

@@ -115,8 +115,10 @@ func TestPolicyNotices(t *testing.T) {
 	log.Policy(policy.Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}})
 	log.Policy(policy.Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}, InForce: true})
 	log.Policy(policy.Notice{Middleware: "guard@file", ByNameOnly: []string{"acme"}})
+	log.Policy(policy.Notice{Middleware: "guard@file", LeftOut: []string{"namespace \"acme\""}})
+	log.Policy(policy.Notice{Middleware: "guard@file", Outdated: "connection refused"})
 	lines := out.lines()
-	wants := []string{"503", "last good", "names only"}
+	wants := []string{"503", "last good", "names only", "left out", "not kept up to date"}
 	for i, want := range wants {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %q, want %q in it", lines[i], want)
