@@ -303,7 +303,7 @@ func (g *Guard) bind(req *http.Request, r *request) {
 // ask makes sure that the policy knows the Namespaces of a cluster as they were at a time or later. Others may have listed them,
 // and brought a policy into force that the request, which holds an older one, knows nothing of.
 func (g *Guard) ask(req *http.Request, r *request, cluster policy.Cluster, since time.Time) bool {
-	if _, err := cluster.ListedSince(req.Context(), since); err != nil {
+	if err := cluster.ListedSince(req.Context(), since); err != nil {
 		r.problem = err.Error()
 		return false
 	}

@@ -177,8 +177,8 @@ spec: {defaultCertificate: {secretName: evil}}
 			victim:   []string{a.route("bare", "Host(`bare-acme.test`)", "entryPoints: [websecure]")},
 			attacker: []string{bare, store}},
 		{name: "IngressRouteTCP for another's host", cases: []settings{
-			{plain, "any", "globex answers, certificate: acme", "globex answers, certificate: acme"},
-			{crossing, "any", "globex answers, certificate: acme", "globex answers, certificate: acme"},
+			{plain, "Traefik as it comes", "globex answers, certificate: acme", "globex answers, certificate: acme"},
+			{crossing, "all its settings on", "globex answers, certificate: acme", "globex answers, certificate: acme"},
 		},
 			provider: "kubernetesCRD", host: "forgotten.acme.test", attacker: []string{tcp}},
 	}

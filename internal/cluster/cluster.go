@@ -33,7 +33,7 @@ func (c *Cluster) Snapshot() (*policy.Snapshot, string) {
 }
 
 // ListedSince makes sure that what is known of the Namespaces was listed after a time.
-func (c *Cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) {
+func (c *Cluster) ListedSince(ctx context.Context, since time.Time) error {
 	return c.source.ListedSince(ctx, since)
 }
 

@@ -35,26 +35,24 @@ type listing struct {
 	err   error
 }
 
-// ListedSince makes sure that what is known of the Namespaces was listed after a time, and tells whether it waited for that.
-// There is one list at a time, for all who ask.
-func (s *Source) ListedSince(ctx context.Context, since time.Time) (bool, error) {
+// ListedSince makes sure that what is known of the Namespaces was listed after a time. There is one list at a time, for all who
+// ask.
+func (s *Source) ListedSince(ctx context.Context, since time.Time) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	waited := false
 	for {
 		under, err := s.join(since)
 		if under == nil {
-			return waited, err
+			return err
 		}
 		select {
 		case <-under.done:
 		case <-limited.Done():
-			return false, errSlow
+			return errSlow
 		}
 		if under.err != nil && under.began.After(since) {
-			return false, under.err
+			return under.err
 		}
-		waited = true
 	}
 }
 

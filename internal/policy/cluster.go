@@ -51,8 +51,8 @@ type Cluster interface {
 	// Snapshot is what is known, nil before all are known and another one when something changed, and why it is not kept up
 	// to date, "" if it is.
 	Snapshot() (snapshot *Snapshot, problem string)
-	// ListedSince makes sure that the snapshot is no older than a time, and tells whether it had to ask for that.
-	ListedSince(ctx context.Context, since time.Time) (asked bool, err error)
+	// ListedSince makes sure that the snapshot is no older than a time.
+	ListedSince(ctx context.Context, since time.Time) error
 }
 
 // overlay adds what a cluster says to a copy of what is configured.

@@ -28,7 +28,7 @@ func (r *recorder) Snapshot() (*Snapshot, string) { return r.snapshot, r.problem
 
 func (r *recorder) Address() string { return "the test" }
 
-func (r *recorder) ListedSince(ctx context.Context, since time.Time) (bool, error) { return false, nil }
+func (r *recorder) ListedSince(ctx context.Context, since time.Time) error { return nil }
 
 func newRecorder() *recorder {
 	r := &recorder{env: map[string]string{}}

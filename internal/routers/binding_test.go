@@ -17,7 +17,7 @@ func (c *cluster) Address() string { return "the test" }
 
 func (c *cluster) Snapshot() (*policy.Snapshot, string) { return c.snapshot, "" }
 
-func (c *cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) { return false, nil }
+func (c *cluster) ListedSince(ctx context.Context, since time.Time) error { return nil }
 
 // TestDeletedNamespaces has routers that may lie in a Namespace deleted a short while ago.
 func TestDeletedNamespaces(t *testing.T) {

@@ -59,7 +59,7 @@ func (c *cluster) Address() string { return "the case" }
 
 func (c *cluster) Snapshot() (*policy.Snapshot, string) { return c.snapshot, c.problem }
 
-func (c *cluster) ListedSince(ctx context.Context, since time.Time) (bool, error) { return false, nil }
+func (c *cluster) ListedSince(ctx context.Context, since time.Time) error { return nil }
 
 func clusterOf(c vectors.Case) *cluster {
 	if status := c.Cluster.Refused[kubetest.NamespacesPath]; status != 0 {
