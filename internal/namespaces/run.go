@@ -3,6 +3,7 @@ package namespaces
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
@@ -16,6 +17,8 @@ const (
 	// cut, lists keep them up to date as well as can be.
 	resumes = 2
 )
+
+var errCut = fmt.Errorf("%w: a watch of the Namespaces did not finish", kube.ErrUnavailable)
 
 // Run lists and then watches until ctx ends. A watch that ends is resumed where it was; one whose version the API has
 // forgotten (410) begins with a list. The pauses grow with failures in a row only: a watch that ran for a while was none.
@@ -64,7 +67,7 @@ func (s *Source) follow(ctx context.Context) error {
 	err := s.catchUp(ctx)
 	if err == nil {
 		began = time.Now()
-		err = s.watch(ctx, began)
+		err = s.watchSafely(ctx, began)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // our own doing, and no failure
@@ -95,6 +98,17 @@ func (s *Source) lacking() *listing {
 		return nil
 	}
 	return s.begin()
+}
+
+// watchSafely watches once. A panic, which would end Traefik, is a watch that failed.
+func (s *Source) watchSafely(ctx context.Context, began time.Time) error {
+	err := errCut
+	attempt := func() {
+		defer func() { _ = recover() }()
+		err = s.watch(ctx, began)
+	}
+	attempt()
+	return err
 }
 
 func (s *Source) watch(ctx context.Context, began time.Time) error {

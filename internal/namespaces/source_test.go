@@ -397,3 +397,15 @@ func TestOneListForAll(t *testing.T) {
 		t.Errorf("%d lists, want one", got)
 	}
 }
+
+// TestPanicsEndNothing has a client that there is none of, as no answer of the API is known to make the watch panic.
+func TestPanicsEndNothing(t *testing.T) {
+	s := New(nil)
+	s.version = "5"
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	s.Run(ctx)
+	if s.problem != errCut.Error() {
+		t.Errorf("the problem is %q, want %q", s.problem, errCut)
+	}
+}
