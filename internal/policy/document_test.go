@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -188,6 +189,43 @@ func TestReadingOneMiddlewareDelaysNoOther(t *testing.T) {
 	}
 	close(release)
 	<-done
+}
+
+// TestChangesDoNotWaitForARequest has a request take its time to read a tenant's Middleware.
+func TestChangesDoNotWaitForARequest(t *testing.T) {
+	r, _ := withCluster(t, `{}`, ofAcme)
+	guard := r.Instance("guard@file", r.instances["guard@file"].raw)
+	reading, release := make(chan bool), make(chan bool)
+	var once sync.Once
+	r.ReadFile = func(path string) ([]byte, error) {
+		once.Do(func() { close(reading) })
+		<-release
+		return nil, os.ErrNotExist
+	}
+	slow := r.Instance("slow@file", map[string]any{"policyFile": "slow.json"})
+	read := make(chan bool)
+	go func() {
+		slow.Effective()
+		close(read)
+	}()
+	<-reading
+	r.snapshot = &Snapshot{Namespaces: []Namespace{ofGlobex}}
+	refreshed := make(chan bool)
+	go func() {
+		r.Refresh()
+		close(refreshed)
+	}()
+	select {
+	case <-refreshed:
+		if guard.Effective().Tenant("globex") == nil {
+			t.Error("the change is not in force")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("a change waits for another middleware's keys")
+	}
+	close(release)
+	<-read
+	<-refreshed
 }
 
 // TestManyMiddlewaresDelayNoChange has no time to read new keys, as where a tenant has more of them than can be read at once.

@@ -75,9 +75,8 @@ func (i *Instance) Current() *Effective {
 		return good
 	}
 	return i.update(func() bool {
-		changed := i.readKeys()
 		i.look(false, map[*document]bool{})
-		return i.takeOver() || changed
+		return i.takeOver()
 	})
 }
 
@@ -118,10 +117,20 @@ func (i *Instance) ExposeReason() bool {
 
 // renew looks at the middleware's documents, and tells whether another policy came into force.
 func (i *Instance) renew(looked map[*document]bool) bool {
-	i.building.Lock()
+	return i.unlessBusy(func() bool {
+		i.look(true, looked)
+		return i.takeOver()
+	})
+}
+
+// unlessBusy has a step change what is in force, and tells whether it did. While a request has the keys read, which may be a
+// tenant's and take long, it does nothing: no other middleware must wait for that.
+func (i *Instance) unlessBusy(step func() bool) bool {
+	if !i.building.TryLock() {
+		return false
+	}
 	defer i.building.Unlock()
-	i.look(true, looked)
-	return i.takeOver()
+	return step()
 }
 
 // look has the documents that were not looked at yet build what is new.

@@ -116,7 +116,11 @@ func (s *Store) Refresh() {
 		if !time.Now().Before(end) {
 			return
 		}
-		s.survive(instance, func() { instance.Effective() })
+		s.survive(instance, func() {
+			if instance.unlessBusy(func() bool { return instance.readKeys() }) {
+				s.Changed()
+			}
+		})
 	}
 }
 
