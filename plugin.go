@@ -511,7 +511,7 @@ func poll() {
 	defer pollAgain()
 	defer func() {
 		if problem := recover(); problem != nil {
-			log.Policy(policy.Notice{InForce: true, Errors: []string{fmt.Sprintf("looking for changes failed: %v", problem)}})
+			log.Policy(policy.Notice{InForce: true, Errors: []string{fmt.Sprintf("looking for changes failed: %.300v", problem)}})
 		}
 	}()
 	store.Refresh()

@@ -270,6 +270,24 @@ func TestPanicsEndNothing(t *testing.T) {
 	}
 }
 
+// TestPanicIsSaidOnce has every poll panic, and at length, as the interpreter does where types do not fit.
+func TestPanicIsSaidOnce(t *testing.T) {
+	r := newRecorder()
+	r.ReadFile = func(path string) ([]byte, error) { return []byte(acme), nil }
+	guard := r.Instance("guard@file", map[string]any{"policyFile": "policy.json"})
+	before := guard.Effective()
+	guard.document.open = func(path string) ([]byte, error) { panic(strings.Repeat("struct { ", 100000)) }
+	for poll := 0; poll < 3; poll++ {
+		r.Refresh()
+	}
+	if errs := r.errors(); len(errs) != 1 || len(errs[0]) > 1000 || !r.notices[0].InForce {
+		t.Errorf("%d errors %.2000q, want a short one of a policy that stays in force", len(errs), errs)
+	}
+	if guard.Effective() != before {
+		t.Error("the last good policy is not in force any more")
+	}
+}
+
 func TestKeysOfTenantsAreBounded(t *testing.T) {
 	large := map[string]any{"tenants": []any{map[string]any{"name": "acme", "namespaces": "acme",
 		"hosts": repeated(5000, func(i int) any { return "h" + strings.Repeat("x", i%50) + ".example.com" })}}}

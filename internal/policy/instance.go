@@ -55,6 +55,8 @@ type Instance struct {
 	good         *Effective
 	goodBy       *request
 	exposeReason bool
+	// failed is what was said of the last panic.
+	failed string
 	// unused counts the reloads since one had a router with this middleware.
 	unused int
 }
@@ -131,6 +133,14 @@ func (i *Instance) unlessBusy(step func() bool) bool {
 	}
 	defer i.building.Unlock()
 	return step()
+}
+
+func (i *Instance) failsAnew(text string) bool {
+	i.store.mu.Lock()
+	defer i.store.mu.Unlock()
+	anew := i.failed != text
+	i.failed = text
+	return anew
 }
 
 // look has the documents that were not looked at yet build what is new.

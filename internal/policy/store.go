@@ -125,12 +125,16 @@ func (s *Store) Refresh() {
 }
 
 // survive goes on after a panic, which would end Traefik: what one middleware's keys bring about must not keep the others from
-// theirs. Its last good policy stays in force.
+// theirs. Its last good policy stays in force. One that comes with every poll is said once.
 func (s *Store) survive(i *Instance, step func()) {
 	defer func() {
-		if problem := recover(); problem != nil {
-			good, _ := i.standing()
-			s.Log(Notice{Middleware: i.name, InForce: good != nil, Errors: []string{fmt.Sprintf("reading it failed: %v", problem)}})
+		problem := recover()
+		if problem == nil {
+			return
+		}
+		good, _ := i.standing()
+		if text := "reading it failed: " + quote(problem); i.failsAnew(text) {
+			s.Log(Notice{Middleware: i.name, InForce: good != nil, Errors: []string{text}})
 		}
 	}()
 	step()
