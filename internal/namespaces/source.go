@@ -165,15 +165,21 @@ func (s *Source) apply(c change) bool {
 	return !known || before != c.namespace
 }
 
-// passed hears late of a Namespace that came and went between two lists: Traefik may have had time to make routers of it.
+// passed hears late of a Namespace that came and went between two lists: Traefik may have had time to make routers of it. If
+// another tenant's of its name is gone as well, nobody can tell whose routers these are: it was nobody's.
 func (s *Source) passed(c change) bool {
 	name := c.namespace.Name
-	_, known := s.known[name]
-	_, gone := s.gone[name]
-	if !c.deleted || known || gone {
+	if _, known := s.known[name]; known || !c.deleted {
 		return false
 	}
-	s.gone[name] = departed{namespace: c.namespace, at: time.Now()}
+	passed := c.namespace
+	if before, gone := s.gone[name]; gone {
+		if before.namespace.Tenant == passed.Tenant || before.namespace.Tenant == "" {
+			return false
+		}
+		passed.Tenant = ""
+	}
+	s.gone[name] = departed{namespace: passed, at: time.Now()}
 	return true
 }
 

@@ -115,7 +115,7 @@ func event(kind, object string) string {
 	return fmt.Sprintf(`{"type":%q,"object":%s}`, kind, object)
 }
 
-// describe writes a snapshot as name=tenant, and -name for what is gone.
+// describe writes a snapshot as name=tenant, and -name=tenant for what is gone.
 func describe(s *policy.Snapshot) string {
 	if s == nil {
 		return "nothing"
@@ -131,7 +131,7 @@ func describe(s *policy.Snapshot) string {
 		}
 	}
 	for _, gone := range s.Gone {
-		parts = append(parts, "-"+gone.Name)
+		parts = append(parts, "-"+gone.Name+"="+gone.Tenant)
 	}
 	return strings.Join(parts, " ")
 }
@@ -163,16 +163,16 @@ func TestRunFollowsTheNamespaces(t *testing.T) {
 	a.events <- event("MODIFIED", item("a", "old", "9"))
 	a.events <- event("BOOKMARK", `{"metadata":{"resourceVersion":"20"}}`)
 	a.events <- event("DELETED", item("b", "globex", "21"))
-	waitFor(t, s, "a= -b")
+	waitFor(t, s, "a= -b=globex")
 	a.events <- "" // the watch ends, and goes on
 	a.events <- event("ADDED", item("c", "c", "22"))
-	waitFor(t, s, "a= c=c -b")
+	waitFor(t, s, "a= c=c -b=globex")
 	if got := a.listed(); got != 1 {
 		t.Errorf("%d lists, want the watch resumed without one", got)
 	}
 	a.set(item("c", "new", "30"), 31, 0)
 	a.events <- event("ERROR", `{"kind":"Status","code":410,"reason":"Expired"}`)
-	waitFor(t, s, "c=new -a -b")
+	waitFor(t, s, "c=new -a= -b=globex")
 	end()
 }
 
@@ -266,7 +266,15 @@ func TestNamespaceThatCameAndWent(t *testing.T) {
 	a.events <- event("ADDED", item("b", "globex", "11"))
 	a.events <- event("DELETED", item("a", "acme", "12"))
 	a.events <- event("DELETED", item("b", "globex", "13"))
-	waitFor(t, s, "a=acme -b")
+	waitFor(t, s, "a=acme -b=globex")
+	a.events <- event("DELETED", item("b", "globex", "14"))
+	a.events <- event("DELETED", item("c", "", "15"))
+	waitFor(t, s, "a=acme -b=globex -c=")
+	a.events <- event("DELETED", item("b", "evil", "16"))
+	waitFor(t, s, "a=acme -b= -c=")
+	a.events <- event("DELETED", item("b", "globex", "17"))
+	a.events <- event("ADDED", item("c", "acme", "21"))
+	waitFor(t, s, "a=acme c=acme -b=")
 }
 
 // TestGoneIsForgotten looks at a Namespace long after it was deleted, with no other change since.
@@ -276,7 +284,7 @@ func TestGoneIsForgotten(t *testing.T) {
 	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
 	waitFor(t, s, "a=acme b=globex")
 	a.events <- event("DELETED", item("b", "globex", "11"))
-	waitFor(t, s, "a=acme -b")
+	waitFor(t, s, "a=acme -b=globex")
 	s.mu.Lock()
 	s.gone["b"] = departed{namespace: s.gone["b"].namespace, at: time.Now().Add(-keptGone)}
 	s.expires = time.Now()
