@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenantguard/tenantguard/internal/generation"
 	"github.com/tenantguard/tenantguard/internal/routers"
@@ -209,6 +210,25 @@ func TestNewReturnsNoError(t *testing.T) {
 		if rw.Code != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d, want 503", c.description, rw.Code)
 		}
+	}
+}
+
+// TestNewReleasesItsLock has New panic, by a configuration that Traefik never gives.
+func TestNewReleasesItsLock(t *testing.T) {
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = New(context.Background(), nil, nil, "panic@file")
+		t.Error("no panic")
+	}()
+	built := make(chan bool)
+	go func() {
+		_, _ = New(context.Background(), nil, CreateConfig(), "panic@file")
+		close(built)
+	}()
+	select {
+	case <-built:
+	case <-time.After(10 * time.Second):
+		t.Error("no router can be built any more")
 	}
 }
 
