@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/routers"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -105,55 +104,29 @@ func TestPollSurvivesABug(t *testing.T) {
 	}
 }
 
-// watchCounter is an API server that counts the watches that are begun.
-type watchCounter struct {
-	kubetest.Cluster
-	mu     sync.Mutex
-	begins int
-}
-
-func (c *watchCounter) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	if kubetest.Watched(req) {
-		c.add(1)
+// TestPollingEnds tells how many polls in a row must find no router.
+func TestPollingEnds(t *testing.T) {
+	polling.Lock() // which keeps the polling of other tests' guards waiting
+	defer polling.Unlock()
+	before := polling.ended
+	defer func() { polling.ended = before }()
+	cases := []struct {
+		description string
+		noRouter    []bool
+		ends        bool
+	}{
+		{"between two configurations", []bool{true}, false},
+		{"between two configurations, again", []bool{true, false, true}, false},
+		{"after the last one", []bool{false, true, true}, true},
 	}
-	c.Cluster.ServeHTTP(rw, req)
-}
-
-// add returns how many watches there were, with n more.
-func (c *watchCounter) add(n int) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.begins += n
-	return c.begins
-}
-
-// TestWatchOutlivesAReload polls in the instant after one generation has ended and before the next one begins.
-func TestWatchOutlivesAReload(t *testing.T) {
-	api := &watchCounter{}
-	k := kubetest.Start(t, api)
-	config := &Config{Keys: map[string]any{"kubernetes": map[string]any{
-		"enabled": true, "endpoint": k.Endpoint, "tokenFile": k.TokenFile, "caFile": k.CAFile,
-	}}}
-	build := func(ctx context.Context) {
-		if _, err := New(ctx, nil, config, "watch@file"); err != nil {
-			t.Fatal(err)
+	for _, c := range cases {
+		polling.ended = 0
+		ends := false
+		for _, noRouter := range c.noRouter {
+			ends = pollingEnds(noRouter)
 		}
-		poll()
-	}
-	first, cancelFirst := context.WithCancel(context.Background())
-	build(first)
-	for deadline := time.Now().Add(10 * time.Second); api.add(0) == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the Namespaces are not watched")
+		if ends != c.ends {
+			t.Errorf("%s: %t, want %t", c.description, ends, c.ends)
 		}
-	}
-	cancelFirst()
-	poll()
-	second, cancelSecond := context.WithCancel(context.Background())
-	defer cancelSecond()
-	build(second)
-	time.Sleep(100 * time.Millisecond)
-	if got := api.add(0); got != 1 {
-		t.Errorf("%d watches were begun, want one", got)
 	}
 }

@@ -527,15 +527,23 @@ func poll() {
 func pollAgain() {
 	polling.Lock()
 	defer polling.Unlock()
+	if pollingEnds(tracker.Ended()) {
+		polling.running = false
+		clusters.Keep(nil)
+		return
+	}
+	time.AfterFunc(pollInterval, poll)
+}
+
+// pollingEnds tells whether polling ends with a poll. The caller holds polling's lock.
+func pollingEnds(noRouter bool) bool {
 	polling.ended++
-	if !tracker.Ended() {
+	if !noRouter {
 		polling.ended = 0
 	}
 	if polling.ended < endAfter {
-		time.AfterFunc(pollInterval, poll)
-		return
+		return false
 	}
 	polling.ended = 0
-	polling.running = false
-	clusters.Keep(nil)
+	return true
 }
