@@ -130,31 +130,31 @@ type Guard struct {
 // answered at request time. And it does next to nothing, for a reload waits for thousands of these: what a router needs is
 // found with its first request.
 func New(ctx context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
-	g := &Guard{
-		next: next, told: told, lock: &sync.RWMutex{}, names: map[string]string{}, ctx: ctx, middleware: name,
+	done := ctx.Done()
+	reload.Lock()
+	if reload.done != done || done == nil || reload.instances[name] == nil {
+		introduce(done, config, name)
 	}
-	g.join(ctx.Done(), config, name)
+	g := &Guard{
+		next: next, instance: reload.instances[name], generation: reload.generation, told: told,
+		lock: &sync.RWMutex{}, names: map[string]string{}, ctx: ctx, middleware: name,
+	}
+	reload.Unlock()
 	if told {
 		return g, nil
 	}
 	return fast(g), nil
 }
 
-// join gives the guard what all routers of its generation share. The lock is released also where that panics: otherwise no
-// router would ever be built again.
-func (g *Guard) join(done <-chan struct{}, config *Config, name string) {
-	reload.Lock()
-	defer reload.Unlock()
-	if reload.done != done || done == nil || reload.instances[name] == nil {
-		introduce(done, config, name)
-	}
-	g.instance = reload.instances[name]
-	g.generation = reload.generation
-}
-
 // introduce makes a middleware known, once for all its routers in a generation. The constructors of one reload have contexts
 // with one done channel.
 func introduce(done <-chan struct{}, config *Config, name string) {
+	introduced := false
+	defer func() {
+		if !introduced {
+			reload.Unlock() // it panics: otherwise no router would ever be built again
+		}
+	}()
 	if reload.done != done || done == nil {
 		reload.done = done
 		reload.generation = tracker.Begin(done)
@@ -163,6 +163,7 @@ func introduce(done <-chan struct{}, config *Config, name string) {
 		startPolling()
 	}
 	reload.instances[name] = store.Instance(name, config.Keys)
+	introduced = true
 }
 
 // fast is the guard as most requests pass it: over TLS, with the Host as server name, allowed a moment ago. A closure and
