@@ -315,6 +315,18 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// TestReasonHasNoPortOfTheClient has the same failure on two connections: it is told once.
+func TestReasonHasNoPortOfTheClient(t *testing.T) {
+	server := &net.TCPAddr{IP: net.IPv4(10, 96, 0, 1), Port: 443}
+	for _, port := range []int{40001, 40002} {
+		client := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5), Port: port}
+		err := &net.OpError{Op: "read", Net: "tcp", Source: client, Addr: server, Err: errors.New("connection reset by peer")}
+		if got, want := reason(fmt.Errorf("Get: %w", err)), "read tcp 10.96.0.1:443: connection reset by peer"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestAuthorityMustMatch(t *testing.T) {
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
 	_, port, _ := net.SplitHostPort(a.server.Listener.Addr().String())

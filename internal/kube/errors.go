@@ -146,7 +146,9 @@ func reason(err error) string {
 		return "given up"
 	}
 	if errors.As(err, &operation) {
-		return operation.Error()
+		said := *operation
+		said.Source = nil // a port that is new each time would make each failure another
+		return said.Error()
 	}
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return "no answer in time"
