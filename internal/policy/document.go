@@ -122,6 +122,9 @@ func (d *document) tellOfCluster(i *Instance) {
 	d.building.Lock()
 	defer d.building.Unlock()
 	s := d.now()
+	if s.policy == nil {
+		return
+	}
 	d.leftOut = i.say(d, d.leftOut, Notice{LeftOut: s.policy.LeftOut})
 	if s.problem != "" && !d.outdated {
 		i.log(d, Notice{Outdated: s.problem})

@@ -155,6 +155,43 @@ func TestOutdatedNamespacesAreToldOnce(t *testing.T) {
 	}
 }
 
+// TestForgottenNamespaces has a cluster forget its Namespaces, which it does where nobody used it for a while.
+func TestForgottenNamespaces(t *testing.T) {
+	r, _ := withCluster(t, `{}`, ofAcme)
+	r.snapshot = nil
+	guard := r.Instance("guard@file", r.instances["guard@file"].raw)
+	if guard.Effective() != nil || guard.Awaits() == nil {
+		t.Error("a policy is in force although its Namespaces are not known any more")
+	}
+	r.Refresh()
+	r.snapshot = &Snapshot{Namespaces: []Namespace{ofGlobex}}
+	if p := guard.Current(); p == nil || p.Tenant("globex") == nil || p.Tenant("acme") != nil {
+		t.Error("the Namespaces of now are not in force")
+	}
+	if len(r.errors()) != 0 {
+		t.Errorf("errors %q", r.errors())
+	}
+}
+
+// TestKeysThatLookAlike has keys differ in ways that a text of them may not tell.
+func TestKeysThatLookAlike(t *testing.T) {
+	of := func(name any) map[string]any {
+		return map[string]any{"tenants": []any{map[string]any{"name": name, "hosts": "a.example.com"}}}
+	}
+	r := newRecorder()
+	for _, c := range []struct {
+		name any
+		want string
+	}{{2000001, "2000001"}, {2000002, "2000002"}, {"2000002", "2000002"}} {
+		if p := r.Instance("guard@file", of(c.name)).Effective(); p == nil || p.Tenants[0].Name != c.want {
+			t.Errorf("%#v: errors %q, in force %+v", c.name, r.errors(), p)
+		}
+	}
+	if p := r.Instance("other@file", of(3000003)).Effective(); p.Tenants[0].Name != "3000003" {
+		t.Errorf("another middleware's tenant is %q", p.Tenants[0].Name)
+	}
+}
+
 // TestReadingOneMiddlewareDelaysNoOther has a tenant's Middleware take its time.
 func TestReadingOneMiddlewareDelaysNoOther(t *testing.T) {
 	r := newRecorder()

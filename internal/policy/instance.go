@@ -28,6 +28,15 @@ func (e *Effective) outdated() bool {
 	return snapshot != e.snapshot
 }
 
+// forgotten tells that the cluster is not known any more: nobody used it for a while.
+func (e *Effective) forgotten() bool {
+	if e == nil || e.Cluster == nil {
+		return false
+	}
+	snapshot, _ := e.Cluster.Snapshot()
+	return snapshot == nil
+}
+
 // Instance is one middleware: its keys, and its last good policy.
 type Instance struct {
 	store *Store
@@ -64,10 +73,13 @@ type Instance struct {
 // Effective is what is in force, nil where there was no good policy yet.
 func (i *Instance) Effective() *Effective {
 	good, read := i.standing()
-	if read {
-		return good
+	if !read {
+		good = i.update(func() bool { return i.readKeys() })
 	}
-	return i.update(func() bool { return i.readKeys() })
+	if good.forgotten() {
+		return i.catchUp()
+	}
+	return good
 }
 
 // Current is what is in force, with the Namespaces as the cluster tells them at the time of the call or later.
@@ -76,6 +88,11 @@ func (i *Instance) Current() *Effective {
 	if good != nil && !good.outdated() {
 		return good
 	}
+	return i.catchUp()
+}
+
+// catchUp takes over what the cluster says now.
+func (i *Instance) catchUp() *Effective {
 	return i.update(func() bool {
 		i.look(false, map[*document]bool{})
 		return i.takeOver()
@@ -181,7 +198,7 @@ func (i *Instance) readKeys() bool {
 		return false
 	}
 	defer i.haveRead(given)
-	fingerprint := fmt.Sprintf("%q", raw)
+	fingerprint := fmt.Sprintf("%#v", raw) // %q has one sign for all large numbers
 	if i.fingerprint == fingerprint {
 		return false
 	}
@@ -223,9 +240,9 @@ func (i *Instance) configure(raw map[string]any) {
 
 // ask reads what the keys ask for, and finds the cluster.
 func (i *Instance) ask(raw map[string]any, operator bool) (*request, Cluster) {
-	if !operator && len(i.fingerprint) > maxKeys {
+	if size := len(fmt.Sprintf("%q", raw)); !operator && size > maxKeys {
 		d := &decoder{}
-		d.fail("size", fmt.Sprintf("%d bytes", len(i.fingerprint)), fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants))
+		d.fail("size", fmt.Sprintf("%d bytes", size), fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants))
 		return &request{errs: d.errs}, nil
 	}
 	r := readRequest(raw, operator, i.store.Getenv)
@@ -276,6 +293,11 @@ func (i *Instance) keep() {
 func (i *Instance) putIntoForce() bool {
 	i.store.mu.Lock()
 	defer i.store.mu.Unlock()
+	if i.held.policy == nil { // the cluster is not known any more, as when Traefik starts
+		forgot := i.good != nil
+		i.good = nil
+		return forgot
+	}
 	if i.good != nil && i.good.Policy == i.held.policy && i.goodBy == i.kept {
 		return false
 	}

@@ -193,7 +193,7 @@ func (s *Store) NewReload() {
 // use gives a middleware the document in a file or in inline keys, before anything is read of it. Who uses the same file
 // shares it.
 func (s *Store) use(i *Instance, path string, inline map[string]any, operator bool, cluster Cluster) {
-	key := fmt.Sprintf("%t %q %q", operator, path, inline)
+	key := fmt.Sprintf("%t %#v", operator, inline)
 	if path != "" {
 		key = path
 	}
