@@ -18,7 +18,9 @@ import (
 type Cluster struct {
 	address string
 	source  *namespaces.Source
+	// stop ends the watch, nil while there is none, and ended is closed when the latest has come to its end.
 	stop    context.CancelFunc
+	ended   chan struct{}
 	secrets *secrets.Store
 }
 
@@ -109,5 +111,14 @@ func (s *Set) Keep(used []policy.Cluster) {
 func (c *Cluster) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	c.stop = cancel
-	go c.source.Run(ctx)
+	before := c.ended
+	ended := make(chan struct{})
+	c.ended = ended
+	go func() {
+		defer close(ended)
+		if before != nil {
+			<-before // at its end the source forgets all
+		}
+		c.source.Run(ctx)
+	}()
 }

@@ -22,18 +22,21 @@ var errCut = fmt.Errorf("%w: a watch of the Namespaces did not finish", kube.Err
 
 // Run lists and then watches until ctx ends. A watch that ends is resumed where it was; one whose version the API has
 // forgotten (410) begins with a list. The pauses grow with failures in a row only: a watch that ran for a while was none.
+//
+// At the end all is forgotten: what is not kept up to date must not decide anything when it is asked for again, maybe days later.
 func (s *Source) Run(ctx context.Context) {
+	defer s.forgetAll()
 	pause := minPause
 	failures := 0
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := s.follow(ctx)
-		lasted := time.Since(began) > minPause
-		if lasted || errors.Is(err, kube.ErrGone) {
+		ran := watched(err, time.Since(began))
+		if ran || errors.Is(err, kube.ErrGone) {
 			pause = minPause
 			failures = 0
 		}
-		if lasted && err == nil {
+		if ran && err == nil {
 			continue
 		}
 		failures++
@@ -50,6 +53,15 @@ func (s *Source) Run(ctx context.Context) {
 			pause = maxPause
 		}
 	}
+}
+
+// watched tells whether a watch ran for a while, by its error and how long it took. One that got no answer at all fails after
+// some seconds too, and one that is refused takes as long as the list before it.
+func watched(err error, took time.Duration) bool {
+	if err != nil {
+		return took > connected
+	}
+	return took > minPause
 }
 
 func rest(ctx context.Context, pause time.Duration) {
@@ -133,6 +145,19 @@ func (s *Source) forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version = ""
+}
+
+func (s *Source) forgetAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = nil
+	s.gone = map[string]departed{}
+	s.expires = time.Time{}
+	s.version = ""
+	s.snapshot = nil
+	s.listed = time.Time{}
+	s.problem = ""
+	s.broken = time.Time{}
 }
 
 // noted remembers how a watch that began at a time ended.

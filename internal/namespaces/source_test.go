@@ -406,14 +406,55 @@ func TestOneListForAll(t *testing.T) {
 	}
 }
 
+func TestWatched(t *testing.T) {
+	cases := []struct {
+		description string
+		err         error
+		took        time.Duration
+		want        bool
+	}{
+		{"it came to its end", nil, time.Minute, true},
+		{"it ended at once", nil, time.Millisecond, false},
+		{"it was cut after a while", kube.ErrUnavailable, time.Minute, true},
+		{"it got no answer", kube.ErrUnavailable, 5 * time.Second, false},
+		{"it was refused after a list", kube.ErrForbidden, 2 * time.Second, false},
+	}
+	for _, c := range cases {
+		if got := watched(c.err, c.took); got != c.want {
+			t.Errorf("%s: %t, want %t", c.description, got, c.want)
+		}
+	}
+}
+
+// TestEndForgets ends a source and asks it later, while the API can't be asked.
+func TestEndForgets(t *testing.T) {
+	a, s := start(t)
+	end := run(s)
+	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
+	waitFor(t, s, "a=acme b=globex")
+	a.events <- event("DELETED", item("b", "globex", "11"))
+	waitFor(t, s, "a=acme -b=globex")
+	end()
+	a.set("", 0, http.StatusInternalServerError)
+	if snapshot, problem := s.Snapshot(); snapshot != nil || problem != "" {
+		t.Errorf("%s, %q", describe(snapshot), problem)
+	}
+	if err := s.ListedSince(context.Background(), time.Time{}); err == nil {
+		t.Error("no error while the API fails")
+	}
+	time.Sleep(minPause)
+	a.set(item("c", "new", "20"), 21, 0)
+	if err := s.ListedSince(context.Background(), time.Time{}); err != nil {
+		t.Error(err)
+	}
+	waitFor(t, s, "c=new")
+}
+
 // TestPanicsEndNothing has a client that there is none of, as no answer of the API is known to make the watch panic.
 func TestPanicsEndNothing(t *testing.T) {
 	s := New(nil)
 	s.version = "5"
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-	defer cancel()
-	s.Run(ctx)
-	if s.problem != errCut.Error() {
-		t.Errorf("the problem is %q, want %q", s.problem, errCut)
+	if err := s.follow(context.Background()); err == nil || err.Error() != errCut.Error() {
+		t.Errorf("the error is %v, want %q", err, errCut)
 	}
 }
