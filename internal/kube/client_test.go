@@ -327,6 +327,14 @@ func TestReasonHasNoPortOfTheClient(t *testing.T) {
 	}
 }
 
+func TestReasonOfALookup(t *testing.T) {
+	failed := &net.DNSError{Err: "read udp 10.0.0.5:41837->10.96.0.10:53: i/o timeout", Name: "api.example.com", IsTimeout: true}
+	err := fmt.Errorf("Get: %w", &net.OpError{Op: "dial", Net: "tcp", Err: failed})
+	if got, want := reason(err), `the address of "api.example.com" is not found`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestAuthorityMustMatch(t *testing.T) {
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
 	_, port, _ := net.SplitHostPort(a.server.Listener.Addr().String())

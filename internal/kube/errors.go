@@ -138,12 +138,16 @@ func unreachable(path string, err error) error {
 // a part of a private key: only texts that can't hold any are passed on.
 func reason(err error) string {
 	var operation *net.OpError
+	var lookup *net.DNSError
 	var timeout net.Error
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "no answer in time"
 	}
 	if errors.Is(err, context.Canceled) {
 		return "given up"
+	}
+	if errors.As(err, &lookup) {
+		return "the address of " + strconv.Quote(lookup.Name) + " is not found"
 	}
 	if errors.As(err, &operation) {
 		said := *operation
