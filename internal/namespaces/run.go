@@ -29,9 +29,8 @@ func (s *Source) Run(ctx context.Context) {
 	pause := minPause
 	failures := 0
 	for ctx.Err() == nil {
-		began := time.Now()
-		err := s.follow(ctx)
-		ran := watched(err, time.Since(began))
+		took, err := s.follow(ctx)
+		ran := watched(err, took)
 		if ran || errors.Is(err, kube.ErrGone) {
 			pause = minPause
 			failures = 0
@@ -56,7 +55,7 @@ func (s *Source) Run(ctx context.Context) {
 }
 
 // watched tells whether a watch ran for a while, by its error and how long it took. One that got no answer at all fails after
-// some seconds too, and one that is refused takes as long as the list before it.
+// some seconds too.
 func watched(err error, took time.Duration) bool {
 	if err != nil {
 		return took > connected
@@ -73,19 +72,19 @@ func rest(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// follow lists if nothing is known, and watches once.
-func (s *Source) follow(ctx context.Context) error {
-	began := time.Now()
+// follow lists if nothing is known, and watches once. It tells how long the watch took, however long the list did.
+func (s *Source) follow(ctx context.Context) (time.Duration, error) {
 	err := s.catchUp(ctx)
+	began := time.Now()
 	if err == nil {
-		began = time.Now()
 		err = s.watchSafely(ctx, began)
 	}
+	took := time.Since(began)
 	if ctx.Err() != nil {
-		return ctx.Err() // our own doing, and no failure
+		return took, ctx.Err() // our own doing, and no failure
 	}
 	s.noted(err, began)
-	return err
+	return took, err
 }
 
 // catchUp lists the Namespaces where there is no version to watch from.

@@ -417,7 +417,7 @@ func TestWatched(t *testing.T) {
 		{"it ended at once", nil, time.Millisecond, false},
 		{"it was cut after a while", kube.ErrUnavailable, time.Minute, true},
 		{"it got no answer", kube.ErrUnavailable, 5 * time.Second, false},
-		{"it was refused after a list", kube.ErrForbidden, 2 * time.Second, false},
+		{"it was refused", kube.ErrForbidden, time.Millisecond, false},
 	}
 	for _, c := range cases {
 		if got := watched(c.err, c.took); got != c.want {
@@ -454,7 +454,7 @@ func TestEndForgets(t *testing.T) {
 func TestPanicsEndNothing(t *testing.T) {
 	s := New(nil)
 	s.version = "5"
-	if err := s.follow(context.Background()); err == nil || err.Error() != errCut.Error() {
+	if _, err := s.follow(context.Background()); err == nil || err.Error() != errCut.Error() {
 		t.Errorf("the error is %v, want %q", err, errCut)
 	}
 }
