@@ -79,6 +79,9 @@ func (b *base) over(cluster *Snapshot) *Policy {
 	for _, i := range byAge(claims) {
 		p.LeftOut = append(p.LeftOut, o.addNamespace(claims[i])...)
 	}
+	if len(p.LeftOut) > maxErrors {
+		p.LeftOut = append(p.LeftOut[:maxErrors:maxErrors], fmt.Sprintf("there are more errors than these %d", maxErrors))
+	}
 	for _, namespace := range cluster.Gone {
 		o.addGone(namespace)
 	}
@@ -206,7 +209,7 @@ type clusterClaim struct {
 }
 
 func (c *clusterClaim) fail(key, value, wanted string) {
-	c.errs = append(c.errs, fmt.Sprintf("namespace %q: %s: %q: %s", c.namespace.Name, key, value, wanted))
+	c.errs = append(c.errs, fmt.Sprintf("namespace %q: %s: %s: %s", c.namespace.Name, key, quote(value), wanted))
 }
 
 // checkTenant stops a Namespace that adds itself to a tenant of the configuration unasked, or is another's already.
@@ -233,11 +236,21 @@ func (c *clusterClaim) checkMode(tenant *Tenant) {
 	}
 }
 
+// maxClaimErrors bounds the errors of one Namespace: it is read again with each change of any.
+const maxClaimErrors = 10
+
 func (c *clusterClaim) checkHosts(table *hosts.Table) {
 	if c.namespace.Hosts == "" {
 		return
 	}
+	if len(c.namespace.Hosts) > maxKeys {
+		c.fail(HostsAnnotation, fmt.Sprintf("%d bytes", len(c.namespace.Hosts)), fmt.Sprintf("wanted at most %d bytes", maxKeys))
+		return
+	}
 	for _, text := range strings.Split(c.namespace.Hosts, ",") {
+		if len(c.errs) >= maxClaimErrors {
+			return
+		}
 		text = strings.TrimSpace(text)
 		pattern, err := hosts.ParsePattern(text)
 		if err != nil {

@@ -22,8 +22,10 @@ type document struct {
 	building sync.Mutex
 	// seen is what was read last, by path: the policy file and the files of roots it names.
 	seen map[string]string
-	// said, leftOut and outdated are what was said of the document, for all middlewares that share it.
+	// said, leftOut and outdated are what was said of the document, for all middlewares that share it. saidOut is what was
+	// said for those that have no policy without it.
 	said     string
+	saidOut  string
 	leftOut  string
 	outdated bool
 
@@ -114,7 +116,14 @@ func (d *document) build(s *state) *Policy {
 func (d *document) tell(i *Instance, notice Notice) {
 	d.building.Lock()
 	defer d.building.Unlock()
+	if len(notice.Errors) > 0 && !notice.InForce {
+		d.saidOut = i.say(d, d.saidOut, notice)
+		return
+	}
 	d.said = i.say(d, d.said, notice)
+	if len(notice.Errors) == 0 {
+		d.saidOut = ""
+	}
 }
 
 // tellOfCluster says which Namespaces are left out, and once that they are no longer kept up to date.

@@ -192,6 +192,82 @@ func TestKeysThatLookAlike(t *testing.T) {
 	}
 }
 
+// TestErrorsOfAFileForThoseWithoutAPolicy has a middleware begin to use a file that is wrong already, while another's last good
+// policy stays in force.
+func TestErrorsOfAFileForThoseWithoutAPolicy(t *testing.T) {
+	r := newRecorder()
+	good, wrong := []byte(acme), []byte("{")
+	content := good
+	r.ReadFile = func(path string) ([]byte, error) { return content, nil }
+	raw := map[string]any{"policyFile": "policy.json"}
+	r.Instance("first@file", raw).Effective()
+	for round := 1; round <= 2; round++ {
+		r.notices = nil
+		content = wrong
+		r.Refresh()
+		second := r.Instance("second@file", raw)
+		second.Effective()
+		r.Refresh()
+		if round == 1 && (len(r.notices) != 2 || !r.notices[0].InForce || r.notices[1].InForce) {
+			t.Errorf("notices %+v", r.notices)
+		}
+		if round == 2 && (len(r.notices) != 1 || !r.notices[0].InForce) {
+			t.Errorf("notices after the file was right for a while %+v", r.notices)
+		}
+		content = good
+		r.Refresh()
+		if second.Effective() == nil {
+			t.Error("the second one has no policy although the file is right")
+		}
+	}
+}
+
+// TestFirstPoliciesChangeNothing has many middlewares read their first policy: nothing was allowed by them before.
+func TestFirstPoliciesChangeNothing(t *testing.T) {
+	r := newRecorder()
+	for _, name := range []string{"a@file", "b@file", "c@file"} {
+		if r.Instance(name, keys(t, acme)).Effective() == nil {
+			t.Fatal("no policy")
+		}
+	}
+	if r.changes != 0 {
+		t.Errorf("%d changes", r.changes)
+	}
+	r.Instance("a@file", keys(t, strings.ReplaceAll(acme, "acme.example.com", "b.example.com"))).Effective()
+	if r.changes != 1 {
+		t.Errorf("%d changes after one, want 1", r.changes)
+	}
+}
+
+// TestClaimsAreBounded has a Namespace with an annotation as large as the API takes one.
+func TestClaimsAreBounded(t *testing.T) {
+	cases := []struct {
+		description, hosts string
+		errors             int
+	}{
+		{"many errors", strings.Repeat("!,", 30000), maxClaimErrors},
+		{"one long pattern", strings.Repeat("!", 60000), 1},
+		{"a large one without errors", strings.Repeat("a.example.com,", 10000) + "a.example.com", 1},
+	}
+	for _, c := range cases {
+		r, p := withCluster(t, `{}`, Namespace{Name: "acme", Created: older1, Tenant: "acme", Hosts: c.hosts}, ofGlobex)
+		if p.Tenant("acme") != nil || p.Tenant("globex") == nil {
+			t.Errorf("%s: tenants %v", c.description, p.Tenants)
+		}
+		if left := r.leftOut(); strings.Count(left, "\n")+1 != c.errors || len(left) > 10000 {
+			t.Errorf("%s: %d bytes, %.300q", c.description, len(left), left)
+		}
+	}
+	var many []Namespace
+	for i := 0; i < 2*maxErrors; i++ {
+		many = append(many, Namespace{Name: "x" + strings.Repeat("y", i%50), Created: older1, Tenant: "x", Hosts: "!"})
+	}
+	r, _ := withCluster(t, `{}`, many...)
+	if left := r.leftOut(); strings.Count(left, "\n") != maxErrors {
+		t.Errorf("%d errors of many Namespaces", strings.Count(left, "\n"))
+	}
+}
+
 // TestReadingOneMiddlewareDelaysNoOther has a tenant's Middleware take its time.
 func TestReadingOneMiddlewareDelaysNoOther(t *testing.T) {
 	r := newRecorder()

@@ -301,9 +301,10 @@ func (i *Instance) putIntoForce() bool {
 	if i.good != nil && i.good.Policy == i.held.policy && i.goodBy == i.kept {
 		return false
 	}
+	first := i.good == nil // before which nothing was allowed
 	i.goodBy = i.kept
 	i.good = &Effective{Settings: i.kept.settings, Policy: i.held.policy, Cluster: i.inForce.cluster, snapshot: i.held.snapshot}
-	return true
+	return !first
 }
 
 // refuse says what is wrong: with the middleware's keys and its inline policy for itself, with a file once for all the
