@@ -32,9 +32,13 @@ func testOwnAnnotation(t *testing.T, w *world) {
 	for _, tr := range w.all(namings...) {
 		tr.WaitRouter(t, cluster.ForHost(host))
 	}
+	var off string
 	foreign := func() {
 		t.Helper()
 		for _, name := range namings {
+			unguarded := get(t, w.off[name], host, "/", false)
+			require.Equal(t, "globex", unguarded.Tenant(), "guard off, %s", name)
+			off = w.describe(unguarded, attack{})
 			require.Eventually(t, func() bool { return get(t, w.on[name], host, "/", false).Reason() == "host-foreign" }, 10*time.Second, 50*time.Millisecond, name)
 		}
 	}
@@ -42,7 +46,7 @@ func testOwnAnnotation(t *testing.T, w *world) {
 	err := g.TryApply(t.Context(), claim)
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 	foreign()
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC", "any", "globex answers", "forbidden by the API; 403 host-foreign"})
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC", "any", off, "forbidden by the API; 403 host-foreign"})
 
 	const role = `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -68,7 +72,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		}, 10*time.Second, 50*time.Millisecond, name)
 	}
 	plainly := get(t, w.on[namings[0]], host, "/", false)
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows", "any", "globex answers", "the claim is believed: " + w.describe(plainly, attack{})})
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows", "any", off, "the claim is believed: " + w.describe(plainly, attack{})})
 	c.Namespace(t, "globex", marks("globex")...)
 	foreign()
 
@@ -84,7 +88,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "only operators")
 	}, 20*time.Second, 200*time.Millisecond)
 	foreign()
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows, admission.yaml", "any", "globex answers", "forbidden by the policy; 403 host-foreign"})
+	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows, admission.yaml", "any", off, "forbidden by the policy; 403 host-foreign"})
 }
 
 // testDeletedNamespace deletes the victim's namespace and makes it again while an attacker waits for its host, first with

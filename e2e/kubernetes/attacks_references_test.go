@@ -47,7 +47,7 @@ var strict = traefik.Since(traefik.SafeNames)
 
 // testReferences runs two more Traefiks: with references across namespaces, and else as the operator should have them.
 func testReferences(t *testing.T, w *world) {
-	crd, static := lab.Map{"allowCrossNamespace": true}, lab.Map{}
+	crd, static := lab.Map{"allowCrossNamespace": true, "crossProviderNamespaces": []string{cluster.TraefikNamespace}}, lab.Map{}
 	if strict {
 		crd["defaultTLSResourcesNamespace"] = cluster.TraefikNamespace
 		static["core"] = lab.Map{"strictTLSOptions": true}
@@ -121,6 +121,7 @@ spec: {defaultCertificate: {secretName: evil}}
 	badgeName := map[naming]string{safe: "acme_badge", legacy: "acme-badge"}[plain]
 	bare := cluster.SecretManifest(t, g.Namespace, "evil", lab.SelfSigned(t, "bare-acme.test"))
 	service := strings.ReplaceAll(g.route("service", "Host(`service.globex.test`)", "entryPoints: [websecure]"), "name: globex, port", "name: acme, namespace: acme, port")
+	api := strings.ReplaceAll(g.route("api", "Host(`api.globex.test`)", "entryPoints: [websecure]"), "name: globex, port: http", "kind: TraefikService, name: api@internal")
 	ownTLS := "entryPoints: [websecure], tls: {options: {name: mtls}}"
 	return []reference{
 		{name: "another's Middleware", cases: []settings{
@@ -176,6 +177,11 @@ spec: {defaultCertificate: {secretName: evil}}
 			provider: "kubernetesCRD", host: "bare-acme.test",
 			victim:   []string{a.route("bare", "Host(`bare-acme.test`)", "entryPoints: [websecure]")},
 			attacker: []string{bare, store}},
+		{name: "Traefik's API by a route of one's own", cases: []settings{
+			{plain, "crossProviderNamespaces unset", "200 from Traefik", "200 from Traefik"},
+			{crossing, "crossProviderNamespaces: [traefik]", nobody, nobody},
+		},
+			provider: "kubernetesCRD", host: "api.globex.test", path: "/api/http/middlewares", attacker: []string{api}},
 		{name: "IngressRouteTCP for another's host", cases: []settings{
 			{plain, "Traefik as it comes", "globex answers, certificate: acme", "globex answers, certificate: acme"},
 			{crossing, "all its settings on", "globex answers, certificate: acme", "globex answers, certificate: acme"},

@@ -110,8 +110,8 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// newFaultLab has acme with a route whose certificate is its own, and with one whose certificate is globex's; and globex with
-// a route to acme's host. late is a namespace with a route that is nobody's yet.
+// newFaultLab has acme with a route whose certificate is its own, with one of the Gateway API, whose router's name does not tell
+// the namespace, and with one whose certificate is globex's; and globex with a route to acme's host. late is a namespace with a route that is nobody's yet.
 func newFaultLab(t *testing.T) *faultLab {
 	t.Helper()
 	c := cluster.Start(t)
@@ -127,7 +127,9 @@ func newFaultLab(t *testing.T) *faultLab {
 	l.acme.Secret(t, "known", lab.SelfSigned(t, "known.acme.test"))
 	l.globex.Secret(t, "hijack", lab.SelfSigned(t, "hijacked.acme.test"))
 	l.late.Secret(t, "late", lab.SelfSigned(t, "new.late.test"))
-	l.acme.Apply(t, l.route("known", "known.acme.test", "known"), l.route("hijacked", "hijacked.acme.test", ""))
+	l.acme.Secret(t, "guessed", lab.SelfSigned(t, "guessed.acme.test", "loads.acme.test"))
+	l.acme.Apply(t, l.route("known", "known.acme.test", "known"), l.route("hijacked", "hijacked.acme.test", ""),
+		l.route("loads", "loads.acme.test", "guessed"), cluster.Route{Name: "guessed", Host: "guessed.acme.test", Service: "backend"}.Gateway("HTTPRoute", "websecure", ""))
 	l.globex.Apply(t, l.route("own", "own.globex.test", "hijack"), l.route("foreign", "foreign.acme.test", ""))
 	l.late.Apply(t, l.route("late", "new.late.test", "late"))
 
@@ -142,13 +144,16 @@ func newFaultLab(t *testing.T) *faultLab {
 	l.fill(t, "large")
 	l.tr = c.Traefik(t, cluster.TraefikOptions{
 		Options:   lab.Options{Guard: l.guard},
-		Providers: lab.Map{cluster.CRD: cluster.Naming(true)},
+		Providers: lab.Map{cluster.CRD: cluster.Naming(true), cluster.Gateway: lab.Map{}},
 	})
-	for _, asked := range []string{"known.acme.test", "hijacked.acme.test", "foreign.acme.test", "new.late.test"} {
+	c.Apply(t, c.Admin(), cluster.GatewayManifests(t, l.tr, lab.SelfSigned(t, "gateway.test"))...)
+	for _, asked := range []string{"known.acme.test", "guessed.acme.test", "hijacked.acme.test", "foreign.acme.test", "new.late.test"} {
 		l.tr.WaitRouter(t, cluster.ForHost(asked))
 	}
 	l.pid = processOf(t, l.tr.Dir)
-	require.Eventually(t, func() bool { return l.ask(t.Context(), "known.acme.test").status == http.StatusOK }, 20*time.Second, probePause)
+	for _, asked := range []string{"known.acme.test", "guessed.acme.test"} {
+		require.Eventually(t, func() bool { return l.ask(t.Context(), asked).status == http.StatusOK }, 20*time.Second, probePause, asked)
+	}
 
 	return l
 }
@@ -266,17 +271,20 @@ type fault struct {
 	down bool
 }
 
-// during runs a fault and writes down what becomes of a certificate confirmed before, one not heard of before, one of another
-// tenant's namespace, another tenant's route, and a new tenant.
+// during runs a fault and writes down what becomes of a certificate confirmed before, a router found by an inexact name, a
+// certificate not heard of before, one of another tenant's namespace, another tenant's route, and a new tenant. What passed before
+// must pass until grace ends.
 func (l *faultLab) during(t *testing.T, f fault) {
 	t.Helper()
 	// That this one passes tells that all of acme's Secrets were listed: nothing is left of the fault before.
 	settled := l.newcomer(t)
 	require.Eventually(t, func() bool { return l.ask(t.Context(), settled).status == http.StatusOK }, comeBack, probePause)
-	known := l.probe(t, "known.acme.test")
+	known, guessed := l.probe(t, "known.acme.test"), l.probe(t, "guessed.acme.test")
 	time.Sleep(2 * probePause)
 	// From here on nothing has the guard list them before the fault begins.
 	asked := l.newcomer(t)
+	built := time.Now()
+	require.Eventually(t, func() bool { return guessed.passing(built) }, comeBack, probePause, "the router of that name is built anew")
 
 	l.proxy.Reset()
 	if f.begin != nil {
@@ -301,7 +309,7 @@ func (l *faultLab) during(t *testing.T, f fault) {
 	if f.down {
 		added = l.addLate(t)
 	}
-	for _, p := range []*prober{known, fresh, late} {
+	for _, p := range []*prober{known, guessed, fresh, late} {
 		assert.Eventually(t, func() bool { return p.passing(ended) }, comeBack, probePause, "%s passes again", p.asked)
 	}
 
@@ -312,12 +320,19 @@ func (l *faultLab) during(t *testing.T, f fault) {
 		l.row(f, p.what, p.prober.end(), began, ended)
 	}
 	l.row(f, "a new tenant", after(late.end(), added), added, ended)
+	for _, s := range append(slices.Clone(known.samples), guessed.end()...) {
+		denied := s.status != http.StatusOK
+		require.False(t, denied && s.end.Sub(began) < shortGrace-shortTTL-time.Second, "a request that passed before is denied %s after the fault began: %d %s, %v",
+			s.end.Sub(began), s.status, s.reason, s.err)
+	}
+	l.row(f, "by an inexact name", guessed.samples, began, ended)
 	for _, p := range []*prober{hijacked, foreign} {
 		samples := p.end()
 		require.NotEmpty(t, samples)
 		for _, s := range samples {
 			require.NoError(t, s.err, p.asked)
 			require.NotEqual(t, http.StatusOK, s.status, "%s passed %s after the fault began", p.asked, s.start.Sub(began))
+			require.NotEmpty(t, s.reason, "%s: %d is not the guard's", p.asked, s.status)
 		}
 		l.row(f, map[bool]string{true: "another's certificate", false: "another's route"}[p == hijacked], samples, began, ended)
 	}
@@ -614,7 +629,7 @@ func processOf(t *testing.T, dir string) int {
 			return pid
 		}
 	}
-	t.Skip("no /proc to find Traefik's memory in")
+	require.FailNow(t, "no /proc to find Traefik's memory in, as Linux has")
 
 	return 0
 }
