@@ -287,7 +287,7 @@ func setting(path []string, value string) lab.Map {
 	if len(path) > 1 {
 		return lab.Map{path[0]: setting(path[1:], value)}
 	}
-	if path[0] == "middlewares" {
+	if path[0] == "middlewares" || path[0] == "crossProviderNamespaces" {
 		return lab.Map{path[0]: strings.Split(value, ",")}
 	}
 	if value == "true" || value == "false" {
