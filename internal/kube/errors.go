@@ -28,6 +28,8 @@ var (
 	ErrUnauthorized = errors.New("the token is not taken")
 	// ErrNotFound tells that what was asked for is not there (404).
 	ErrNotFound = errors.New("the Kubernetes API knows no such thing")
+	// ErrCut is an ErrUnavailable: the watch was answered, and ended before its time.
+	ErrCut = errors.New("the watch was cut")
 	// ErrGone tells that the resource version or the rest of a list has expired (410).
 	ErrGone = errors.New("the Kubernetes API has forgotten this version")
 )

@@ -31,7 +31,7 @@ type event struct {
 // Watch calls each for every change of what is at a path since a resource version: "ADDED", "MODIFIED" and "DELETED" with
 // the object, and "BOOKMARK" with an object that holds nothing but its kind and a newer resource version. It ends with nil
 // when the API ends the watch, after a minute, for the caller to watch on; with the error of each; with ctx's; with ErrGone,
-// after which the caller has to list anew; or with the other errors of this package.
+// after which the caller has to list anew; with ErrCut where it had begun; or with the other errors of this package.
 func (c *Client) Watch(ctx context.Context, path, resourceVersion string, each func(eventType string, object []byte) error) error {
 	query := url.Values{}
 	query.Set("watch", "1")
@@ -72,7 +72,7 @@ func deliver(path string, body io.Reader, each func(eventType string, object []b
 		return fmt.Errorf("%w: %w: GET %s: wanted events of at most %d bytes", ErrUnavailable, ErrTooLarge, path, maxEvent)
 	}
 	if lines.Err() != nil {
-		return unreachable(path, lines.Err())
+		return fmt.Errorf("%w: %w", ErrCut, unreachable(path, lines.Err()))
 	}
 	return nil
 }

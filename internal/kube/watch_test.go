@@ -63,6 +63,9 @@ func TestWatchErrors(t *testing.T) {
 		{func(rw http.ResponseWriter, req *http.Request) {
 			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
 		}, ErrUnavailable, "ended before"},
+		{func(rw http.ResponseWriter, req *http.Request) {
+			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+		}, ErrCut, "ended before"},
 		{func(rw http.ResponseWriter, req *http.Request) { refuse(rw, http.StatusForbidden, "Forbidden", "") }, ErrForbidden, ""},
 	}
 	for i, row := range rows {

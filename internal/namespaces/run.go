@@ -57,10 +57,10 @@ func (s *Source) Run(ctx context.Context) {
 // watched tells whether a watch ran for a while, by its error and how long it took. One that got no answer at all fails after
 // some seconds too.
 func watched(err error, took time.Duration) bool {
-	if err != nil {
-		return took > connected
+	if err == nil || errors.Is(err, kube.ErrCut) {
+		return took > minPause
 	}
-	return took > minPause
+	return took > connected
 }
 
 func rest(ctx context.Context, pause time.Duration) {

@@ -415,7 +415,9 @@ func TestWatched(t *testing.T) {
 	}{
 		{"it came to its end", nil, time.Minute, true},
 		{"it ended at once", nil, time.Millisecond, false},
-		{"it was cut after a while", kube.ErrUnavailable, time.Minute, true},
+		{"it was cut after a while", kube.ErrCut, 2 * time.Second, true},
+		{"it was cut at once", kube.ErrCut, time.Millisecond, false},
+		{"it ended with an error of the API after a while", kube.ErrUnavailable, time.Minute, true},
 		{"it got no answer", kube.ErrUnavailable, 5 * time.Second, false},
 		{"it was refused", kube.ErrForbidden, time.Millisecond, false},
 	}
