@@ -287,6 +287,7 @@ func (l *faultLab) during(t *testing.T, f fault) {
 	require.Eventually(t, func() bool { return guessed.passing(built) }, comeBack, probePause, "the router of that name is built anew")
 
 	l.proxy.Reset()
+	before := time.Now() // stopping a server takes its time
 	if f.begin != nil {
 		f.begin()
 	}
@@ -322,8 +323,9 @@ func (l *faultLab) during(t *testing.T, f fault) {
 	l.row(f, "a new tenant", after(late.end(), added), added, ended)
 	for _, s := range append(slices.Clone(known.samples), guessed.end()...) {
 		denied := s.status != http.StatusOK
-		require.False(t, denied && s.end.Sub(began) < shortGrace-shortTTL-time.Second, "a request that passed before is denied %s after the fault began: %d %s, %v",
-			s.end.Sub(began), s.status, s.reason, s.err)
+		// The last confirmation may be as old as ttl when the fault begins, and a bit on a busy machine.
+		require.False(t, denied && s.end.Sub(before) < shortGrace-shortTTL-2*time.Second, "a request that passed before is denied %s after the fault began: %d %s, %v",
+			s.end.Sub(before), s.status, s.reason, s.err)
 	}
 	l.row(f, "by an inexact name", guessed.samples, began, ended)
 	for _, p := range []*prober{hijacked, foreign} {
