@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"github.com/tenantguard/tenantguard/e2e/cluster/binaries"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
@@ -50,9 +49,6 @@ type Cluster struct {
 	http       *http.Client
 	discovery  discovery.CachedDiscoveryInterface
 	mapper     *restmapper.DeferredDiscoveryRESTMapper
-
-	mu       sync.Mutex
-	forwards map[*lab.Backend]int
 }
 
 const (
@@ -104,7 +100,6 @@ func start(t lab.T, etcd, api string, options Options) (*Cluster, error) {
 		URL:        fmt.Sprintf("https://127.0.0.1:%d", given[0]),
 		ca:         lab.NewCA(t, "cluster"),
 		adminToken: adminToken,
-		forwards:   map[*lab.Backend]int{},
 	}
 	c.CAFile = c.ca.CertFile
 	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}}}

@@ -98,7 +98,7 @@ func testRoute(t *testing.T, c *cluster.Cluster) {
 	team := c.Tenant(t, "team-a")
 	certificate := lab.NewCA(t, "platform CA").Issue(t, host)
 	team.Secret(t, "tls", certificate)
-	service := team.Service(t, lab.NewBackend(t, "team-a"))
+	service := team.Service(t, "team-a")
 	team.Apply(t, cluster.Route{Name: "web", Host: host, Service: service}.IngressRoute("", "entryPoints: [websecure], tls: {secretName: tls}", ""))
 
 	started := time.Now()
@@ -150,7 +150,7 @@ func testRouterNames(t *testing.T, c *cluster.Cluster, safe bool) {
 
 	team := c.Tenant(t, "names-a")
 	team.Secret(t, "tls", lab.SelfSigned(t, "*.names.test"))
-	service := team.Service(t, lab.NewBackend(t, "names"))
+	service := team.Service(t, "names")
 	tr := c.Traefik(t, cluster.TraefikOptions{
 		Options: lab.Options{
 			Guard: reportAll(),
@@ -228,7 +228,7 @@ func assertNotForbidden(t *testing.T, tr *cluster.Traefik) {
 func testAlone(t *testing.T, c *cluster.Cluster, provider string) {
 	team := c.Tenant(t, "alone")
 	team.Secret(t, "tls", lab.SelfSigned(t, "alone.names.test"))
-	service := team.Service(t, lab.NewBackend(t, "names"))
+	service := team.Service(t, "names")
 	tr := c.Traefik(t, cluster.TraefikOptions{Providers: lab.Map{provider: lab.Map{}}})
 	switch provider {
 	case cluster.CRD:
@@ -250,7 +250,7 @@ func testAlone(t *testing.T, c *cluster.Cluster, provider string) {
 func testOwnMiddleware(t *testing.T, c *cluster.Cluster) {
 	const host = "own.names.test"
 	team := c.Tenant(t, "own")
-	service := team.Service(t, lab.NewBackend(t, "names"))
+	service := team.Service(t, "names")
 	tr := c.Traefik(t, cluster.TraefikOptions{
 		Options:   lab.Options{Plugin: true},
 		Providers: lab.Map{cluster.CRD: cluster.Naming(true)},
@@ -288,7 +288,7 @@ func testTokens(t *testing.T, c *cluster.Cluster) {
 func testProxy(t *testing.T, c *cluster.Cluster) {
 	const host = "proxy.example.com"
 	team := c.Tenant(t, "proxied")
-	service := team.Service(t, lab.NewBackend(t, "proxied"))
+	service := team.Service(t, "proxied")
 	proxy := c.Proxy(t)
 	tr := c.Traefik(t, cluster.TraefikOptions{Endpoint: proxy.URL, Providers: allProviders(true)})
 	t.Logf("what Traefik asks at its start: %v", proxy.Count())

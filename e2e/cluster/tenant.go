@@ -5,12 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -203,12 +201,12 @@ func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) stri
 	})
 }
 
-// Service makes a Service, named as the backend's tenant, that leads to the backend, and returns its name. It has the
-// ports PortHTTP and PortGRPC.
-func (n *Tenant) Service(t lab.T, backend *lab.Backend) string {
+// Service makes a Service that leads to a backend, a process that names itself as the Service is named. It has the ports
+// PortHTTP and PortGRPC, and its name is returned.
+func (n *Tenant) Service(t lab.T, name string) string {
 	t.Helper()
-	address, port := n.cluster.forward(t, backend)
-	name := backend.Tenant
+	backend := startBackend(t, name)
+	address, port := backend.Addr(), int(backend.Port())
 	service := manifest(t, map[string]any{
 		"apiVersion": "v1",
 		"kind":       "Service",
@@ -249,59 +247,6 @@ func manifest(t lab.T, object map[string]any) string {
 	fatal(t, err, "encoding an object")
 
 	return string(encoded)
-}
-
-// forward lets a backend be reached at an address that is no loopback address, which the API would not take for an
-// endpoint.
-func (c *Cluster) forward(t lab.T, backend *lab.Backend) (netip.Addr, int) {
-	t.Helper()
-	address, err := ownAddress()
-	fatal(t, err, "finding an address for endpoints")
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if port, known := c.forwards[backend]; known {
-		return address, port
-	}
-
-	listener, err := net.Listen("tcp", netip.AddrPortFrom(address, 0).String())
-	fatal(t, err, "listening for a backend")
-	t.Cleanup(func() {
-		listener.Close()
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		delete(c.forwards, backend)
-	})
-	// The lab has no method that tells it.
-	target := reflect.ValueOf(backend).Elem().FieldByName("addr").String()
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go splice(conn, target)
-		}
-	}()
-	port := listener.Addr().(*net.TCPAddr).Port
-	c.forwards[backend] = port
-
-	return address, port
-}
-
-// splice connects a connection to the target until either side ends.
-func splice(conn net.Conn, target string) {
-	defer conn.Close()
-	backend, err := net.Dial("tcp", target)
-	if err != nil {
-		return
-	}
-	defer backend.Close()
-
-	go func() {
-		io.Copy(backend, conn)
-		backend.(*net.TCPConn).CloseWrite()
-	}()
-	io.Copy(conn, backend)
 }
 
 // ownAddress is an address of this machine that others could reach it at; one of version 4 if it has any.

@@ -74,7 +74,7 @@ func (w *world) team(t *testing.T, name string) *team {
 	member.Tenant = w.cluster.Tenant(t, name, marks(name)...)
 	member.certificate = lab.SelfSigned(t, host(name), "*."+host(name))
 	member.Secret(t, "tls", member.certificate)
-	member.service = member.Service(t, lab.NewBackend(t, name))
+	member.service = member.Service(t, name)
 
 	return member
 }

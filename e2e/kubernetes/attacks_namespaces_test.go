@@ -136,7 +136,7 @@ func testDeletedNamespace(t *testing.T, w *world) {
 	for _, name := range namings {
 		untilCode(t, w.on[name], at, "host-foreign")
 	}
-	victim.service = victim.Service(t, lab.NewBackend(t, "phoenix"))
+	victim.service = victim.Service(t, "phoenix")
 	victim.Secret(t, "tls", victim.certificate)
 	victim.Apply(t, own)
 	line = row{attack: "made again, attacker's route and certificate wait", provider: "kubernetesCRD"}

@@ -173,7 +173,7 @@ func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
 	proxy := c.Proxy(t)
 	certificate := lab.NewCA(t, "example CA").Issue(t, exampleHost)
 	acme.Secret(t, "web", certificate)
-	acme.Service(t, lab.NewBackend(t, "web"))
+	acme.Service(t, "web")
 	acme.Apply(t, example(t, "tenant.yaml"))
 	c.Apply(t, c.Admin(), exampleGuard(t, lab.Map{"endpoint": proxy.URL, "tokenFile": guardToken, "caFile": c.CAFile}))
 
@@ -195,7 +195,7 @@ func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
 
 	// A route of nobody's namespace to the same host, which Traefik prefers.
 	mallory := c.Tenant(t, "mallory")
-	mallory.Service(t, lab.NewBackend(t, "mallory"))
+	mallory.Service(t, "mallory")
 	mallory.Apply(t, fmt.Sprintf(`
 apiVersion: traefik.io/v1alpha1
 kind: IngressRoute

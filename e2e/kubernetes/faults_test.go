@@ -120,9 +120,9 @@ func newFaultLab(t *testing.T) *faultLab {
 	l.acme = c.Tenant(t, "acme", "tenantguard.io/tenant=acme", "@tenantguard.io/hosts=*.acme.test")
 	l.globex = c.Tenant(t, "globex", "tenantguard.io/tenant=globex", "@tenantguard.io/hosts=*.globex.test")
 	l.late = c.Tenant(t, "late")
-	l.service = l.acme.Service(t, lab.NewBackend(t, "backend"))
+	l.service = l.acme.Service(t, "backend")
 	for _, tenant := range []*cluster.Tenant{l.globex, l.late} {
-		tenant.Service(t, lab.NewBackend(t, "backend"))
+		tenant.Service(t, "backend")
 	}
 	l.acme.Secret(t, "known", lab.SelfSigned(t, "known.acme.test"))
 	l.globex.Secret(t, "hijack", lab.SelfSigned(t, "hijacked.acme.test"))
@@ -512,7 +512,7 @@ func (l *faultLab) renewed(t *testing.T) {
 // manySecrets asks for a certificate in a namespace with 5,000 Secrets.
 func (l *faultLab) manySecrets(t *testing.T) {
 	large := l.large
-	large.Service(t, lab.NewBackend(t, "backend"))
+	large.Service(t, "backend")
 	certificate := lab.SelfSigned(t, "new.large.test")
 	large.Secret(t, "zzz", certificate)
 	large.Apply(t, l.route("web", "new.large.test", "zzz"))

@@ -45,13 +45,7 @@ func NewBackend(t T, tenant string) *Backend {
 
 	// Handlers of streams end with this context, so that closing the server does not wait for clients.
 	ctx, cancel := context.WithCancel(context.Background())
-	server := &http.Server{
-		Handler:     b.handler(),
-		Protocols:   new(http.Protocols),
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	server.Protocols.SetHTTP1(true)
-	server.Protocols.SetUnencryptedHTTP2(true)
+	server := b.server(ctx)
 	go server.Serve(listener)
 	t.Cleanup(func() {
 		cancel()
@@ -59,6 +53,23 @@ func NewBackend(t T, tenant string) *Backend {
 	})
 
 	return b
+}
+
+// Serve is a tenant's server without a test, until its process ends.
+func Serve(listener net.Listener, tenant string) error {
+	return (&Backend{Tenant: tenant}).server(context.Background()).Serve(listener)
+}
+
+func (b *Backend) server(ctx context.Context) *http.Server {
+	server := &http.Server{
+		Handler:     b.handler(),
+		Protocols:   new(http.Protocols),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(true)
+
+	return server
 }
 
 // Requests is how many requests reached this backend.

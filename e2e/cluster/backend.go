@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+
+	"github.com/tenantguard/tenantguard/e2e/internal/ports"
+	"github.com/tenantguard/tenantguard/e2e/internal/repo"
+	"github.com/tenantguard/tenantguard/e2e/lab"
+)
+
+// backendProgram builds the program of a backend, once for all tests of a process.
+var backendProgram = sync.OnceValues(func() (string, error) {
+	root, err := repo.Root()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(root, ".cache", "backend")
+	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", binary, "./cluster/backend")
+	cmd.Dir = filepath.Join(root, "e2e")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building a backend: %w\n%s", err, output)
+	}
+
+	return binary, nil
+})
+
+// startBackend starts a tenant's server, a process of its own, at an address that is no loopback address, which the API would
+// not take for an endpoint. It ends with the test.
+func startBackend(t lab.T, tenant string) netip.AddrPort {
+	t.Helper()
+	binary, err := backendProgram()
+	fatal(t, err, "building a backend")
+	host, err := ownAddress()
+	fatal(t, err, "finding an address for endpoints")
+	port, err := ports.Free(host.String())
+	fatal(t, err, "finding a port for a backend")
+	address := netip.AddrPortFrom(host, uint16(port))
+
+	p := newProcess(t, t.TempDir(), binary, "-tenant", tenant, "-address", address.String())
+	fatal(t, p.start(), "starting a backend")
+	fatal(t, until(t.Context(), func() error {
+		if err := p.alive(); err != nil {
+			return err
+		}
+		conn, err := net.Dial("tcp", address.String())
+		if err != nil {
+			return err
+		}
+
+		return conn.Close()
+	}), "waiting for a backend")
+
+	return address
+}
