@@ -80,7 +80,7 @@ func (b *base) over(cluster *Snapshot) *Policy {
 		p.LeftOut = append(p.LeftOut, o.addNamespace(claims[i])...)
 	}
 	if len(p.LeftOut) > maxErrors {
-		p.LeftOut = append(p.LeftOut[:maxErrors:maxErrors], fmt.Sprintf("there are more errors than these %d", maxErrors))
+		p.LeftOut = append(p.LeftOut[:maxErrors:maxErrors], moreErrors())
 	}
 	for _, namespace := range cluster.Gone {
 		o.addGone(namespace)

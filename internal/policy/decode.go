@@ -20,13 +20,18 @@ type decoder struct {
 // the interpreter its time.
 const maxErrors = 100
 
+// moreErrors is said in place of those beyond maxErrors.
+func moreErrors() string {
+	return fmt.Sprintf("there are more errors than these %d", maxErrors)
+}
+
 // fail adds an error about the value of a key, or instead of one too many that there are more.
 func (d *decoder) fail(path string, value any, wanted string) {
 	if d.full() {
 		return
 	}
 	if len(d.errs) == maxErrors {
-		d.errs = append(d.errs, fmt.Sprintf("there are more errors than these %d", maxErrors))
+		d.errs = append(d.errs, moreErrors())
 		return
 	}
 	d.errs = append(d.errs, fmt.Sprintf("%s: %s: %s", path, quote(value), wanted))

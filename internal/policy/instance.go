@@ -240,10 +240,12 @@ func (i *Instance) configure(raw map[string]any) {
 
 // ask reads what the keys ask for, and finds the cluster.
 func (i *Instance) ask(raw map[string]any, operator bool) (*request, Cluster) {
-	if size := len(fmt.Sprintf("%q", raw)); !operator && size > maxKeys {
-		d := &decoder{}
-		d.fail("size", fmt.Sprintf("%d bytes", size), fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants))
-		return &request{errs: d.errs}, nil
+	if !operator {
+		if size := len(fmt.Sprintf("%q", raw)); size > maxKeys {
+			d := &decoder{}
+			d.fail("size", fmt.Sprintf("%d bytes", size), fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants))
+			return &request{errs: d.errs}, nil
+		}
 	}
 	r := readRequest(raw, operator, i.store.Getenv)
 	if !r.settings.Kubernetes.Enabled || !operator {

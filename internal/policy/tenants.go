@@ -132,7 +132,7 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
 	}
 	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
-	b.policy.Tenants = append(b.policy.Tenants, tenant)
+	b.policy.addTenant(tenant)
 }
 
 func (b *builder) name(path string, tenant *Tenant) {
@@ -142,7 +142,6 @@ func (b *builder) name(path string, tenant *Tenant) {
 	} else if b.policy.byName[tenant.Name] != nil {
 		b.fail(path+".name", tenant.Name, "another tenant has this name")
 	}
-	b.policy.byName[tenant.Name] = tenant
 }
 
 func (b *builder) addHost(path, text string, table *hosts.Table, owner string) hosts.Pattern {
