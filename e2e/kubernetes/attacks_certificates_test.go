@@ -17,7 +17,7 @@ func testCertificates(t *testing.T, w *world) {
 			manifests: []string{cluster.SecretManifest(t, by.Namespace, "evil", certificate), manifest},
 			host:      host(victim), succeeds: victim, served: certificate, forged: true, certificate: certificate.Certificate,
 			code: both(code), victims: map[string]string{host(by.name): by.name},
-			denied: deniedIn(map[string]string{host(victim): code}),
+			denied: both(map[string]string{host(victim): code}),
 		})
 	}
 	more := lab.SelfSigned(t, "acme.test", "zzz.evil.test")
@@ -86,9 +86,4 @@ func testCopiedSecret(t *testing.T, w *world) {
 		router: cluster.ForHost("copied.acme.test"), host: "globex.test", served: old, certificate: old.Certificate,
 		succeeds: "globex", eventually: true, code: both("certificate-secret"), victims: map[string]string{"acme.test": "acme"},
 	})
-}
-
-// deniedIn is the same refusals under both namings.
-func deniedIn(denied map[string]string) map[naming]map[string]string {
-	return map[naming]map[string]string{safe: denied, legacy: denied}
 }

@@ -256,7 +256,7 @@ type attack struct {
 }
 
 // both is one value for both namings.
-func both(value string) map[naming]string { return map[naming]string{safe: value, legacy: value} }
+func both[T any](value T) map[naming]T { return map[naming]T{safe: value, legacy: value} }
 
 // run makes an attack and undoes it.
 func (w *world) run(t *testing.T, a attack) {

@@ -52,19 +52,19 @@ func testForgedNames(t *testing.T, w *world) {
 		manifests: []string{attacker.gatewayRoute("HTTPRoute", "b-web", "websecure", "http.team-b.test", "matches: [{path: {type: PathPrefix, value: /login}}]")}, router: ruled("/login"),
 		host: "http.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
 		code: both("router-ambiguous"), namespaces: both(candidates),
-		victims: victims, denied: deniedIn(also("http.team-b.test")),
+		victims: victims, denied: both(also("http.team-b.test")),
 	})
 	w.run(t, attack{
 		name: "Ingress b-web in team, router named as team-b's", provider: "kubernetesIngress", by: attacker,
 		manifests: []string{attacker.ingress("b-web", "traefik", "ingress.team-b.test", "/login", "", "")}, router: ruled("/login"),
 		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: deniedIn(denied),
+		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: both(denied),
 	})
 	w.run(t, attack{
 		name: "Ingress b-web in team, router named as team-b's", provider: "ingress-nginx", by: attacker,
 		manifests: []string{attacker.ingress("b-web", "nginx", "ingress.team-b.test", "/login", "", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'")}, router: ruled("/login"),
 		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: deniedIn(denied),
+		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: both(denied),
 	})
 	testExactImitation(t, w, attacker, victim)
 	victim.Delete(t, own...)
