@@ -373,6 +373,7 @@ func (keyless) Decrypt(io.Reader, []byte, crypto.DecrypterOpts) ([]byte, error) 
 func TestObserveReplayed(t *testing.T) {
 	s := newTapped(t, lab.Map{})
 	hijack := lab.SelfSigned(t, hostA, "zzz.evil.test")
+	rsaKeyExchange := []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 	for _, replay := range []struct {
 		name   string
 		rsa    bool
@@ -381,7 +382,17 @@ func TestObserveReplayed(t *testing.T) {
 		{name: "TLS 1.3", config: &tls.Config{MinVersion: tls.VersionTLS13}},
 		{name: "TLS 1.2", config: &tls.Config{MaxVersion: tls.VersionTLS12}},
 		{name: "TLS 1.2, RSA key exchange", rsa: true, config: &tls.Config{
-			MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256},
+			MaxVersion: tls.VersionTLS12, CipherSuites: rsaKeyExchange,
+		}},
+		{name: "TLS 1.3, asks for a client certificate", config: &tls.Config{
+			MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert,
+		}},
+		{name: "TLS 1.2, asks for a client certificate", config: &tls.Config{
+			MaxVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert,
+		}},
+		// The guard answers before the server proves anything.
+		{name: "TLS 1.2, RSA key exchange, asks for a client certificate", rsa: true, config: &tls.Config{
+			MaxVersion: tls.VersionTLS12, CipherSuites: rsaKeyExchange, ClientAuth: tls.RequestClientCert,
 		}},
 	} {
 		t.Run(replay.name, func(t *testing.T) {

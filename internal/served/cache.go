@@ -27,6 +27,8 @@ type Cache struct {
 	// settled is when the observations begin to hold as long as they may. It is zero before the first one.
 	settled time.Time
 	lasting bool
+	// timeout bounds one observation. It is the constant, or a test's.
+	timeout time.Duration
 }
 
 // observation is one handshake. Its result is there once done is closed.
@@ -41,12 +43,14 @@ type observation struct {
 
 // NewCache returns an empty cache for the time until the next reload.
 func NewCache() *Cache {
-	return &Cache{observations: map[string]*observation{}}
+	return &Cache{observations: map[string]*observation{}, timeout: handshakeTimeout}
 }
 
 // NewLastingCache returns an empty cache for observations that outlive reloads.
 func NewLastingCache() *Cache {
-	return &Cache{observations: map[string]*observation{}, lasting: true}
+	c := NewCache()
+	c.lasting = true
+	return c
 }
 
 // Observe returns the chain served at the address for the server name, and how much longer that holds. An observation
@@ -56,7 +60,7 @@ func (c *Cache) Observe(ctx context.Context, address, serverName string, ttl tim
 	key := address + " " + serverName
 	o, first := c.join(key, ttl)
 	if first {
-		o.run(address, serverName)
+		o.run(address, serverName, c.timeout)
 		if o.err != nil {
 			c.forget(key, o)
 		}
@@ -89,10 +93,10 @@ func (c *Cache) join(key string, ttl time.Duration) (*observation, bool) {
 }
 
 // run makes the observation. Whatever happens, nobody waits for it in vain.
-func (o *observation) run(address, serverName string) {
+func (o *observation) run(address, serverName string, timeout time.Duration) {
 	defer close(o.done)
 	o.err = errUnfinished
-	o.chain, o.err = handshake(address, serverName)
+	o.chain, o.err = handshake(address, serverName, timeout)
 }
 
 func (o *observation) running() bool {

@@ -15,8 +15,8 @@ import (
 const handshakeTimeout = 5 * time.Second
 
 // handshake does one TLS handshake and closes the connection without a request.
-func handshake(address, serverName string) ([]*x509.Certificate, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
+func handshake(address, serverName string, timeout time.Duration) ([]*x509.Certificate, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	dialer := net.Dialer{}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
