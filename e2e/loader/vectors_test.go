@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/vectors"
-	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 const testdata = "../../testdata"
@@ -30,8 +29,8 @@ func TestVectors(t *testing.T) {
 			t.Run(topic+"/"+c.Description, func(t *testing.T) { runVector(t, plugin, fmt.Sprintf("%s%d@file", topic, i), c) })
 		}
 	}
-	for _, code := range verdict.Codes() {
-		assert.True(t, codes[string(code)], "no vector has the verdict %q", code)
+	for code := range vectors.Statuses {
+		assert.True(t, codes[code], "no vector has the verdict %q", code)
 	}
 }
 
@@ -48,7 +47,7 @@ func runVector(t *testing.T, plugin *Plugin, middleware string, c vectors.Case) 
 		return
 	}
 	assert.Equal(t, c.Want, recorder.Header().Get("Tenantguard-Reason"))
-	assert.Equal(t, verdict.Status(verdict.Code(c.Want)), recorder.Code)
+	assert.Equal(t, vectors.Statuses[c.Want], recorder.Code)
 	assert.Equal(t, "no-store", recorder.Header().Get("Cache-Control"))
 }
 

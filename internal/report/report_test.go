@@ -95,18 +95,85 @@ func TestKindsAreBounded(t *testing.T) {
 	if got := len(out.lines()); got != maxKinds+1 {
 		t.Errorf("%d lines for any number of hosts, want %d", got, maxKinds+1)
 	}
+	if line := lastLine(t, out); line["host"] != "(many)" || line["reason"] != "host-unowned" {
+		t.Errorf("the last line is %v, want one for all other hosts", line)
+	}
 }
 
-func TestClientsTextIsBoundedAndEscaped(t *testing.T) {
-	log, out := newTestLog(time.Minute)
-	log.Deny(Denial{Host: "a\n\"}{\x00\xff" + strings.Repeat("é", 300), SNI: "\u2028\x1b[31m"})
-	lines := out.lines()
-	if len(lines) != 1 || len(lines[0]) > 1000 || strings.Contains(lines[0], "\x1b") {
-		t.Fatalf("lines %q, want one that is bounded and has no control characters", lines)
+// TestClientsTextIsBounded has each text that a client has a hand in be just as long as it may be,
+// longer by one, and much longer.
+func TestClientsTextIsBounded(t *testing.T) {
+	const bound = 256
+	texts := []struct{ description, text, want string }{
+		{"as long as it may be", strings.Repeat("x", bound), strings.Repeat("x", bound)},
+		{"longer by one", strings.Repeat("x", bound+1), strings.Repeat("x", bound) + "…"},
+		{"much longer", strings.Repeat("x", 100000), strings.Repeat("x", bound) + "…"},
+		{"cut at a letter", "x" + strings.Repeat("é", 300), "x" + strings.Repeat("é", 127) + "…"},
 	}
-	var decoded map[string]any
-	if err := json.Unmarshal([]byte(lines[0]), &decoded); err != nil {
-		t.Error(err)
+	for _, text := range texts {
+		log, out := newTestLog(time.Minute)
+		log.Deny(Denial{Router: text.text, Host: text.text, SNI: text.text, Certificate: text.text})
+		for _, key := range []string{"router", "host", "sni", "certificate"} {
+			if got := lastLine(t, out)[key]; got != text.want {
+				t.Errorf("%s, %s: %.300q, want %.300q", text.description, key, got, text.want)
+			}
+		}
+	}
+}
+
+// lastLine is the last line as JSON.
+func lastLine(t *testing.T, out *buffer) map[string]any {
+	t.Helper()
+	lines := out.lines()
+	decoded := map[string]any{}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &decoded); err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+func TestClientsTextIsEscaped(t *testing.T) {
+	log, out := newTestLog(time.Minute)
+	log.Deny(Denial{Host: "a\n\"}{\x00\xff", SNI: "\u2028\x1b[31m"})
+	lines := out.lines()
+	if len(lines) != 1 || strings.ContainsAny(lines[0], "\x1b\x00\u2028") {
+		t.Fatalf("lines %q, want one without control characters", lines)
+	}
+	line := lastLine(t, out)
+	if line["host"] != "a\n\"}{\x00\ufffd" || line["sni"] != "\u2028\x1b[31m" {
+		t.Errorf("host %q and sni %q, want what the client wrote", line["host"], line["sni"])
+	}
+}
+
+// TestWhatTellsDenialsApart has two denials differ in one field.
+func TestWhatTellsDenialsApart(t *testing.T) {
+	first := Denial{Mode: "enforce", Reason: "host-foreign", Router: "r", Namespace: "n",
+		Tenant: "t", Host: "h", SNI: "s", Certificate: "c", Client: "192.0.2.1"}
+	rows := []struct {
+		description string
+		change      func(d *Denial)
+		lines       int
+	}{
+		{"nothing", func(d *Denial) {}, 1},
+		{"the client", func(d *Denial) { d.Client = "192.0.2.2" }, 1},
+		{"the mode", func(d *Denial) { d.Mode = "report" }, 2},
+		{"the reason", func(d *Denial) { d.Reason = "host-unowned" }, 2},
+		{"the router", func(d *Denial) { d.Router = "other" }, 2},
+		{"the namespace", func(d *Denial) { d.Namespace = "other" }, 2},
+		{"the tenant", func(d *Denial) { d.Tenant = "other" }, 2},
+		{"the Host", func(d *Denial) { d.Host = "other" }, 2},
+		{"the server name", func(d *Denial) { d.SNI = "other" }, 2},
+		{"the certificate", func(d *Denial) { d.Certificate = "other" }, 2},
+	}
+	for _, row := range rows {
+		log, out := newTestLog(time.Minute)
+		log.Deny(first)
+		second := first
+		row.change(&second)
+		log.Deny(second)
+		if got := len(out.lines()); got != row.lines {
+			t.Errorf("%s: %d lines, want %d", row.description, got, row.lines)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func TestFailureIsShared(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			_, _, err := c.Observe(context.Background(), l.address, "a.acme.example.com", time.Minute)
+			_, _, err := c.Observe(context.Background(), l.address, victim, time.Minute)
 			errs <- err
 		}()
 	}

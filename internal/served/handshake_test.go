@@ -93,7 +93,8 @@ func TestReplayedCertificate(t *testing.T) {
 			shown.PrivateKey = loadCertificate(t, row.key).PrivateKey
 		}
 		address := serveTLS(t, &tls.Config{
-			Certificates: []tls.Certificate{*shown}, MinVersion: row.version, MaxVersion: row.version,
+			Certificates: []tls.Certificate{*shown},
+			MinVersion:   row.version, MaxVersion: row.version,
 			CipherSuites: row.suites, ClientAuth: row.auth,
 		})
 		_, _, err := NewCache().Observe(context.Background(), address, victim, time.Minute)

@@ -139,16 +139,68 @@ func TestValidityBounds(t *testing.T) {
 	}
 }
 
-func TestEveryDenialHasAStatus(t *testing.T) {
+func TestStatuses(t *testing.T) {
+	for code, want := range vectors.Statuses {
+		if got := verdict.Status(verdict.Code(code)); got != want {
+			t.Errorf("%q: status %d, want %d", code, got, want)
+		}
+	}
+	codes := verdict.Codes()
+	for _, code := range codes {
+		if vectors.Statuses[string(code)] == 0 {
+			t.Errorf("%q is not in the contract", code)
+		}
+	}
+	if len(codes) != len(vectors.Statuses) {
+		t.Errorf("%d denials, want %d", len(codes), len(vectors.Statuses))
+	}
+	for _, code := range []verdict.Code{verdict.Pass, "no-such-code"} {
+		if got := verdict.Status(code); got != 0 {
+			t.Errorf("%q: status %d, want none", code, got)
+		}
+	}
+}
+
+// TestEveryVectorHasAKnownVerdict also finds a misspelled one.
+func TestEveryVectorHasAKnownVerdict(t *testing.T) {
 	for _, topic := range vectors.Topics {
 		cases, err := vectors.Load(testdata, topic)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range cases {
-			if c.Want != "pass" && verdict.Status(verdict.Code(c.Want)) == 0 {
-				t.Errorf("%s: no status for %q", topic, c.Want)
+			if c.Want != "pass" && vectors.Statuses[c.Want] == 0 {
+				t.Errorf("%s: %s: no verdict %q", topic, c.Description, c.Want)
 			}
+		}
+	}
+}
+
+// TestEndsConnection tells the denials after which no request on the same connection is any better.
+func TestEndsConnection(t *testing.T) {
+	ends := map[string]bool{
+		"certificate-expired": true, "certificate-name": true, "certificate-foreign": true,
+		"certificate-untrusted": true, "certificate-unpinned": true, "certificate-secret": true,
+	}
+	for code := range vectors.Statuses {
+		if got := verdict.EndsConnection(verdict.Code(code)); got != ends[code] {
+			t.Errorf("%q: ends the connection %t, want %t", code, got, ends[code])
+		}
+	}
+	if verdict.EndsConnection(verdict.Pass) {
+		t.Error("a pass ends the connection")
+	}
+}
+
+// TestDescribe looks at what the log says of a certificate.
+func TestDescribe(t *testing.T) {
+	for name, want := range map[string]string{
+		"acme-two": "a.acme.example.com,b.acme.example.com",
+		"ip-v4":    "192.0.2.7",
+	} {
+		leaf := chain(t, name)[0]
+		if got := verdict.Describe(leaf); got != verdict.Pin(leaf)+" "+want {
+			t.Errorf("%s: %q, want its pin and %q", name, got, want)
 		}
 	}
 }
