@@ -1,0 +1,37 @@
+package routers
+
+import (
+	"net/http"
+	"testing"
+	"time"
+)
+
+// nested wraps handlers into each other, as many as wanted with the innermost. They are of net/http:
+// of the interpreter's own types the fields can't be read as those of Traefik's handlers.
+func nested(handlers int) http.Handler {
+	handler := http.NotFoundHandler()
+	for i := 1; i < handlers; i++ {
+		handler = http.TimeoutHandler(handler, time.Minute, "")
+	}
+	return handler
+}
+
+// TestChildrenAreCounted has a router lead to as many handlers as are looked at, and to one more.
+func TestChildrenAreCounted(t *testing.T) {
+	rows := []struct {
+		description string
+		next        http.Handler
+		all         bool
+	}{
+		{"none", nil, true},
+		{"one handler", nested(1), true},
+		{"as many as are looked at", nested(1024), true},
+		{"one more", nested(1025), false},
+	}
+	for _, row := range rows {
+		names, all := Children(row.next)
+		if all != row.all || len(names) > 0 {
+			t.Errorf("%s: all %t and %q, want all %t", row.description, all, names, row.all)
+		}
+	}
+}
