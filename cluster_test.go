@@ -2,22 +2,21 @@ package tenantguard
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/routers"
-	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 // toldCluster is a cluster without an API. Polling may ask it at any time.
 type toldCluster struct {
 	name string
-	// list is what happens while a request waits for a list.
-	list func()
+	// list is what happens while a request waits for a list that is no older than a time.
+	list func(since time.Time) error
 
 	mu       sync.Mutex
 	snapshot *policy.Snapshot
@@ -42,14 +41,20 @@ func (c *toldCluster) Snapshot() (*policy.Snapshot, string) {
 }
 
 func (c *toldCluster) ListedSince(ctx context.Context, since time.Time) error {
-	c.list()
-	return nil
+	return c.list(since)
 }
 
 func (c *toldCluster) set(namespaces ...policy.Namespace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.snapshot = &policy.Snapshot{Namespaces: namespaces}
+}
+
+// forget has the cluster know no Namespaces.
+func (c *toldCluster) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.snapshot = nil
 }
 
 // fail has Address panic from now on, or no longer, and tells whether it did.
@@ -63,31 +68,165 @@ func (c *toldCluster) fail(failing bool) bool {
 // tell has the store ask a cluster in place of an API's until the test ends.
 func tell(t *testing.T) *toldCluster {
 	t.Helper()
-	c := &toldCluster{name: t.Name() + time.Now().String(), snapshot: &policy.Snapshot{}, list: func() {}}
+	c := &toldCluster{
+		name: t.Name() + time.Now().String(), snapshot: &policy.Snapshot{},
+		list: func(since time.Time) error { return nil },
+	}
 	before := store.Cluster
 	store.Cluster = func(k policy.Kubernetes) (policy.Cluster, error) { return c, nil }
 	t.Cleanup(func() { store.Cluster = before })
 	return c
 }
 
-// TestListThatAnotherRequestMade has another request list the Namespaces and bring them into force, between a request's look at
-// the policy and its own question: it need not ask any more, but what it looked at is too old.
+// clustered has the tenants of a cluster's Namespaces.
+var clustered = map[string]any{
+	"exposeReason": true, "kubernetes": map[string]any{"enabled": true},
+}
+
+// TestListThatAnotherRequestMade has another request list the Namespaces and bring them into force,
+// between a request's look at the policy and its own question: it need not ask any more, but what it
+// looked at is too old.
 func TestListThatAnotherRequestMade(t *testing.T) {
-	own := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
-	evil := policy.Namespace{Name: "acme-web", Tenant: "evil"}
-	c := tell(t)
-	c.set(own)
-	c.list = func() {
-		c.set(own, evil)
-		store.Refresh()
+	const crd, hash = "@kubernetescrd", "-0123456789abcdef0123"
+	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	own := []policy.Namespace{acme}
+	evil := []policy.Namespace{acme, {Name: "acme-web", Tenant: "evil"}}
+	entryPoint := []policy.Namespace{acme, {Name: "web-acme", Tenant: "evil"}}
+	rows := []struct {
+		description, router string
+		children            []string
+		before, after       []policy.Namespace
+		want                string
+	}{
+		{"a legacy name", "acme-web-x" + hash + crd, nil, own, evil, "router-ambiguous"},
+		{"a legacy name that was ambiguous", "acme-web-x" + hash + crd, nil, evil, own, "pass"},
+		{"two safe readings", "web-acme_x_0" + crd, nil, own, entryPoint, "router-ambiguous"},
+		{"an exact name", "acme_x_0" + crd, nil, own, evil, "pass"},
+		{"an exact name with an exact child", "acme_x_0" + crd, []string{"acme_y_0" + crd},
+			own, evil, "pass"},
+		{"an exact name with a child of a legacy name", "acme_x_0" + crd,
+			[]string{"acme-web-x" + hash + crd}, own, evil, "router-ambiguous"},
+		{"a child of a legacy name before an exact one", "acme_x_0" + crd,
+			[]string{"acme-web-x" + hash + crd, "acme_y_0" + crd}, own, evil, "router-ambiguous"},
+		{"an exact name with a child of two safe readings", "acme_x_0" + crd,
+			[]string{"web-acme_x_0" + crd}, own, entryPoint, "router-ambiguous"},
+		{"a child that was ambiguous", "acme_x_0" + crd, []string{"acme-web-x" + hash + crd},
+			evil, own, "pass"},
 	}
-	keys := map[string]any{"kubernetes": map[string]any{"enabled": true}}
-	g := newGuard(nil, c.name+"@file", keys, routers.Router{Name: "acme-web-x-0123456789abcdef0123@kubernetescrd"})
-	r := &request{}
-	r.Host = "a.acme.example.com"
-	g.judge(httptest.NewRequest(http.MethodGet, "/", nil), r)
-	if r.code != verdict.RouterAmbiguous {
-		t.Errorf("%q, want %q", r.code, verdict.RouterAmbiguous)
+	for _, row := range rows {
+		c := tell(t)
+		c.set(row.before...)
+		c.list = func(since time.Time) error {
+			c.set(row.after...)
+			store.Refresh()
+			return nil
+		}
+		router := routers.Router{Name: row.router, EntryPoint: "web"}
+		g := newGuard(http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		below(g, row.children...)
+		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
+// TestListOfNamespaces has a request ask for the list, which must be younger than its router, and
+// fail.
+func TestListOfNamespaces(t *testing.T) {
+	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	const legacy, exact = "acme-x-0123456789abcdef0123@kubernetescrd", "acme_x_0@kubernetescrd"
+	failure := errors.New("the API can't be asked")
+	rows := []struct {
+		description, router string
+		err                 error
+		lists               int
+		want                string
+	}{
+		{"an exact name, no list", exact, failure, 0, "pass"},
+		{"a legacy name, a list", legacy, nil, 1, "pass"},
+		{"a legacy name, no list", legacy, failure, 1, "router-ambiguous"},
+	}
+	for _, row := range rows {
+		c := tell(t)
+		c.set(acme)
+		var asked []time.Time
+		c.list = func(since time.Time) error {
+			asked = append(asked, since)
+			return row.err
+		}
+		router := routers.Router{Name: row.router}
+		g := newGuard(http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+		if len(asked) != row.lists {
+			t.Fatalf("%s: %d lists, want %d", row.description, len(asked), row.lists)
+		}
+		for _, since := range asked {
+			if since.IsZero() || since.Before(builtAt(g)) {
+				t.Errorf("%s: a list from %s will do, the router is from %s",
+					row.description, since, builtAt(g))
+			}
+		}
+	}
+}
+
+// TestPolicyThatAwaitsItsNamespaces has the first request ask for a list, which may be of any age.
+func TestPolicyThatAwaitsItsNamespaces(t *testing.T) {
+	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	rows := []struct {
+		description string
+		err         error
+		want        string
+	}{
+		{"they can be listed", nil, "pass"},
+		{"they can't be listed", errors.New("the API can't be asked"), "policy-invalid"},
+	}
+	for _, row := range rows {
+		c := tell(t)
+		c.forget()
+		asked := 0
+		c.list = func(since time.Time) error {
+			asked++
+			if !since.IsZero() {
+				t.Errorf("%s: the list must be of %s or later", row.description, since)
+			}
+			if row.err == nil {
+				c.set(acme)
+			}
+			return row.err
+		}
+		router := routers.Router{Name: "acme_x_0@kubernetescrd"}
+		g := newGuard(http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want || asked != 1 {
+			t.Errorf("%s: %q after %d lists, want %q after 1", row.description, got, asked, row.want)
+		}
+	}
+}
+
+// TestPolicyThatChangesMeanwhile changes the policy while a request is judged.
+func TestPolicyThatChangesMeanwhile(t *testing.T) {
+	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	for _, changes := range []bool{false, true} {
+		c := tell(t)
+		c.set(acme)
+		c.list = func(since time.Time) error {
+			if changes {
+				c.set(acme, policy.Namespace{Name: "new", Tenant: "new"})
+				store.Refresh()
+			}
+			return nil
+		}
+		router := routers.Router{Name: "acme-x-0123456789abcdef0123@kubernetescrd"}
+		g := newGuard(http.NotFoundHandler(), c.name+"@file", clustered, router)
+		g.instance.Effective() // brings the policy into force before the request
+		req := plainRequest("a.acme.example.com")
+		if got := reasonOf(g, req); got != "pass" {
+			t.Errorf("changes %t: %q, want a pass", changes, got)
+		}
+		if remembers(g, req) == changes {
+			t.Errorf("changes %t: what was allowed meanwhile is remembered %t", changes, changes)
+		}
 	}
 }
 
