@@ -109,6 +109,7 @@ func TestChildRouters(t *testing.T) {
 		{"one of a legacy name", acme, []string{"acme-web-0123456789abcdef0123@kubernetescrd"},
 			"router-ambiguous"},
 		{"a tenant's below nobody's", nobodys, []string{acme}, "router-unbound"},
+		{"nobody's below Traefik's own", "ping@internal", []string{nobodys}, "router-ambiguous"},
 		{"a tenant's below another's", globex, []string{acme}, "router-ambiguous"},
 	}
 	for _, row := range rows {
