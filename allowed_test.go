@@ -112,7 +112,7 @@ func TestWhatIsRemembered(t *testing.T) {
 			if told {
 				toldByGo(g)
 			}
-			passed := reasonOf(fast(g), at(entryPoint, requests[first])) == "pass"
+			passed := reasonOf(handlerOf(g), at(entryPoint, requests[first])) == "pass"
 			for second, req := range requests {
 				want := passed && first == second
 				if got := remembers(g, at(entryPoint, req)); got != want {
@@ -120,6 +120,27 @@ func TestWhatIsRemembered(t *testing.T) {
 				}
 			}
 			entryPoint.Close()
+		}
+	}
+}
+
+// TestAllIsRemembered has requests allowed one after another, none of which takes another's place.
+func TestAllIsRemembered(t *testing.T) {
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	requests := []*http.Request{
+		plainRequest(hostA), tlsRequest(hostA, hostB), tlsRequest(hostA, hostA),
+		tlsRequest("A.acme.example.com", hostB), tlsRequest("A.acme.example.com", hostA),
+		tlsRequest(hostB, hostA), tlsRequest(hostB, hostB), plainRequest(hostB),
+	}
+	g := acmeGuard("all@file", acmeKeys(map[string]any{"observe": "ttl"}))
+	for round := 1; round <= 2; round++ {
+		for i, req := range requests {
+			if round == 1 && reasonOf(handlerOf(g), at(entryPoint, req)) != "pass" {
+				t.Fatalf("request %d does not pass", i)
+			}
+			if round == 2 && !remembers(g, at(entryPoint, req)) {
+				t.Errorf("request %d is not remembered", i)
+			}
 		}
 	}
 }
@@ -199,6 +220,7 @@ func TestCertificateThatGoToldIsPartOfTheKey(t *testing.T) {
 		return req
 	}
 	g := acmeGuard("key@file", acmeKeys(nil))
+	toldByGo(g)
 	if got := reasonOf(g, with(one.Certificate)); got != "pass" {
 		t.Fatalf("%q, want a pass", got)
 	}

@@ -26,7 +26,15 @@ func remembers(g *Guard, req *http.Request) bool {
 	before := g.instance
 	g.instance = noPolicy
 	defer func() { g.instance = before }()
-	return reasonOf(fast(g), req) == "pass"
+	return reasonOf(handlerOf(g), req) == "pass"
+}
+
+// handlerOf is the handler that New makes of a guard.
+func handlerOf(g *Guard) http.Handler {
+	if g.told {
+		return g
+	}
+	return fast(g)
 }
 
 // noPolicy is a middleware whose policy is refused.
