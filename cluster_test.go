@@ -83,9 +83,9 @@ var clustered = map[string]any{
 	"exposeReason": true, "kubernetes": map[string]any{"enabled": true},
 }
 
-// TestListThatAnotherRequestMade has another request list the Namespaces and bring them into force,
-// between a request's look at the policy and its own question: it need not ask any more, but what it
-// looked at is too old.
+// TestListThatAnotherRequestMade has another request list the Namespaces and bring them into
+// force, between a request's look at the policy and its own question: it need not ask any more, but
+// what it looked at is too old.
 func TestListThatAnotherRequestMade(t *testing.T) {
 	const crd, hash = "@kubernetescrd", "-0123456789abcdef0123"
 	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
@@ -199,7 +199,8 @@ func TestPolicyThatAwaitsItsNamespaces(t *testing.T) {
 		router := routers.Router{Name: "acme_x_0@kubernetescrd"}
 		g := newGuard(http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
 		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want || asked != 1 {
-			t.Errorf("%s: %q after %d lists, want %q after 1", row.description, got, asked, row.want)
+			t.Errorf("%s: %q after %d lists, want %q after 1",
+				row.description, got, asked, row.want)
 		}
 	}
 }

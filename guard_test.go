@@ -20,8 +20,8 @@ func builtAt(g *Guard) time.Time {
 	return g.generation.Began
 }
 
-// remembers reports whether a request passes because one like it was allowed a moment ago: no policy
-// is there to allow it.
+// remembers reports whether a request passes because one like it was allowed a moment ago: no
+// policy is there to allow it.
 func remembers(g *Guard, req *http.Request) bool {
 	before := g.instance
 	g.instance = noPolicy

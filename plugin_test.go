@@ -162,6 +162,9 @@ func TestCertificateToldByGo(t *testing.T) {
 		if r.code != c.want {
 			t.Errorf("%s: %q (%s), want %q", c.description, r.code, r.problem, c.want)
 		}
+		if r.holds != 30*time.Second {
+			t.Errorf("%s: it holds for %s, want the ttl", c.description, r.holds)
+		}
 	}
 }
 

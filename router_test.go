@@ -21,7 +21,8 @@ func nested(handlers int) http.Handler {
 }
 
 // TestRouterWithoutAName has New find no router in its context: the name of a tenant's own
-// middleware tells the namespace, that of the operator's, which is in front of everybody's, does not.
+// middleware tells the namespace, that of the operator's, which is in front of everybody's, does
+// not.
 func TestRouterWithoutAName(t *testing.T) {
 	if err := os.Setenv(policy.OperatorNamespacesVariable, "traefik, platform"); err != nil {
 		t.Fatal(err)
@@ -36,7 +37,8 @@ func TestRouterWithoutAName(t *testing.T) {
 		{"a tenant's own", "acme_own@kubernetescrd", "pass"},
 		{"a tenant's own, of a namespace of nobody", "x_own@kubernetescrd", "router-unbound"},
 		{"the operator's by a CRD", "traefik_own@kubernetescrd", "router-unknown"},
-		{"the operator's by a CRD, second namespace", "platform_own@kubernetescrd", "router-unknown"},
+		{"the operator's by a CRD, second namespace", "platform_own@kubernetescrd",
+			"router-unknown"},
 		{"one under a legacy name", "acme-own@kubernetescrd", "router-ambiguous"},
 		{"the operator's by a file", "own@file", "router-unknown"},
 		{"one of Docker", "acme_own@docker", "router-unknown"},
@@ -122,7 +124,7 @@ func TestChildRouters(t *testing.T) {
 	}
 }
 
-// TestMiddlewaresOfOneReload has two middlewares in one reload, and one of them changed in the next.
+// TestMiddlewaresOfOneReload has two middlewares in one reload, one of them changed in the next.
 func TestMiddlewaresOfOneReload(t *testing.T) {
 	keysOf := func(host string) *Config {
 		return &Config{Keys: map[string]any{
