@@ -368,6 +368,48 @@ func TestGrace(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
 }
 
+// TestGraceEnds has an API that confirms a certificate and then fails, and asks on both sides of the end of grace.
+func TestGraceEnds(t *testing.T) {
+	rows := []struct {
+		description string
+		grace       time.Duration
+		// pauses are between the confirmation and the questions, of which the last one is looked at.
+		pauses []time.Duration
+		want   string
+		holds  time.Duration
+	}{
+		{"long before the end", grace, []time.Duration{ttl}, "found", graceHold},
+		{"graceHold before the end", grace, []time.Duration{grace - graceHold}, "found", graceHold},
+		{"a moment before the end", grace, []time.Duration{grace - time.Nanosecond}, "found", 1},
+		{"at the end", grace, []time.Duration{grace}, "failed", 0},
+		{"a moment after the end", grace, []time.Duration{grace + time.Nanosecond}, "failed", 0},
+		{"days after the end", grace, []time.Duration{72 * time.Hour}, "failed", 0},
+		{"asked in between, a moment before the end", grace,
+			[]time.Duration{grace / 2, grace / 4, grace/4 - time.Nanosecond}, "found", 1},
+		{"asked in between, at the end", grace,
+			[]time.Duration{grace / 2, grace / 4, grace / 4}, "failed", 0},
+		{"asked after the end as well", grace, []time.Duration{grace, grace / 2}, "failed", 0},
+		{"a grace that ends before the answer does", ttl / 2,
+			[]time.Duration{ttl - time.Nanosecond}, "found", 1},
+		{"a grace that ended before the answer did", ttl / 2, []time.Duration{ttl}, "failed", 0},
+	}
+	for _, row := range rows {
+		c, s, now := startConfirmed(t, "a")
+		c.fail("", http.StatusServiceUnavailable)
+		got, holds := "", time.Duration(0)
+		for _, pause := range row.pauses {
+			now.pass(pause)
+			var found bool
+			var err error
+			holds, found, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, row.grace)
+			got = answered(found, err)
+		}
+		if got != row.want || holds != row.holds {
+			t.Errorf("%s: %s for %s, want %s for %s", row.description, got, holds, row.want, row.holds)
+		}
+	}
+}
+
 func TestGraceOfTheCallerCounts(t *testing.T) {
 	c, s, now := startConfirmed(t, "a")
 	c.fail("", http.StatusServiceUnavailable)
