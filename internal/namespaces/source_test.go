@@ -24,8 +24,13 @@ type api struct {
 	events  chan string
 	// paged is closed to answer the second page of a list; nil: a list has one page.
 	paged chan struct{}
-	// refused is the status of watches, 0 for watches that are taken.
-	refused int
+	// expire is called at the second page of a list, which is then answered with 410, once.
+	expire func()
+	// refused is the status of watches, 0 for watches that are taken, and retryAfter its header.
+	refused    int
+	retryAfter string
+	// watches are the times at which watches were asked for.
+	watches []time.Time
 }
 
 func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
@@ -37,8 +42,20 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	if kubetest.Watched(req) && broken == 0 {
 		broken = a.refused
 	}
+	if kubetest.Watched(req) {
+		a.watches = append(a.watches, time.Now())
+	}
+	retryAfter, expire := a.retryAfter, a.expire
+	if req.URL.Query().Get("continue") != "" && expire != nil {
+		broken = http.StatusGone
+		a.expire = nil
+	}
 	a.mu.Unlock()
+	if broken == http.StatusGone && expire != nil {
+		expire()
+	}
 	if broken != 0 {
+		rw.Header().Set("Retry-After", retryAfter)
 		rw.WriteHeader(broken)
 		return
 	}
@@ -80,6 +97,12 @@ func (a *api) listed() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lists
+}
+
+func (a *api) watched() []time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append([]time.Time{}, a.watches...)
 }
 
 func start(t *testing.T) (*api, *Source) {
@@ -218,8 +241,28 @@ func TestListedSince(t *testing.T) {
 	waitFor(t, s, "a=acme")
 }
 
-// TestListKeepsNewerChanges has a request list the Namespaces while the watch goes on: the list is of the version of its first
-// page, and what the watch tells before its last one comes never again.
+// TestListForgottenInTheMiddle deletes a Namespace between the list that expired and the one in its
+// place.
+func TestListForgottenInTheMiddle(t *testing.T) {
+	a, s := start(t)
+	a.paged = make(chan struct{})
+	close(a.paged)
+	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
+	a.expire = func() { a.set(item("b", "acme", "11"), 12, 0) }
+	if err := s.ListedSince(context.Background(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, s, "b=acme")
+	if got := a.listed(); got != 2 {
+		t.Errorf("%d lists, want one more than expired", got)
+	}
+	if got := s.begun(time.Now()); got != "12" {
+		t.Errorf("the watch would begin at %s, want the version of the second list", got)
+	}
+}
+
+// TestListKeepsNewerChanges has a request list the Namespaces while the watch goes on: the list is
+// of the version of its first page, and what the watch tells before its last one comes never again.
 func TestListKeepsNewerChanges(t *testing.T) {
 	a, s := start(t)
 	a.set(item("a", "acme", "1"), 10, 0)
@@ -292,7 +335,8 @@ func TestGoneIsForgotten(t *testing.T) {
 	waitFor(t, s, "a=acme")
 }
 
-// TestFailedWatchStopsNoList has requests ask for a list right after the watch was cut, refused or ended by ourselves.
+// TestFailedWatchStopsNoList has requests ask for a list right after the watch was cut, refused or
+// ended by ourselves.
 func TestFailedWatchStopsNoList(t *testing.T) {
 	ways := []struct {
 		description string
@@ -330,7 +374,8 @@ func broken(s *Source) time.Time {
 	return s.broken
 }
 
-// TestWatchRefused has lists keep the Namespaces up to date where no watch comes about, and says so after a while.
+// TestWatchRefused has lists keep the Namespaces up to date where no watch comes about, and says so
+// after a while.
 func TestWatchRefused(t *testing.T) {
 	a, s := start(t)
 	a.refused = http.StatusForbidden
@@ -358,7 +403,25 @@ func TestWatchRefused(t *testing.T) {
 	}
 }
 
-// TestOtherAnswersAreNoList has the API answer with what would read as a cluster without Namespaces.
+// TestWatchWaitsAsLongAsTheAPIAsks refuses a watch with a Retry-After that is longer than the first
+// pause.
+func TestWatchWaitsAsLongAsTheAPIAsks(t *testing.T) {
+	a, s := start(t)
+	a.refused = http.StatusTooManyRequests
+	a.retryAfter = "2"
+	defer run(s)()
+	deadline := time.Now().Add(10 * time.Second)
+	for len(a.watched()) < 2 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	times := a.watched()
+	if len(times) < 2 || times[1].Sub(times[0]) < 2*time.Second {
+		t.Errorf("watches at %v, want two seconds between the first two", times)
+	}
+}
+
+// TestOtherAnswersAreNoList has the API answer with what would read as a cluster without
+// Namespaces.
 func TestOtherAnswersAreNoList(t *testing.T) {
 	config := kubetest.Start(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		_, _ = fmt.Fprint(rw, `{"kind":"Status","items":[]}`)
@@ -452,7 +515,8 @@ func TestEndForgets(t *testing.T) {
 	waitFor(t, s, "c=new")
 }
 
-// TestPanicsEndNothing has a client that there is none of, as no answer of the API is known to make the watch panic.
+// TestPanicsEndNothing has a client that there is none of, as no answer of the API is known to make
+// the watch panic.
 func TestPanicsEndNothing(t *testing.T) {
 	s := New(nil)
 	s.version = "5"
