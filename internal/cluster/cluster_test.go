@@ -111,6 +111,37 @@ func TestKeepStartsAndEndsTheWatch(t *testing.T) {
 	waitFor(t, "the end of the watch", func() bool { return a.watched() == 0 })
 }
 
+// TestOneWatchAtATime has the cluster wanted again while its earlier watch has not come to its end,
+// at which it would drop what the new one has learned.
+func TestOneWatchAtATime(t *testing.T) {
+	a, set, c := start(t)
+	used := []policy.Cluster{c}
+	earlier := make(chan struct{})
+	c.ended = earlier
+	set.Keep(used)
+	time.Sleep(50 * time.Millisecond)
+	if got := a.watched(); got != 0 {
+		t.Fatalf("%d watches beside the earlier one", got)
+	}
+	close(earlier)
+	waitFor(t, "a watch after the end of the earlier one", func() bool { return a.watched() == 1 })
+	ended := c.ended
+	set.Keep(nil)
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody is told of the watch's end")
+	}
+	set.Keep(used)
+	waitFor(t, "a watch after two", func() bool { return a.watched() == 1 })
+	select {
+	case <-c.ended:
+		t.Error("the watch under way has ended")
+	default:
+	}
+	set.Keep(nil)
+}
+
 // TestNamespacesDoNotWaitForSecrets has an API that answers nothing about Secrets any more.
 func TestNamespacesDoNotWaitForSecrets(t *testing.T) {
 	const connections = 16 // of one client at most
