@@ -37,7 +37,8 @@ func answered(found bool, err error) string {
 	return "absent"
 }
 
-// startConfirmed returns a cluster with a certificate in the Secret "web" of "acme", and a store that has heard of it.
+// startConfirmed returns a cluster with a certificate in the Secret "web" of "acme", and a store
+// that has heard of it.
 func startConfirmed(t *testing.T, leaf string) (*cluster, *Store, *clock) {
 	t.Helper()
 	c := start(t)
@@ -104,12 +105,14 @@ func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 	expect(t, c, confirm(s, "newer", "acme"), "found", "list acme")
 }
 
-// TestReplacedCertificateIsTakenForAMoment has Traefik serve for a while what is in no Secret any more.
+// TestReplacedCertificateIsTakenForAMoment has Traefik serve for a while what is in no Secret any
+// more.
 func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 	replace := func(c *cluster) { c.putLeaf("acme", "web", "new") }
 	rows := []struct {
 		description string
-		// change comes some time after the old certificate was seen, and the question some time after that.
+		// change comes some time after the old certificate was seen, and the question some time
+		// after that.
 		change        func(c *cluster)
 		before, after time.Duration
 		leaf          string
@@ -200,7 +203,8 @@ func TestDeletedSecretIsNoticed(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
 }
 
-// TestNoGraceForWhatMoved has an API that tells that the leaf is no longer where it was, and then nothing any more.
+// TestNoGraceForWhatMoved has an API that tells that the leaf is no longer where it was, and then
+// nothing any more.
 func TestNoGraceForWhatMoved(t *testing.T) {
 	c, s, now := startConfirmed(t, "a")
 	c.remove("acme", "web")
@@ -222,7 +226,8 @@ func TestNamespacesAreAskedInOrder(t *testing.T) {
 	expect(t, c, confirm(s, "a"), "absent", "")
 }
 
-// TestNamespaceThatHadTheLeafIsAskedFirst asks again when the answer ran out, for a certificate of the last of four namespaces.
+// TestNamespaceThatHadTheLeafIsAskedFirst asks again when the answer ran out, for a certificate of
+// the last of four namespaces.
 func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 	rows := []struct {
 		description string
@@ -368,12 +373,14 @@ func TestGrace(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
 }
 
-// TestGraceEnds has an API that confirms a certificate and then fails, and asks on both sides of the end of grace.
+// TestGraceEnds has an API that confirms a certificate and then fails, and asks on both sides of
+// the end of grace.
 func TestGraceEnds(t *testing.T) {
 	rows := []struct {
 		description string
 		grace       time.Duration
-		// pauses are between the confirmation and the questions, of which the last one is looked at.
+		// pauses are between the confirmation and the questions, of which the last one is looked
+		// at.
 		pauses []time.Duration
 		want   string
 		holds  time.Duration
