@@ -47,8 +47,18 @@ func New(config Config, getenv func(name string) string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := &credentials{tokenFile: config.TokenFile, caFile: config.CAFile, every: rereadAfter}
-	return &Client{endpoint: endpoint, credentials: files, timeout: requestTimeout, lists: make(chan struct{}, maxLists)}, nil
+	files := &credentials{
+		tokenFile: config.TokenFile,
+		caFile:    config.CAFile,
+		every:     rereadAfter,
+		limits:    limits{connect: connectTimeout, handshake: handshakeTimeout, header: headerTimeout},
+	}
+	return &Client{
+		endpoint:    endpoint,
+		credentials: files,
+		timeout:     requestTimeout,
+		lists:       make(chan struct{}, maxLists),
+	}, nil
 }
 
 // Close ends the connections that are not in use. The client may still be used.

@@ -248,6 +248,74 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
+// TestEachPartOfARequestHasALimit has a server stop at one part of a request, whose limit alone is
+// short.
+func TestEachPartOfARequestHasALimit(t *testing.T) {
+	const short, long = 100 * time.Millisecond, time.Minute
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	rows := []struct {
+		description string
+		endpoint    string
+		limits      limits
+	}{
+		{"the connection", a.server.URL, limits{time.Nanosecond, long, long}},
+		{"the handshake", "https://" + silent.Addr().String(), limits{long, short, long}},
+		{"the header", a.server.URL, limits{long, long, short}},
+	}
+	for _, row := range rows {
+		c := a.clientOf(t, row.endpoint)
+		c.timeout = long
+		c.credentials.limits = row.limits
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		begin := time.Now()
+		_, err := c.Get(ctx, "/")
+		if took := time.Since(begin); took > 3*time.Second || !errors.Is(err, ErrUnavailable) ||
+			!strings.Contains(err.Error(), "no answer in time") {
+			t.Errorf("%s: %v after %s, want no answer in time", row.description, err, took)
+		}
+		cancel()
+	}
+}
+
+// TestLimitsOfAClient makes sure that New sets them all: a request must learn of a dead server
+// within its time.
+func TestLimitsOfAClient(t *testing.T) {
+	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
+	config := Config{Endpoint: a.server.URL}
+	config.TokenFile = filepath.Join(a.directory, "token")
+	config.CAFile = filepath.Join(a.directory, "ca.crt")
+	c, err := New(config, func(name string) string { return "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, err := c.credentials.current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect, handshake, header := c.credentials.limits.connect,
+		used.transport.TLSHandshakeTimeout, used.transport.ResponseHeaderTimeout
+	rows := []struct {
+		description string
+		limit       time.Duration
+	}{
+		{"connect", connect},
+		{"handshake", handshake},
+		{"header", header},
+		{"all of them", connect + handshake + header},
+	}
+	for _, row := range rows {
+		if row.limit <= 0 || row.limit > c.timeout || c.timeout > time.Minute {
+			t.Errorf("%s: %s, want a limit within the %s of a request",
+				row.description, row.limit, c.timeout)
+		}
+	}
+}
+
 // TestDeadConnectionsAreLeft has the server behind two connections die without closing them.
 func TestDeadConnectionsAreLeft(t *testing.T) {
 	var mu sync.Mutex

@@ -19,7 +19,8 @@ const (
 	// well before the old one expires (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 	rereadAfter = 10 * time.Second
 
-	connectTimeout = 3 * time.Second
+	connectTimeout   = 3 * time.Second
+	handshakeTimeout = 3 * time.Second
 	// headerTimeout is how long the API may take to begin an answer. Requests wait no longer than that, and another try on
 	// another connection may be answered at once: a server behind a load balancer that died takes its connections with it.
 	headerTimeout = 5 * time.Second
@@ -38,11 +39,20 @@ type credentials struct {
 	tokenFile string
 	caFile    string
 	// every is how often the files are looked at.
-	every time.Duration
+	every  time.Duration
+	limits limits
 
 	mu      sync.Mutex
 	read    time.Time
 	session *session
+}
+
+// limits bound the parts of a request.
+type limits struct {
+	connect   time.Duration
+	handshake time.Duration
+	// header is from the end of the request to the header of its answer.
+	header time.Duration
 }
 
 // session is what the files held at one time, and the connections made with it. It does not change.
@@ -111,7 +121,7 @@ func (c *credentials) load() (*session, error) {
 	if !pool.AppendCertsFromPEM(ca) {
 		return nil, fmt.Errorf("the file of authorities %q: wanted certificates in PEM", c.caFile)
 	}
-	next.transport = newTransport(pool)
+	next.transport = newTransport(pool, c.limits)
 	return next, nil
 }
 
@@ -131,20 +141,20 @@ func readToken(path string) (string, error) {
 // newTransport connects to the API directly, whatever proxy the environment names, and keeps connections. It speaks
 // HTTP/1.1: in HTTP/2 a watch, a list and everyone's requests would hang on one connection, and with it. It asks for no
 // compression, which costs the API more than it saves in a cluster.
-func newTransport(pool *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: keepAlive}
+func newTransport(pool *x509.CertPool, most limits) *http.Transport {
+	dialer := &net.Dialer{Timeout: most.connect, KeepAlive: keepAlive}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, address)
 		},
 		TLSClientConfig:       &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout:   connectTimeout,
+		TLSHandshakeTimeout:   most.handshake,
 		TLSNextProto:          map[string]func(authority string, c *tls.Conn) http.RoundTripper{},
 		DisableCompression:    true,
 		MaxIdleConnsPerHost:   maxConnections,
 		MaxConnsPerHost:       maxConnections,
 		IdleConnTimeout:       idleTimeout,
-		ResponseHeaderTimeout: headerTimeout,
+		ResponseHeaderTimeout: most.header,
 	}
 }
 
