@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -27,8 +28,30 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil || config != want {
 		t.Errorf("in a pod: %+v, %v, want %+v", config, err, want)
 	}
-	if _, err := New(Config{}, func(name string) string { return "" }); err == nil || !strings.Contains(err.Error(), hostVariable) {
-		t.Errorf("outside a cluster without an endpoint: %v", err)
+}
+
+// TestConfigThatIsRefused has configurations that no client can be made of.
+func TestConfigThatIsRefused(t *testing.T) {
+	rows := []struct {
+		description string
+		config      Config
+		host, port  string
+		want        string
+	}{
+		{"outside a cluster without an endpoint", Config{}, "", "", hostVariable},
+		{"only the host of a pod", Config{}, "10.96.0.1", "", portVariable},
+		{"only the port of a pod", Config{}, "", "443", hostVariable},
+		{"an endpoint without TLS", Config{Endpoint: "http://10.96.0.1"}, "10.96.0.1", "443",
+			"wanted https"},
+	}
+	for _, row := range rows {
+		getenv := func(name string) string {
+			return map[string]string{hostVariable: row.host, portVariable: row.port}[name]
+		}
+		c, err := New(row.config, getenv)
+		if c != nil || err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v, %v, want %s", row.description, c, err, row.want)
+		}
 	}
 }
 
@@ -45,6 +68,7 @@ func TestEndpoint(t *testing.T) {
 		{"https://", "wanted an https URL"},
 		{"https://api.example.com:", "wanted an https URL"},
 		{"https://api.example.com?x=1", "without"},
+		{"https://api.example.com?", "without"},
 		{"https://api.example.com#x", "without"},
 		{"https://user:hunter2@api.example.com", "without"},
 		{"", "wanted an https URL"},
@@ -73,6 +97,13 @@ func TestGet(t *testing.T) {
 	c := a.client(t)
 	if body, err := get(c); body != `{"kind":"Namespace"}` || err != nil {
 		t.Errorf("%q, %v", body, err)
+	}
+	if a.asked[0] != "/api/v1/namespaces/acme" {
+		t.Errorf("asked for %s", a.asked[0])
+	}
+	_, err := c.Get(context.Background(), "/\n")
+	if !errors.Is(err, ErrUnavailable) || a.requests() != 1 {
+		t.Errorf("a path that is none: %v after %d requests", err, a.requests())
 	}
 }
 
@@ -130,6 +161,31 @@ func TestErrors(t *testing.T) {
 		}
 		if a.requests() != 1 {
 			t.Errorf("%d: %d requests, want 1", code, a.requests())
+		}
+	}
+}
+
+// TestRefusalsThatSayNothing has refusals without a reason, without a message and without a Status.
+func TestRefusalsThatSayNothing(t *testing.T) {
+	const refused = "GET /api/v1/namespaces/acme: 403 Forbidden"
+	rows := []struct {
+		body string
+		want string
+	}{
+		{"", refused},
+		{`{"kind":"Secret","reason":"x","message":"y"}`, refused},
+		{`{"kind":"Status"}`, refused},
+		{`{"kind":"Status","reason":"x"}`, refused + `, reason "x"`},
+		{`{"kind":"Status","message":"y"}`, refused + `, message "y"`},
+		{`{"kind":"Status","reason":"x","message":"y"`, refused},
+	}
+	for _, row := range rows {
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			rw.WriteHeader(http.StatusForbidden)
+			write(rw, row.body)
+		})
+		if _, err := get(a.client(t)); err == nil || !strings.HasSuffix(err.Error(), row.want) {
+			t.Errorf("%s: %v, want %s", row.body, err, row.want)
 		}
 	}
 }
@@ -383,23 +439,46 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// TestReasonHasNoPortOfTheClient has the same failure on two connections: it is told once.
-func TestReasonHasNoPortOfTheClient(t *testing.T) {
-	server := &net.TCPAddr{IP: net.IPv4(10, 96, 0, 1), Port: 443}
-	for _, port := range []int{40001, 40002} {
-		client := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5), Port: port}
-		err := &net.OpError{Op: "read", Net: "tcp", Source: client, Addr: server, Err: errors.New("connection reset by peer")}
-		if got, want := reason(fmt.Errorf("Get: %w", err)), "read tcp 10.96.0.1:443: connection reset by peer"; got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
+// TestReason has errors of package net/http, of which none may bring a part of an answer into ours,
+// nor the client's port, which makes each failure another.
+func TestReason(t *testing.T) {
+	lookup := &net.DNSError{Name: "api.example.com", IsTimeout: true,
+		Err: "read udp 10.0.0.5:41837->10.96.0.10:53: i/o timeout"}
+	read := func(port int) error {
+		return &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer"),
+			Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 5), Port: port},
+			Addr:   &net.TCPAddr{IP: net.IPv4(10, 96, 0, 1), Port: 443}}
 	}
-}
-
-func TestReasonOfALookup(t *testing.T) {
-	failed := &net.DNSError{Err: "read udp 10.0.0.5:41837->10.96.0.10:53: i/o timeout", Name: "api.example.com", IsTimeout: true}
-	err := fmt.Errorf("Get: %w", &net.OpError{Op: "dial", Net: "tcp", Err: failed})
-	if got, want := reason(err), `the address of "api.example.com" is not found`; got != want {
-		t.Errorf("%q, want %q", got, want)
+	const (
+		ended   = "the connection ended before the answer did"
+		unknown = "what came is not an answer of HTTP over TLS"
+	)
+	rows := []struct {
+		description string
+		err         error
+		want        string
+	}{
+		{"no time", context.DeadlineExceeded, "no answer in time"},
+		{"a request that ended", context.Canceled, "given up"},
+		{"a name", &net.OpError{Op: "dial", Net: "tcp", Err: lookup},
+			`the address of "api.example.com" is not found`},
+		{"a connection", read(40001), "read tcp 10.96.0.1:443: connection reset by peer"},
+		{"the next one", read(40002), "read tcp 10.96.0.1:443: connection reset by peer"},
+		{"an answer without an end", io.ErrUnexpectedEOF, ended},
+		{"no answer", io.EOF, ended},
+		{"TLS", errors.New("tls: internal error"), "tls: internal error"},
+		{"a certificate", errors.New("x509: expired"), "x509: expired"},
+		{"TLS somewhere", errors.New("malformed tls: x"), unknown},
+		{"anything else", errors.New("malformed HTTP status code \"LS0t\""), unknown},
+		{"time of another kind", os.ErrDeadlineExceeded, "no answer in time"},
+		{"another error of package net", net.UnknownNetworkError("LS0t"), unknown},
+	}
+	for _, row := range rows {
+		for _, err := range []error{row.err, fmt.Errorf("%w", row.err)} {
+			if got := reason(err); got != row.want {
+				t.Errorf("%s: %q, want %q", row.description, got, row.want)
+			}
+		}
 	}
 }
 

@@ -96,6 +96,10 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		t.Errorf("no token: %v", err)
 	}
 	a.write(t, "token", "first")
+	_ = os.Remove(filepath.Join(a.directory, "ca.crt"))
+	if _, err := get(c); !errors.Is(err, ErrUnavailable) || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no authorities: %v", err)
+	}
 	a.writeCA(t, a.server)
 	if _, err := get(c); err != nil {
 		t.Errorf("the files are there now: %v", err)
@@ -104,6 +108,85 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	_ = os.Remove(filepath.Join(a.directory, "token"))
 	if _, err := get(c); err != nil {
 		t.Errorf("the file is gone, its token still good: %v", err)
+	}
+}
+
+// TestConnectionsOfARotation counts the connections after the files have changed: a new token comes
+// over the one there is, and one that was made with other authorities is closed.
+func TestConnectionsOfARotation(t *testing.T) {
+	rows := []struct {
+		description string
+		rotate      func(a *api)
+		kept        bool
+	}{
+		{"nothing", func(a *api) {}, true},
+		{"another token", func(a *api) {
+			a.write(t, "token", "second")
+			a.setToken("second")
+		}, true},
+		{"more authorities", func(a *api) {
+			content, err := os.ReadFile(filepath.Join(a.directory, "ca.crt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.write(t, "ca.crt", string(content)+string(content))
+		}, false},
+	}
+	for _, row := range rows {
+		var addresses []string
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			addresses = append(addresses, req.RemoteAddr)
+			write(rw, "{}")
+		})
+		c := a.client(t)
+		for i := 0; i < 2; i++ {
+			if _, err := get(c); err != nil {
+				t.Errorf("%s: %v", row.description, err)
+			}
+			row.rotate(a)
+			c.credentials.every = 0
+		}
+		for i := 0; i < 1000 && a.connections() != 1; i++ {
+			time.Sleep(time.Millisecond)
+		}
+		if got := a.connections(); got != 1 || (addresses[0] == addresses[1]) != row.kept {
+			t.Errorf("%s: %d connections, of %v", row.description, got, addresses)
+		}
+	}
+}
+
+// TestTriesAgainOnlyForAnotherToken has the token rotate while a request is refused for other reasons.
+func TestTriesAgainOnlyForAnotherToken(t *testing.T) {
+	rows := []struct {
+		code     int
+		requests int
+	}{
+		{http.StatusForbidden, 1},
+		{http.StatusNotFound, 1},
+		{http.StatusTooManyRequests, 1},
+		{http.StatusInternalServerError, 1},
+		{http.StatusUnauthorized, 2},
+	}
+	for _, row := range rows {
+		var addresses []string
+		a := serve(t, nil)
+		a.answer = func(rw http.ResponseWriter, req *http.Request) {
+			addresses = append(addresses, req.RemoteAddr)
+			if len(addresses) == 1 {
+				a.write(t, "token", "second")
+				a.setToken("second")
+				refuse(rw, row.code, "Because", "of this")
+				return
+			}
+			write(rw, "{}")
+		}
+		_, err := get(a.client(t))
+		if len(addresses) != row.requests || (err == nil) != (row.requests == 2) {
+			t.Errorf("%d: %d requests, %v, want %d", row.code, len(addresses), err, row.requests)
+		}
+		if len(addresses) == 2 && addresses[0] != addresses[1] {
+			t.Errorf("%d: connections from %v, want one", row.code, addresses)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/pem"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,12 +22,17 @@ type api struct {
 	token  string
 	answer func(rw http.ResponseWriter, req *http.Request)
 	asked  []string
+	// open is how many connections there are.
+	open int
 }
 
 func serve(t *testing.T, answer func(rw http.ResponseWriter, req *http.Request)) *api {
 	t.Helper()
 	a := &api{token: "first", answer: answer, directory: t.TempDir()}
-	a.server = httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { a.handle(rw, req) }))
+	a.server = httptest.NewUnstartedServer(http.HandlerFunc(
+		func(rw http.ResponseWriter, req *http.Request) { a.handle(rw, req) }))
+	a.server.Config.ConnState = func(conn net.Conn, state http.ConnState) { a.count(state) }
+	a.server.StartTLS()
 	t.Cleanup(func() { a.server.Close() })
 	a.writeCA(t, a.server)
 	a.write(t, "token", "first\n")
@@ -43,6 +49,23 @@ func (a *api) handle(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	answer(rw, req)
+}
+
+func (a *api) count(state http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if state == http.StateNew {
+		a.open++
+	}
+	if state == http.StateClosed || state == http.StateHijacked {
+		a.open--
+	}
+}
+
+func (a *api) connections() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.open
 }
 
 func (a *api) requests() int {
