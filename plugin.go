@@ -522,7 +522,11 @@ func poll() {
 		}
 	}()
 	store.Refresh()
-	clusters.Keep(store.Clusters())
+	used := map[string]bool{}
+	for _, c := range store.Clusters() {
+		used[c.Address()] = true
+	}
+	clusters.Keep(used)
 }
 
 func pollAgain() {

@@ -1,4 +1,5 @@
-// Package cluster keeps what the guard knows of a Kubernetes cluster: its Namespaces, and in which Secrets certificates lie.
+// Package cluster keeps what is known of Kubernetes clusters: which Namespaces there are, by list
+// and watch, and in which Secrets certificates lie.
 package cluster
 
 import (
@@ -9,42 +10,46 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
-	"github.com/tenantguard/tenantguard/internal/namespaces"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/secrets"
 )
 
 // Cluster is one cluster, by one address and token.
 type Cluster struct {
-	address string
-	source  *namespaces.Source
-	// stop ends the watch, nil while there is none, and ended is closed when the latest has come to its end.
-	stop    context.CancelFunc
-	ended   chan struct{}
-	secrets *secrets.Store
+	address    string
+	namespaces *source
+	secrets    *secrets.Store
+
+	// stopWatch ends the watch, and is nil while there is none. watchDone is closed when the latest
+	// watch has ended. Both are guarded by the mu of the Set.
+	stopWatch context.CancelFunc
+	watchDone chan struct{}
 }
 
-// Address tells one cluster from another.
+// Address identifies the cluster among all.
 func (c *Cluster) Address() string {
 	return c.address
 }
 
-// Snapshot is what is known of the Namespaces.
+// Snapshot returns the Namespaces, nil while they are unknown, and why they are not kept up to
+// date, "" if they are.
 func (c *Cluster) Snapshot() (*policy.Snapshot, string) {
-	return c.source.Snapshot()
+	return c.namespaces.current()
 }
 
-// ListedSince makes sure that what is known of the Namespaces was listed after a time.
+// ListedSince makes sure that the Namespaces were listed after a time.
 func (c *Cluster) ListedSince(ctx context.Context, since time.Time) error {
-	return c.source.ListedSince(ctx, since)
+	return c.namespaces.listedSince(ctx, since)
 }
 
-// Confirm tells whether a leaf, in DER, is in a Secret of one of the namespaces, and how long that holds. See secrets.Store.
-func (c *Cluster) Confirm(ctx context.Context, leaf []byte, namespaces []string, ttl, grace time.Duration) (time.Duration, bool, error) {
+// Confirm reports whether a leaf, in DER, is in a Secret of one of the namespaces, and for how long
+// that is valid. See secrets.Store.
+func (c *Cluster) Confirm(ctx context.Context, leaf []byte, namespaces []string,
+	ttl, grace time.Duration) (time.Duration, bool, error) {
 	return c.secrets.Confirm(ctx, leaf, namespaces, ttl, grace)
 }
 
-// Set holds the clusters of all middlewares, each of them once. They outlive reloads.
+// Set has the clusters of all middlewares, each of them once. They outlive reloads.
 type Set struct {
 	mu       sync.Mutex
 	clusters map[string]*Cluster
@@ -71,8 +76,9 @@ func (s *Set) Of(k policy.Kubernetes) (*Cluster, error) {
 	return c, nil
 }
 
-// newCluster makes a client for the Namespaces and one for the Secrets: a client has so many connections and no more, and
-// searches for Secrets must not keep the watch or a list of Namespaces waiting for one.
+// newCluster makes one client for the Namespaces and another for the Secrets: a client has so many
+// connections and no more, and searches for Secrets must not keep the watch or a list of Namespaces
+// waiting for one.
 func newCluster(address string, k policy.Kubernetes) (*Cluster, error) {
 	config := kube.Config{Endpoint: k.Endpoint, TokenFile: k.TokenFile, CAFile: k.CAFile}
 	forNamespaces, err := kube.New(config, os.Getenv)
@@ -84,41 +90,40 @@ func newCluster(address string, k policy.Kubernetes) (*Cluster, error) {
 		return nil, err
 	}
 	return &Cluster{
-		address: address,
-		source:  namespaces.New(forNamespaces),
-		secrets: secrets.NewStore(forSecrets, time.Now),
+		address:    address,
+		namespaces: newSource(forNamespaces),
+		secrets:    secrets.NewStore(forSecrets, time.Now),
 	}, nil
 }
 
-// Keep watches the Namespaces of the clusters in use, with one goroutine for each, and ends the watches of all others.
-func (s *Set) Keep(used []policy.Cluster) {
-	wanted := map[string]bool{}
-	for _, c := range used {
-		wanted[c.Address()] = true
-	}
+// Keep watches the Namespaces of the clusters with these addresses, with one goroutine for each,
+// and ends the watches of all others.
+func (s *Set) Keep(addresses map[string]bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for address, c := range s.clusters {
-		if wanted[address] && c.stop == nil {
-			c.start()
-		} else if !wanted[address] && c.stop != nil {
-			c.stop()
-			c.stop = nil
+		if addresses[address] && c.stopWatch == nil {
+			c.startWatch()
+		} else if !addresses[address] && c.stopWatch != nil {
+			c.stopWatch()
+			c.stopWatch = nil
 		}
 	}
 }
 
-func (c *Cluster) start() {
+// startWatch begins a watch. It waits for the earlier one, which forgets all Namespaces at its end.
+// The caller holds the mu of the Set.
+func (c *Cluster) startWatch() {
 	ctx, cancel := context.WithCancel(context.Background())
-	c.stop = cancel
-	before := c.ended
-	ended := make(chan struct{})
-	c.ended = ended
+	c.stopWatch = cancel
+	earlier := c.watchDone
+	done := make(chan struct{})
+	c.watchDone = done
 	go func() {
-		defer close(ended)
-		if before != nil {
-			<-before // at its end the source forgets all
+		defer close(done)
+		if earlier != nil {
+			<-earlier
 		}
-		c.source.Run(ctx)
+		c.namespaces.run(ctx)
 	}()
 }

@@ -100,7 +100,7 @@ func start(t *testing.T) (*api, *Set, *Cluster) {
 
 func TestKeepStartsAndEndsTheWatch(t *testing.T) {
 	a, set, c := start(t)
-	used := []policy.Cluster{c}
+	used := map[string]bool{c.Address(): true}
 	set.Keep(used)
 	set.Keep(used)
 	waitFor(t, "one watch", func() bool { return a.watched() == 1 })
@@ -115,9 +115,9 @@ func TestKeepStartsAndEndsTheWatch(t *testing.T) {
 // at which it would drop what the new one has learned.
 func TestOneWatchAtATime(t *testing.T) {
 	a, set, c := start(t)
-	used := []policy.Cluster{c}
+	used := map[string]bool{c.Address(): true}
 	earlier := make(chan struct{})
-	c.ended = earlier
+	c.watchDone = earlier
 	set.Keep(used)
 	time.Sleep(50 * time.Millisecond)
 	if got := a.watched(); got != 0 {
@@ -125,7 +125,7 @@ func TestOneWatchAtATime(t *testing.T) {
 	}
 	close(earlier)
 	waitFor(t, "a watch after the end of the earlier one", func() bool { return a.watched() == 1 })
-	ended := c.ended
+	ended := c.watchDone
 	set.Keep(nil)
 	select {
 	case <-ended:
@@ -135,7 +135,7 @@ func TestOneWatchAtATime(t *testing.T) {
 	set.Keep(used)
 	waitFor(t, "a watch after two", func() bool { return a.watched() == 1 })
 	select {
-	case <-c.ended:
+	case <-c.watchDone:
 		t.Error("the watch under way has ended")
 	default:
 	}

@@ -76,7 +76,7 @@ func run(s *Store, n *namespace, f *search) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), searchTimeout)
 	defer cancel()
-	path := "/api/v1/namespaces/" + n.name + "/secrets"
+	path := kube.NamespacesPath + "/" + n.name + "/secrets"
 	f.since = s.now()
 	f.err = f.ask(ctx, s, path)
 }

@@ -6,15 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
-)
-
-// What the API answered is not repeated: it may be a private key.
-var (
-	errNoList   = fmt.Errorf("%w: what came is not a list of Secrets", kube.ErrUnavailable)
-	errNoSecret = fmt.Errorf("%w: what came is not a Secret", kube.ErrUnavailable)
 )
 
 // page is a part of a list of Secrets. It is made anew for each: package json leaves in the elements of a slice that it
@@ -33,24 +26,21 @@ type secret struct {
 	Data json.RawMessage `json:"data"`
 }
 
+// metadata is all that is read of a Secret's: annotations may repeat its data.
 type metadata struct {
 	Name string `json:"name"`
 }
 
 func readPage(body []byte) (page, error) {
 	var read page
-	if err := json.Unmarshal(body, &read); err != nil || read.Kind != "SecretList" {
-		return page{}, errNoList
-	}
-	return read, nil
+	err := kube.Decode(body, "SecretList", &read, &read.Kind)
+	return read, err
 }
 
 func readSecret(body []byte) (secret, error) {
 	var read secret
-	if err := json.Unmarshal(body, &read); err != nil || read.Kind != "Secret" {
-		return secret{}, errNoSecret
-	}
-	return read, nil
+	err := kube.Decode(body, "Secret", &read, &read.Kind)
+	return read, err
 }
 
 var (

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/kube"
 )
 
-// NamespacesPath is where the Namespaces are, and below it what is in them.
-const NamespacesPath = "/api/v1/namespaces"
+// NamespacesPath is where the Namespaces are.
+const NamespacesPath = kube.NamespacesPath
 
 // Cluster is what an API server tells of a cluster that does not change. It is a handler for Start.
 type Cluster struct {
@@ -67,14 +69,14 @@ func Hold(rw http.ResponseWriter, req *http.Request) {
 
 // answer is the object at a path, nil for none. It is made of maps, for the interpreter encodes unexported fields too.
 func (c *Cluster) answer(path string) map[string]any {
-	if path == NamespacesPath {
+	if path == kube.NamespacesPath {
 		items := []any{}
 		for _, namespace := range c.Namespaces {
 			items = append(items, namespace.object())
 		}
 		return list("NamespaceList", items)
 	}
-	namespace, name, found := strings.Cut(strings.TrimPrefix(path, NamespacesPath+"/"), "/secrets")
+	namespace, name, found := strings.Cut(strings.TrimPrefix(path, kube.NamespacesPath+"/"), "/secrets")
 	if !found {
 		return nil
 	}

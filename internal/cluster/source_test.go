@@ -1,4 +1,4 @@
-package namespaces
+package cluster
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-// api is an API server that knows Namespaces only.
-type api struct {
+// namespaceAPI is an API server that knows Namespaces only.
+type namespaceAPI struct {
 	mu      sync.Mutex
 	items   string
 	version int
@@ -33,7 +33,7 @@ type api struct {
 	watches []time.Time
 }
 
-func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+func (a *namespaceAPI) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	a.mu.Lock()
 	broken, items, version, paged, more := a.broken, a.items, a.version, a.paged, ""
 	if !kubetest.Watched(req) && req.URL.Query().Get("continue") == "" {
@@ -85,7 +85,7 @@ func (a *api) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (a *api) set(items string, version, broken int) {
+func (a *namespaceAPI) set(items string, version, broken int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.items = items
@@ -93,35 +93,35 @@ func (a *api) set(items string, version, broken int) {
 	a.broken = broken
 }
 
-func (a *api) listed() int {
+func (a *namespaceAPI) listed() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lists
 }
 
-func (a *api) watched() []time.Time {
+func (a *namespaceAPI) watched() []time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return append([]time.Time{}, a.watches...)
 }
 
-func start(t *testing.T) (*api, *Source) {
+func startSource(t *testing.T) (*namespaceAPI, *source) {
 	t.Helper()
-	a := &api{version: 10, events: make(chan string)}
+	a := &namespaceAPI{version: 10, events: make(chan string)}
 	config := kubetest.Start(t, a)
 	client, err := kube.New(config, func(name string) string { return "" })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, New(client)
+	return a, newSource(client)
 }
 
-// run has the source run until the function is called that it returns.
-func run(s *Source) func() {
+// runSource has the source run until the function is called that it returns.
+func runSource(s *source) func() {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
-		s.Run(ctx)
+		s.run(ctx)
 		close(ended)
 	}()
 	return func() {
@@ -159,11 +159,11 @@ func describe(s *policy.Snapshot) string {
 	return strings.Join(parts, " ")
 }
 
-func waitFor(t *testing.T, s *Source, want string) {
+func waitForNamespaces(t *testing.T, s *source, want string) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		snapshot, problem := s.Snapshot()
+		snapshot, problem := s.current()
 		if describe(snapshot) == want {
 			return
 		}
@@ -175,37 +175,37 @@ func waitFor(t *testing.T, s *Source, want string) {
 }
 
 func TestRunFollowsTheNamespaces(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "5"), 10, 0)
-	end := run(s)
-	waitFor(t, s, "a=acme")
+	end := runSource(s)
+	waitForNamespaces(t, s, "a=acme")
 	a.events <- event("ADDED", item("b", "globex", "11"))
-	waitFor(t, s, "a=acme b=globex")
+	waitForNamespaces(t, s, "a=acme b=globex")
 	a.events <- event("MODIFIED", item("a", "", "12"))
-	waitFor(t, s, "a= b=globex")
+	waitForNamespaces(t, s, "a= b=globex")
 	a.events <- event("MODIFIED", item("a", "old", "9"))
 	a.events <- event("BOOKMARK", `{"metadata":{"resourceVersion":"20"}}`)
 	a.events <- event("DELETED", item("b", "globex", "21"))
-	waitFor(t, s, "a= -b=globex")
+	waitForNamespaces(t, s, "a= -b=globex")
 	a.events <- "" // the watch ends, and goes on
 	a.events <- event("ADDED", item("c", "c", "22"))
-	waitFor(t, s, "a= c=c -b=globex")
+	waitForNamespaces(t, s, "a= c=c -b=globex")
 	if got := a.listed(); got != 1 {
 		t.Errorf("%d lists, want the watch resumed without one", got)
 	}
 	a.set(item("c", "new", "30"), 31, 0)
 	a.events <- event("ERROR", `{"kind":"Status","code":410,"reason":"Expired"}`)
-	waitFor(t, s, "c=new -a= -b=globex")
+	waitForNamespaces(t, s, "c=new -a= -b=globex")
 	end()
 }
 
 func TestRunGoesOnAfterAFailure(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set("", 0, http.StatusInternalServerError)
-	defer run(s)()
+	defer runSource(s)()
 	deadline := time.Now().Add(10 * time.Second)
 	for {
-		if _, problem := s.Snapshot(); problem != "" {
+		if _, problem := s.current(); problem != "" {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -214,49 +214,49 @@ func TestRunGoesOnAfterAFailure(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	a.set(item("a", "acme", "5"), 10, 0)
-	waitFor(t, s, "a=acme")
+	waitForNamespaces(t, s, "a=acme")
 }
 
 func TestListedSince(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "5"), 10, 0)
 	ctx := context.Background()
 	began := time.Now()
-	if err := s.ListedSince(ctx, began); err != nil || a.listed() != 1 {
+	if err := s.listedSince(ctx, began); err != nil || a.listed() != 1 {
 		t.Fatalf("%d lists, %v", a.listed(), err)
 	}
-	waitFor(t, s, "a=acme")
-	if err := s.ListedSince(ctx, began); err != nil || a.listed() != 1 {
+	waitForNamespaces(t, s, "a=acme")
+	if err := s.listedSince(ctx, began); err != nil || a.listed() != 1 {
 		t.Errorf("%d lists, %v for what is known already", a.listed(), err)
 	}
 	later := time.Now()
 	a.set("", 0, http.StatusInternalServerError)
-	if err := s.ListedSince(ctx, later); err == nil {
+	if err := s.listedSince(ctx, later); err == nil {
 		t.Error("no error while the API fails")
 	}
 	lists := a.listed()
-	if err := s.ListedSince(ctx, later); err == nil || a.listed() != lists {
+	if err := s.listedSince(ctx, later); err == nil || a.listed() != lists {
 		t.Error("an API that failed a moment ago was asked again")
 	}
-	waitFor(t, s, "a=acme")
+	waitForNamespaces(t, s, "a=acme")
 }
 
 // TestListForgottenInTheMiddle deletes a Namespace between the list that expired and the one in its
 // place.
 func TestListForgottenInTheMiddle(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.paged = make(chan struct{})
 	close(a.paged)
 	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
 	a.expire = func() { a.set(item("b", "acme", "11"), 12, 0) }
-	if err := s.ListedSince(context.Background(), time.Now()); err != nil {
+	if err := s.listedSince(context.Background(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, s, "b=acme")
+	waitForNamespaces(t, s, "b=acme")
 	if got := a.listed(); got != 2 {
 		t.Errorf("%d lists, want one more than expired", got)
 	}
-	if got := s.begun(time.Now()); got != "12" {
+	if got := s.setWatching(time.Now()); got != "12" {
 		t.Errorf("the watch would begin at %s, want the version of the second list", got)
 	}
 }
@@ -264,10 +264,10 @@ func TestListForgottenInTheMiddle(t *testing.T) {
 // TestListKeepsNewerChanges has a request list the Namespaces while the watch goes on: the list is
 // of the version of its first page, and what the watch tells before its last one comes never again.
 func TestListKeepsNewerChanges(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "1"), 10, 0)
-	defer run(s)()
-	waitFor(t, s, "a=acme")
+	defer runSource(s)()
+	waitForNamespaces(t, s, "a=acme")
 	paged := make(chan struct{})
 	a.mu.Lock()
 	a.paged = paged
@@ -275,7 +275,7 @@ func TestListKeepsNewerChanges(t *testing.T) {
 	lists := a.listed()
 	answer := make(chan error)
 	go func() {
-		err := s.ListedSince(context.Background(), time.Now())
+		err := s.listedSince(context.Background(), time.Now())
 		answer <- err
 	}()
 	for a.listed() == lists {
@@ -284,55 +284,55 @@ func TestListKeepsNewerChanges(t *testing.T) {
 	a.events <- event("MODIFIED", item("a", "globex", "11"))
 	a.events <- event("ADDED", item("b", "globex", "12"))
 	a.events <- event("BOOKMARK", `{"metadata":{"resourceVersion":"15"}}`)
-	waitFor(t, s, "a=globex b=globex")
-	for s.begun(time.Now()) != "15" {
+	waitForNamespaces(t, s, "a=globex b=globex")
+	for s.setWatching(time.Now()) != "15" {
 		time.Sleep(time.Millisecond)
 	}
 	close(paged)
 	if err := <-answer; err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, s, "a=globex b=globex")
-	if got := s.begun(time.Now()); got != "15" {
+	waitForNamespaces(t, s, "a=globex b=globex")
+	if got := s.setWatching(time.Now()); got != "15" {
 		t.Errorf("the watch would go on from %s, want 15", got)
 	}
 	a.events <- event("ADDED", item("c", "c", "16"))
-	waitFor(t, s, "a=globex b=globex c=c")
+	waitForNamespaces(t, s, "a=globex b=globex c=c")
 }
 
 // TestNamespaceThatCameAndWent tells late of one that no list has seen: its routers may be in use.
 func TestNamespaceThatCameAndWent(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "1"), 20, 0)
-	defer run(s)()
-	waitFor(t, s, "a=acme")
+	defer runSource(s)()
+	waitForNamespaces(t, s, "a=acme")
 	a.events <- event("ADDED", item("b", "globex", "11"))
 	a.events <- event("DELETED", item("a", "acme", "12"))
 	a.events <- event("DELETED", item("b", "globex", "13"))
-	waitFor(t, s, "a=acme -b=globex")
+	waitForNamespaces(t, s, "a=acme -b=globex")
 	a.events <- event("DELETED", item("b", "globex", "14"))
 	a.events <- event("DELETED", item("c", "", "15"))
-	waitFor(t, s, "a=acme -b=globex -c=")
+	waitForNamespaces(t, s, "a=acme -b=globex -c=")
 	a.events <- event("DELETED", item("b", "evil", "16"))
-	waitFor(t, s, "a=acme -b= -c=")
+	waitForNamespaces(t, s, "a=acme -b= -c=")
 	a.events <- event("DELETED", item("b", "globex", "17"))
 	a.events <- event("ADDED", item("c", "acme", "21"))
-	waitFor(t, s, "a=acme c=acme -b=")
+	waitForNamespaces(t, s, "a=acme c=acme -b=")
 }
 
 // TestGoneIsForgotten looks at a Namespace long after it was deleted, with no other change since.
 func TestGoneIsForgotten(t *testing.T) {
-	a, s := start(t)
-	defer run(s)()
+	a, s := startSource(t)
 	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
-	waitFor(t, s, "a=acme b=globex")
+	defer runSource(s)()
+	waitForNamespaces(t, s, "a=acme b=globex")
 	a.events <- event("DELETED", item("b", "globex", "11"))
-	waitFor(t, s, "a=acme -b=globex")
+	waitForNamespaces(t, s, "a=acme -b=globex")
 	s.mu.Lock()
-	s.gone["b"] = departed{namespace: s.gone["b"].namespace, at: time.Now().Add(-keptGone)}
+	s.deleted["b"] = deletion{namespace: s.deleted["b"].namespace, at: time.Now().Add(-keepDeleted)}
 	s.expires = time.Now()
 	s.mu.Unlock()
-	waitFor(t, s, "a=acme")
+	waitForNamespaces(t, s, "a=acme")
 }
 
 // TestFailedWatchStopsNoList has requests ask for a list right after the watch was cut, refused or
@@ -340,9 +340,9 @@ func TestGoneIsForgotten(t *testing.T) {
 func TestFailedWatchStopsNoList(t *testing.T) {
 	ways := []struct {
 		description string
-		end         func(a *api, s *Source, end func())
+		end         func(a *namespaceAPI, s *source, end func())
 	}{
-		{"refused", func(a *api, s *Source, end func()) {
+		{"refused", func(a *namespaceAPI, s *source, end func()) {
 			a.mu.Lock()
 			a.refused = http.StatusServiceUnavailable
 			a.mu.Unlock()
@@ -353,52 +353,52 @@ func TestFailedWatchStopsNoList(t *testing.T) {
 				}
 			}
 		}},
-		{"ended by ourselves", func(a *api, s *Source, end func()) { end() }},
+		{"ended by ourselves", func(a *namespaceAPI, s *source, end func()) { end() }},
 	}
 	for _, way := range ways {
-		a, s := start(t)
+		a, s := startSource(t)
 		a.set(item("a", "acme", "1"), 10, 0)
-		end := run(s)
-		waitFor(t, s, "a=acme")
+		end := runSource(s)
+		waitForNamespaces(t, s, "a=acme")
 		way.end(a, s, end)
-		if err := s.ListedSince(context.Background(), time.Now()); err != nil {
+		if err := s.listedSince(context.Background(), time.Now()); err != nil {
 			t.Errorf("%s: %v", way.description, err)
 		}
 		end()
 	}
 }
 
-func broken(s *Source) time.Time {
+func broken(s *source) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.broken
+	return s.unwatched
 }
 
 // TestWatchRefused has lists keep the Namespaces up to date where no watch comes about, and says so
 // after a while.
 func TestWatchRefused(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.refused = http.StatusForbidden
 	a.set(item("a", "acme", "1"), 10, 0)
-	defer run(s)()
-	waitFor(t, s, "a=acme")
-	if _, problem := s.Snapshot(); problem != "" {
+	defer runSource(s)()
+	waitForNamespaces(t, s, "a=acme")
+	if _, problem := s.current(); problem != "" {
 		t.Errorf("problem %q at once", problem)
 	}
 	a.set(item("a", "globex", "2"), 11, 0)
-	waitFor(t, s, "a=globex")
+	waitForNamespaces(t, s, "a=globex")
 	s.mu.Lock()
-	s.broken = s.broken.Add(-outdatedAfter)
+	s.unwatched = s.unwatched.Add(-outdatedAfter)
 	s.mu.Unlock()
-	if _, problem := s.Snapshot(); !strings.Contains(problem, "403") {
+	if _, problem := s.current(); !strings.Contains(problem, "403") {
 		t.Errorf("problem %q, want one that tells why there is no watch", problem)
 	}
 	a.mu.Lock()
 	a.refused = 0
 	a.mu.Unlock()
 	a.events <- event("ADDED", item("b", "b", "12"))
-	waitFor(t, s, "a=globex b=b")
-	if _, problem := s.Snapshot(); problem != "" {
+	waitForNamespaces(t, s, "a=globex b=b")
+	if _, problem := s.current(); problem != "" {
 		t.Errorf("problem %q while there is a watch", problem)
 	}
 }
@@ -406,10 +406,10 @@ func TestWatchRefused(t *testing.T) {
 // TestWatchWaitsAsLongAsTheAPIAsks refuses a watch with a Retry-After that is longer than the first
 // pause.
 func TestWatchWaitsAsLongAsTheAPIAsks(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.refused = http.StatusTooManyRequests
 	a.retryAfter = "2"
-	defer run(s)()
+	defer runSource(s)()
 	deadline := time.Now().Add(10 * time.Second)
 	for len(a.watched()) < 2 && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
@@ -430,18 +430,18 @@ func TestOtherAnswersAreNoList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(client)
-	if err := s.ListedSince(context.Background(), time.Now()); err == nil {
+	s := newSource(client)
+	if err := s.listedSince(context.Background(), time.Now()); err == nil {
 		t.Error("no error")
 	}
-	if snapshot, problem := s.Snapshot(); snapshot != nil || problem == "" {
+	if snapshot, problem := s.current(); snapshot != nil || problem == "" {
 		t.Errorf("known: %q, problem %q", describe(snapshot), problem)
 	}
 }
 
 // TestOneListForAll has many requests ask at once, and one that gives up.
 func TestOneListForAll(t *testing.T) {
-	a, s := start(t)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "1"), 10, 0)
 	paged := make(chan struct{})
 	a.paged = paged
@@ -449,13 +449,13 @@ func TestOneListForAll(t *testing.T) {
 	answers := make(chan error)
 	for i := 0; i < 20; i++ {
 		go func() {
-			err := s.ListedSince(context.Background(), since)
+			err := s.listedSince(context.Background(), since)
 			answers <- err
 		}()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if err := s.ListedSince(ctx, since); err == nil {
+	if err := s.listedSince(ctx, since); err == nil {
 		t.Error("no error for a request that gave up")
 	}
 	close(paged)
@@ -485,7 +485,7 @@ func TestWatched(t *testing.T) {
 		{"it was refused", kube.ErrForbidden, time.Millisecond, false},
 	}
 	for _, c := range cases {
-		if got := watched(c.err, c.took); got != c.want {
+		if got := ranForAWhile(c.err, c.took); got != c.want {
 			t.Errorf("%s: %t, want %t", c.description, got, c.want)
 		}
 	}
@@ -493,34 +493,34 @@ func TestWatched(t *testing.T) {
 
 // TestEndForgets ends a source and asks it later, while the API can't be asked.
 func TestEndForgets(t *testing.T) {
-	a, s := start(t)
-	end := run(s)
+	a, s := startSource(t)
 	a.set(item("a", "acme", "1")+","+item("b", "globex", "2"), 10, 0)
-	waitFor(t, s, "a=acme b=globex")
+	end := runSource(s)
+	waitForNamespaces(t, s, "a=acme b=globex")
 	a.events <- event("DELETED", item("b", "globex", "11"))
-	waitFor(t, s, "a=acme -b=globex")
+	waitForNamespaces(t, s, "a=acme -b=globex")
 	end()
 	a.set("", 0, http.StatusInternalServerError)
-	if snapshot, problem := s.Snapshot(); snapshot != nil || problem != "" {
+	if snapshot, problem := s.current(); snapshot != nil || problem != "" {
 		t.Errorf("%s, %q", describe(snapshot), problem)
 	}
-	if err := s.ListedSince(context.Background(), time.Time{}); err == nil {
+	if err := s.listedSince(context.Background(), time.Time{}); err == nil {
 		t.Error("no error while the API fails")
 	}
 	time.Sleep(minPause)
 	a.set(item("c", "new", "20"), 21, 0)
-	if err := s.ListedSince(context.Background(), time.Time{}); err != nil {
+	if err := s.listedSince(context.Background(), time.Time{}); err != nil {
 		t.Error(err)
 	}
-	waitFor(t, s, "c=new")
+	waitForNamespaces(t, s, "c=new")
 }
 
 // TestPanicsEndNothing has a client that there is none of, as no answer of the API is known to make
 // the watch panic.
 func TestPanicsEndNothing(t *testing.T) {
-	s := New(nil)
+	s := newSource(nil)
 	s.version = "5"
-	if _, err := s.follow(context.Background()); err == nil || err.Error() != errCut.Error() {
-		t.Errorf("the error is %v, want %q", err, errCut)
+	if _, err := s.follow(context.Background()); err == nil || err.Error() != errWatch.Error() {
+		t.Errorf("the error is %v, want %q", err, errWatch)
 	}
 }

@@ -1,14 +1,9 @@
-package namespaces
+package cluster
 
 import (
-	"encoding/json"
-	"errors"
-
 	"github.com/tenantguard/tenantguard/internal/kube"
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
-
-var errPage = errors.New("what came is not a list of Namespaces")
 
 // page is a part of a NamespaceList.
 type page struct {
@@ -36,11 +31,10 @@ func (o object) namespace() policy.Namespace {
 }
 
 // readPage adds the Namespaces of a page.
-func readPage(text []byte, all map[string]policy.Namespace) (kube.ListMeta, error) {
+func readPage(body []byte, all map[string]policy.Namespace) (kube.ListMeta, error) {
 	var p page
-	// Any other JSON would read as a cluster without Namespaces.
-	if err := json.Unmarshal(text, &p); err != nil || p.Kind != "NamespaceList" {
-		return kube.ListMeta{}, errPage
+	if err := kube.Decode(body, "NamespaceList", &p, &p.Kind); err != nil {
+		return kube.ListMeta{}, err
 	}
 	for _, o := range p.Items {
 		all[o.Metadata.Name] = o.namespace()
