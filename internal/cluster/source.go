@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// keepDeleted is how long a deleted Namespace still counts as one of the cluster: Traefik may use
-	// its routers for a while.
+	// keepDeleted is how long a deleted Namespace still counts as one of the cluster: Traefik may
+	// use its routers for a while.
 	keepDeleted = 10 * time.Minute
 	// outdatedAfter is how long the Namespaces may be without a watch before that is a problem.
 	outdatedAfter = 30 * time.Second
-	// accepted is how long a watch lasts at least that the API has accepted: a refused one fails sooner.
+	// accepted is how long a watch lasts at least that the API has accepted: a refused one fails
+	// sooner.
 	accepted = 10 * time.Second
 )
 
@@ -36,8 +37,8 @@ type source struct {
 	version  string
 	snapshot *policy.Snapshot
 
-	// list is in flight, nil for none, and sinceList are the changes that the watch brought since it
-	// began: the list may be older than they are, and the watch brings nothing twice.
+	// list is in flight, nil for none, and sinceList are the changes that the watch brought since
+	// it began: the list may be older than they are, and the watch brings nothing twice.
 	list      *flight.Call
 	sinceList []change
 	// listed is when the latest list that succeeded began, and listFailed when the latest that did
@@ -176,10 +177,10 @@ func (s *source) apply(c change) bool {
 	return !exists || before != c.namespace
 }
 
-// applyLate takes in the deletion of a Namespace that was created and deleted between two lists, and
-// reports whether that changes anything: Traefik may have had time to make routers of it. If another
-// tenant's of the same name was deleted as well, these routers may be either's: the Namespace then
-// counts as unowned. The caller holds mu.
+// applyLate takes in the deletion of a Namespace that was created and deleted between two lists,
+// and reports whether that changes anything: Traefik may have had time to make routers of it. If
+// another tenant's of the same name was deleted as well, these routers may be either's: the
+// Namespace then counts as unowned. The caller holds mu.
 func (s *source) applyLate(c change) bool {
 	name := c.namespace.Name
 	if _, exists := s.existing[name]; exists || !c.deleted {

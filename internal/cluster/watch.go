@@ -26,8 +26,8 @@ var errWatch = fmt.Errorf("%w: a watch of the Namespaces did not finish", kube.E
 // version the API has forgotten (410) begins with a list. The pauses grow with failures in a row
 // only: a watch that ran for a while was none.
 //
-// At the end all Namespaces are forgotten: what is not kept up to date must not decide anything when
-// it is needed again, maybe days later.
+// At the end all Namespaces are forgotten: what is not kept up to date must not decide anything
+// when it is needed again, maybe days later.
 func (s *source) run(ctx context.Context) {
 	defer s.forgetAll()
 	pause := minPause

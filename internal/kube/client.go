@@ -1,7 +1,8 @@
-// Package kube asks the Kubernetes API with the service account of Traefik: it gets, lists and watches, and changes nothing.
+// Package kube asks the Kubernetes API with the service account of Traefik: it gets, lists and
+// watches, and changes nothing.
 //
-// Answers may hold private keys. No body of an answer is logged or put into an error, but for what the API says of its
-// refusals.
+// Answers may hold private keys. No body of an answer is logged or put into an error, but for what
+// the API says of its refusals.
 package kube
 
 import (
@@ -17,11 +18,13 @@ import (
 const (
 	// requestTimeout bounds one request from connecting to the end of the answer, but for watches.
 	requestTimeout = 15 * time.Second
-	// maxPage bounds, in bytes, an answer that is read as a whole. It has room for any object: one has 1.5 MiB at most in etcd
-	// (https://etcd.io/docs/latest/dev-guide/limit/), of which base64 makes 2.
+	// maxPage bounds, in bytes, an answer that is read as a whole. It has room for any object: one
+	// has 1.5 MiB at most in etcd (https://etcd.io/docs/latest/dev-guide/limit/), of which base64
+	// makes 2.
 	maxPage = 8 << 20
-	// maxLists bounds how many pages of lists one client has in memory at a time. Each may cost several times maxPage until it
-	// is read, and there are as many lists at a time as namespaces are looked into.
+	// maxLists bounds how many pages of lists one client has in memory at a time. Each may cost
+	// several times maxPage until it is read, and there are as many lists at a time as namespaces
+	// are looked into.
 	maxLists = 4
 
 	userAgent = "tenantguard"
@@ -36,8 +39,8 @@ type Client struct {
 	lists chan struct{}
 }
 
-// New returns a client of the API; getenv is os.Getenv. The files are read with the first request: what is not there yet may
-// be there then.
+// New returns a client of the API; getenv is os.Getenv. The files are read with the first request:
+// what is not there yet may be there then.
 func New(config Config, getenv func(name string) string) (*Client, error) {
 	config, err := config.withDefaults(getenv)
 	if err != nil {
@@ -66,7 +69,8 @@ func (c *Client) Close() {
 	c.credentials.close()
 }
 
-// Get returns the object at a path, such as "/api/v1/namespaces/acme". What stands for a name in it must be escaped.
+// Get returns the object at a path, such as "/api/v1/namespaces/acme". What stands for a name in it
+// must be escaped.
 func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
 	return c.read(ctx, path, nil)
 }
@@ -94,8 +98,9 @@ func (c *Client) read(ctx context.Context, path string, query url.Values) ([]byt
 	return body.Bytes(), nil
 }
 
-// send makes a request and returns its answer if it is 200. Where the token is not taken, or no connection comes about, the
-// files may have changed a moment ago: they are read again, and if they did the request is made again.
+// send makes a request and returns its answer if it is 200. Where the token is not taken, or no
+// connection comes about, the files may have changed a moment ago: they are read again, and if they
+// did the request is made again.
 func (c *Client) send(ctx context.Context, path string, query url.Values) (*http.Response, error) {
 	used, err := c.credentials.current()
 	if err != nil {
@@ -111,7 +116,8 @@ func (c *Client) send(ctx context.Context, path string, query url.Values) (*http
 		}
 	}
 	if err != nil {
-		// The others may lead to the same dead server, and would each cost a time-out to find that out.
+		// The others may lead to the same dead server, and would each cost a time-out to find that
+		// out.
 		c.credentials.close()
 		return nil, unreachable(path, err)
 	}
@@ -122,7 +128,8 @@ func (c *Client) send(ctx context.Context, path string, query url.Values) (*http
 	return response, nil
 }
 
-// attempt makes one request. It goes by the transport, which follows no redirect: the token is for the endpoint alone.
+// attempt makes one request. It goes by the transport, which follows no redirect: the token is for
+// the endpoint alone.
 func (c *Client) attempt(ctx context.Context, with *session, path string, query url.Values) (*http.Response, error) {
 	target := c.endpoint.String() + path
 	if len(query) > 0 {

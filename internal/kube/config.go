@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// The environment of every container in a cluster names the API, and every service account's files lie here
-	// (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
+	// The environment of every container in a cluster names the API, and every service account's
+	// files lie here (https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/).
 	hostVariable = "KUBERNETES_SERVICE_HOST"
 	portVariable = "KUBERNETES_SERVICE_PORT"
 	account      = "/var/run/secrets/kubernetes.io/serviceaccount/"
@@ -45,8 +45,9 @@ func (c Config) withDefaults(getenv func(name string) string) (Config, error) {
 	return c, nil
 }
 
-// parseEndpoint reads the URL of the API. It is https for loopback addresses as well: over http the token would be
-// anyone's who listens on that port, and so would be the answer to whose certificate is whose.
+// parseEndpoint reads the URL of the API. It is https for loopback addresses as well: over http the
+// token would be anyone's who listens on that port, and so would be the answer to whose certificate
+// is whose.
 func parseEndpoint(text string) (*url.URL, error) {
 	endpoint, err := url.Parse(text)
 	if err != nil || endpoint.Hostname() == "" || strings.HasSuffix(endpoint.Host, ":") {

@@ -15,17 +15,20 @@ import (
 )
 
 const (
-	// rereadAfter is how long the files of the service account are taken for unchanged. The kubelet writes a new token
-	// well before the old one expires (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
+	// rereadAfter is how long the files of the service account are taken for unchanged. The kubelet
+	// writes a new token well before the old one expires
+	// (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 	rereadAfter = 10 * time.Second
 
 	connectTimeout   = 3 * time.Second
 	handshakeTimeout = 3 * time.Second
-	// headerTimeout is how long the API may take to begin an answer. Requests wait no longer than that, and another try on
-	// another connection may be answered at once: a server behind a load balancer that died takes its connections with it.
+	// headerTimeout is how long the API may take to begin an answer. Requests wait no longer than
+	// that, and another try on another connection may be answered at once: a server behind a load
+	// balancer that died takes its connections with it.
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 90 * time.Second
-	// keepAlive notices within a minute that a watch's connection is dead: nine probes go unanswered.
+	// keepAlive notices within a minute that a watch's connection is dead: nine probes go
+	// unanswered.
 	keepAlive = 5 * time.Second
 	// maxConnections bounds what one Traefik asks of the API at a time, watches included.
 	maxConnections = 16
@@ -82,7 +85,8 @@ func (c *credentials) after(failed *session) (*session, bool) {
 	return c.session, c.session != failed
 }
 
-// reread reads the files. What was read last stays good while they can't be read, for it is the API who decides on that.
+// reread reads the files. What was read last stays good while they can't be read, for it is the API
+// who decides on that.
 func (c *credentials) reread() (*session, error) {
 	c.read = time.Now()
 	next, err := c.load()
@@ -138,9 +142,10 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-// newTransport connects to the API directly, whatever proxy the environment names, and keeps connections. It speaks
-// HTTP/1.1: in HTTP/2 a watch, a list and everyone's requests would hang on one connection, and with it. It asks for no
-// compression, which costs the API more than it saves in a cluster.
+// newTransport connects to the API directly, whatever proxy the environment names, and keeps
+// connections. It speaks HTTP/1.1: in HTTP/2 a watch, a list and everyone's requests would hang on
+// one connection, and with it. It asks for no compression, which costs the API more than it saves
+// in a cluster.
 func newTransport(pool *x509.CertPool, most limits) *http.Transport {
 	dialer := &net.Dialer{Timeout: most.connect, KeepAlive: keepAlive}
 	return &http.Transport{

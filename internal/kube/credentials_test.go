@@ -155,7 +155,8 @@ func TestConnectionsOfARotation(t *testing.T) {
 	}
 }
 
-// TestTriesAgainOnlyForAnotherToken has the token rotate while a request is refused for other reasons.
+// TestTriesAgainOnlyForAnotherToken has the token rotate while a request is refused for other
+// reasons.
 func TestTriesAgainOnlyForAnotherToken(t *testing.T) {
 	rows := []struct {
 		code     int

@@ -14,11 +14,11 @@ import (
 	"unicode/utf8"
 )
 
-// What an error of this package is, for errors.Is. They are sentinels because neither errors.As nor an Unwrap method works
-// on interpreted types.
+// What an error of this package is, for errors.Is. They are sentinels because neither errors.As nor
+// an Unwrap method works on interpreted types.
 var (
-	// ErrUnavailable tells that the API can't be asked: the network, a timeout, too many requests (429), an error of its
-	// own (5xx), or an answer that is none.
+	// ErrUnavailable tells that the API can't be asked: the network, a timeout, too many requests
+	// (429), an error of its own (5xx), or an answer that is none.
 	ErrUnavailable = errors.New("the Kubernetes API can't be asked")
 	// ErrTooLarge is an ErrUnavailable: the answer is larger than is read.
 	ErrTooLarge = errors.New("the answer is too large")
@@ -35,11 +35,13 @@ var (
 )
 
 const (
-	// maxSaid bounds, in bytes, each text that an error repeats of what the API says of its refusal.
+	// maxSaid bounds, in bytes, each text that an error repeats of what the API says of its
+	// refusal.
 	maxSaid = 256
 	// maxStatus bounds, in bytes, what is read of a refusal.
 	maxStatus = 64 << 10
-	// maxRetryAfter bounds, in seconds, how long the API may ask to be left alone: everyone's requests wait for it.
+	// maxRetryAfter bounds, in seconds, how long the API may ask to be left alone: everyone's
+	// requests wait for it.
 	maxRetryAfter = 30
 )
 
@@ -54,7 +56,8 @@ func newPauses() []error {
 	return list
 }
 
-// RetryAfter tells how long the API asks to be left alone, at most half a minute, or 0 if the error says nothing of it.
+// RetryAfter tells how long the API asks to be left alone, at most half a minute, or 0 if the error
+// says nothing of it.
 func RetryAfter(err error) time.Duration {
 	for seconds := maxRetryAfter; seconds > 0; seconds-- {
 		if errors.Is(err, pauses[seconds]) {
@@ -64,7 +67,8 @@ func RetryAfter(err error) time.Duration {
 	return 0
 }
 
-// status is what the API says of a refusal (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/).
+// status is what the API says of a refusal
+// (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/).
 type status struct {
 	Kind    string `json:"kind"`
 	Reason  string `json:"reason"`
@@ -72,7 +76,8 @@ type status struct {
 	Code    int    `json:"code"`
 }
 
-// refusal makes an error of an answer that is not 200. Of its body it repeats what a Status object says and nothing else.
+// refusal makes an error of an answer that is not 200. Of its body it repeats what a Status object
+// says and nothing else.
 func refusal(path string, response *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(response.Body, maxStatus))
 	err := coded(path, response.StatusCode, readStatus(body))
@@ -119,7 +124,8 @@ func kind(code int) error {
 	}
 }
 
-// retryAfter reads the header in its form with seconds, which the API uses (RFC 9110 section 10.2.3).
+// retryAfter reads the header in its form with seconds, which the API uses (RFC 9110 section
+// 10.2.3).
 func retryAfter(response *http.Response) int {
 	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
@@ -136,8 +142,8 @@ func unreachable(path string, err error) error {
 	return fmt.Errorf("%w: GET %s: %s", ErrUnavailable, path, reason(err))
 }
 
-// reason says why there is no answer. Package net/http repeats what it can't read of an answer in its errors, which may be
-// a part of a private key: only texts that can't hold any are passed on.
+// reason says why there is no answer. Package net/http repeats what it can't read of an answer in
+// its errors, which may be a part of a private key: only texts that can't hold any are passed on.
 func reason(err error) string {
 	var operation *net.OpError
 	var lookup *net.DNSError

@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// smallPage is the size in bytes below which one of twice as many objects may be expected to be read with ease.
+// smallPage is the size in bytes below which one of twice as many objects may be expected to be
+// read with ease.
 const smallPage = maxPage / 4
 
 // ListMeta is the metadata of a list, for its reader to decode.
@@ -17,13 +18,15 @@ type ListMeta struct {
 	Continue string `json:"continue"`
 }
 
-// List lists what is at a path in pages of at most limit objects, and returns the list's resource version. It reads each
-// page with each, which returns the page's metadata and keeps nothing of the page. Where the API has forgotten the list before
-// its end, the list begins anew, once: first tells that a page is a list's first, and that what was read before is of no
-// account. Pages that are too large are asked for again with fewer objects: only one object that is too large by itself is an
-// ErrTooLarge.
+// List lists what is at a path in pages of at most limit objects, and returns the list's resource
+// version. It reads each page with each, which returns the page's metadata and keeps nothing of the
+// page. Where the API has forgotten the list before its end, the list begins anew, once: first
+// tells that a page is a list's first, and that what was read before is of no account. Pages that
+// are too large are asked for again with fewer objects: only one object that is too large by itself
+// is an ErrTooLarge.
 //
-// All pages are of one version of the cluster, the latest when the list began, for no resourceVersion is asked for
+// All pages are of one version of the cluster, the latest when the list began, for no
+// resourceVersion is asked for
 // (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
 func (c *Client) List(ctx context.Context, path string, query url.Values, limit int,
 	each func(page []byte, first bool) (ListMeta, error)) (string, error) {
@@ -34,8 +37,8 @@ func (c *Client) List(ctx context.Context, path string, query url.Values, limit 
 	return version, err
 }
 
-// pages lists once. What Continue says is where the list goes on and nothing of the limit, so that each page may have one of
-// its own.
+// pages lists once. What Continue says is where the list goes on and nothing of the limit, so that
+// each page may have one of its own.
 func (c *Client) pages(ctx context.Context, path string, query url.Values, limit int,
 	each func(page []byte, first bool) (ListMeta, error)) (string, error) {
 	asked := url.Values{}
@@ -64,8 +67,9 @@ func (c *Client) pages(ctx context.Context, path string, query url.Values, limit
 	}
 }
 
-// page asks for one page, has it read, and returns its length as well. It waits for its turn before there is anything in
-// memory. A channel serves those who wait in their order, so that a list of many pages does not keep the others waiting.
+// page asks for one page, has it read, and returns its length as well. It waits for its turn before
+// there is anything in memory. A channel serves those who wait in their order, so that a list of
+// many pages does not keep the others waiting.
 func (c *Client) page(ctx context.Context, path string, asked url.Values, first bool,
 	each func(page []byte, first bool) (ListMeta, error)) (ListMeta, int, error) {
 	select {
@@ -91,8 +95,8 @@ func fewer(size int) int {
 	return size / 4
 }
 
-// more is how many objects to ask for after a page that was small: a few large objects in a row must not leave all that come
-// after them to pages of a few each.
+// more is how many objects to ask for after a page that was small: a few large objects in a row
+// must not leave all that come after them to pages of a few each.
 func more(size, limit int) int {
 	if 2*size > limit {
 		return limit

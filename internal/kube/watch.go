@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// watchTimeout is when the API ends a watch, which is then begun anew: one that fell silent, because something between
-	// us keeps its connection and drops what it says, is noticed no later.
+	// watchTimeout is when the API ends a watch, which is then begun anew: one that fell silent,
+	// because something between us keeps its connection and drops what it says, is noticed no
+	// later.
 	watchTimeout = time.Minute
 	// watchMargin is how much longer we wait for that end.
 	watchMargin = 15 * time.Second
@@ -22,16 +23,19 @@ const (
 	maxEvent = 4 << 20
 )
 
-// event is a line of a watch (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
+// event is a line of a watch
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes).
 type event struct {
 	Type   string          `json:"type"`
 	Object json.RawMessage `json:"object"`
 }
 
-// Watch calls each for every change of what is at a path since a resource version: "ADDED", "MODIFIED" and "DELETED" with
-// the object, and "BOOKMARK" with an object that holds nothing but its kind and a newer resource version. It ends with nil
-// when the API ends the watch, after a minute, for the caller to watch on; with the error of each; with ctx's; with ErrGone,
-// after which the caller has to list anew; with ErrCut where it had begun; or with the other errors of this package.
+// Watch calls each for every change of what is at a path since a resource version: "ADDED",
+// "MODIFIED" and "DELETED" with the object, and "BOOKMARK" with an object that holds nothing but
+// its kind and a newer resource version. It ends with nil when the API ends the watch, after a
+// minute, for the caller to watch on; with the error of each; with ctx's; with ErrGone, after which
+// the caller has to list anew; with ErrCut where it had begun; or with the other errors of this
+// package.
 func (c *Client) Watch(ctx context.Context, path, resourceVersion string, each func(eventType string, object []byte) error) error {
 	query := url.Values{}
 	query.Set("watch", "1")

@@ -15,7 +15,8 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 )
 
-// privateKey is what must be found nowhere. It stands for both its forms: in PEM, and in the base64 of the API.
+// privateKey is what must be found nowhere. It stands for both its forms: in PEM, and in the base64
+// of the API.
 const privateKey = "-----BEGIN PRIVATE KEY-----\nbm9ib2R5IG1heSBldmVyIHNlZSB0aGlz\n-----END PRIVATE KEY-----\n"
 
 // cluster is an API server that has Secrets.
@@ -66,8 +67,8 @@ func (c *cluster) store(t *testing.T) (*Store, *clock) {
 	return NewStore(client, func() time.Time { return now.read() }), now
 }
 
-// handle answers as kube-apiserver does. A call is written "list acme", "list acme 250" from the second page on, or
-// "get acme web".
+// handle answers as kube-apiserver does. A call is written "list acme", "list acme 250" from the
+// second page on, or "get acme web".
 func (c *cluster) handle(rw http.ResponseWriter, req *http.Request) {
 	parts := strings.Split(req.URL.Path, "/")
 	namespace, name := parts[4], ""

@@ -20,8 +20,8 @@ import (
 // secretsVariable tells how many Secrets TestLargeNamespace is to have.
 const secretsVariable = "TENANTGUARD_TEST_SECRETS"
 
-// TestLargeNamespace measures a namespace of many Secrets as cert-manager writes them: a leaf and its issuer, an RSA key,
-// annotations and managed fields.
+// TestLargeNamespace measures a namespace of many Secrets as cert-manager writes them: a leaf and
+// its issuer, an RSA key, annotations and managed fields.
 func TestLargeNamespace(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
@@ -90,7 +90,8 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// sample finds the most memory in use, garbage that is not yet collected included, until stop is closed.
+// sample finds the most memory in use, garbage that is not yet collected included, until stop is
+// closed.
 func sample(most *atomic.Int64) chan struct{} {
 	stop := make(chan struct{})
 	go sampling(most, stop)

@@ -9,45 +9,48 @@ import (
 const (
 	// maxNamespaces bounds the namespaces of which something is kept.
 	maxNamespaces = 2000
-	// maxHeld bounds the certificates that are kept of one namespace.
-	maxHeld = 20_000
-	// maxAbsent bounds the leaves that a namespace is known not to have, and those that wait to be looked for.
+	// maxPresent bounds the certificates that are kept of one namespace.
+	maxPresent = 20_000
+	// maxAbsent bounds the leaves that a namespace is known not to have, and those that wait to be
+	// looked for.
 	maxAbsent = 1000
-	// maxLeft bounds the leaves of which a namespace remembers that they were there.
-	maxLeft = 1000
-	// maxKept bounds the certificates and leaves that are kept of all namespaces together, at less than 50 MB.
+	// maxRemoved bounds the leaves that are remembered to have been in a namespace.
+	maxRemoved = 1000
+	// maxKept bounds the certificates and leaves that are kept of all namespaces together, at less
+	// than 50 MB.
 	maxKept = 200_000
 )
 
-// sighting is a certificate in a Secret.
+// sighting is what is known of one leaf in one namespace.
 type sighting struct {
+	// secret is the Secret that the leaf was in, "" for none.
 	secret string
-	// since is a moment before the API was asked: the certificate was there then or later.
-	since time.Time
+	// at is a moment before the API was asked: it was so then or later.
+	at time.Time
 }
 
-// namespace is what is known of one namespace.
+// namespace is what is known of one namespace. The mu of the Store guards it.
 type namespace struct {
 	name string
-	// held are the certificates that were there when last heard of, by digest, and absent are leaves that were looked for in
-	// vain.
-	held   map[string]sighting
-	absent map[string]time.Time
-	// left are leaves that have left their Secret, with the moment at which they were last seen there.
-	left map[string]time.Time
-	// ttl is the longest for which answers were wanted, to tell what of left is of no use any more.
+	// present are the certificates that were there at the last look, by digest; absent are leaves
+	// that were looked for in vain.
+	present map[string]sighting
+	absent  map[string]sighting
+	// removed are leaves that are no longer in their Secret, as they were last seen there.
+	removed map[string]sighting
+	// ttl is the longest for which answers were wanted, for then removed is of no use any more.
 	ttl time.Duration
 
-	// search is under way, one at a time, and waiting are leaves for the one after.
+	// search is in flight, one at a time, and waiting are leaves for the one after.
 	search  *search
 	waiting map[string]bool
 
 	failure     error
 	failedUntil time.Time
-	used        time.Time
+	lastUsed    time.Time
 }
 
-// namespace returns the entry of a namespace, with room made for it.
+// namespace returns the entry of a namespace, and makes room for it. The caller holds mu.
 func (s *Store) namespace(name string, now time.Time) *namespace {
 	n := s.namespaces[name]
 	if n == nil {
@@ -56,29 +59,33 @@ func (s *Store) namespace(name string, now time.Time) *namespace {
 		}
 		n = &namespace{
 			name:    name,
-			held:    map[string]sighting{},
-			absent:  map[string]time.Time{},
-			left:    map[string]time.Time{},
+			present: map[string]sighting{},
+			absent:  map[string]sighting{},
+			removed: map[string]sighting{},
 			waiting: map[string]bool{},
 		}
 		s.namespaces[name] = n
 	}
-	n.used = now
+	n.lastUsed = now
 	return n
 }
 
-// saw tells whether the leaf was there when last heard of, or a short while ago.
+// saw reports whether the leaf was there at the last look, or a short while before.
 func (n *namespace) saw(leaf string) bool {
-	_, held := n.held[leaf]
-	_, left := n.left[leaf]
-	return held || left
+	_, present := n.present[leaf]
+	_, removed := n.removed[leaf]
+	return present || removed
 }
 
-// evict drops what is known of the namespace that was not asked about for longest. keep is not dropped.
+// evict drops the namespace that was not used for longest, but neither keep nor one with a search
+// in flight. It reports whether it dropped one. The caller holds mu.
 func (s *Store) evict(keep string) bool {
 	var oldest *namespace
 	for _, n := range s.namespaces {
-		if n.search == nil && n.name != keep && (oldest == nil || n.used.Before(oldest.used)) {
+		if n.search != nil || n.name == keep {
+			continue
+		}
+		if oldest == nil || n.lastUsed.Before(oldest.lastUsed) {
 			oldest = n
 		}
 	}
@@ -89,39 +96,39 @@ func (s *Store) evict(keep string) bool {
 	return true
 }
 
-// shrink makes room after a search.
+// shrink makes room after a search. The caller holds mu.
 func (s *Store) shrink(keep string) {
 	for s.kept() > maxKept && s.evict(keep) {
 	}
 }
 
-// kept counts what is kept of all namespaces.
+// kept counts what is kept of all namespaces. The caller holds mu.
 func (s *Store) kept() int {
 	all := 0
 	for _, n := range s.namespaces {
-		all += len(n.held) + len(n.absent) + len(n.left)
+		all += len(n.present) + len(n.absent) + len(n.removed)
 	}
 	return all
 }
 
-// queue keeps a leaf for the next search, unless this one is for it as well.
+// queue keeps a leaf for the next search, unless the one in flight is for it as well.
 func (n *namespace) queue(leaf string) {
 	if !n.search.wanted[leaf] && len(n.waiting) < maxAbsent {
 		n.waiting[leaf] = true
 	}
 }
 
-// begin begins a search for a leaf and for all that wait.
+// begin begins a search for a leaf and for all that wait. The caller holds mu.
 func (s *Store) begin(n *namespace, leaf string) {
 	wanted := n.waiting
 	wanted[leaf] = true
 	n.waiting = map[string]bool{}
 	n.search = newSearch(n, wanted)
-	go run(s, n, n.search)
+	go s.run(n, n.search)
 }
 
-// end takes over what a search found.
-func (s *Store) end(n *namespace, f *search) {
+// end takes in what a search found and whether it failed.
+func (s *Store) end(n *namespace, f *search, err error) {
 	f.conclude()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,68 +138,69 @@ func (s *Store) end(n *namespace, f *search) {
 		n.merge(f)
 	}
 	n.forget(s.now())
-	n.failure = f.err
-	if f.err == nil {
+	n.failure = err
+	if err == nil {
 		n.deny(f)
 	} else {
-		n.failedUntil = s.now().Add(holdOf(f.err))
+		n.failedUntil = s.now().Add(pauseAfter(err))
 	}
 	n.search = nil
 	s.shrink(n.name)
 }
 
-// replace takes over a complete list. What it lacks has left.
+// replace takes in a complete list. What it lacks was removed.
 func (n *namespace) replace(f *search) {
-	for leaf := range n.held {
-		if _, there := f.listed[leaf]; !there {
-			n.leave(leaf)
+	for leaf := range n.present {
+		if _, listed := f.listed[leaf]; !listed {
+			n.remove(leaf)
 		}
 	}
-	n.held = f.listed
+	n.present = f.listed
 }
 
-// merge takes over what was found without a complete list. That a leaf is no longer where it was ends its grace as well,
-// although it may be elsewhere.
+// merge takes in what was found without a complete list. That a leaf is no longer where it was ends
+// its grace as well, although it may be elsewhere.
 func (n *namespace) merge(f *search) {
-	for leaf := range f.moved {
-		n.leave(leaf)
+	for leaf := range f.missing {
+		n.remove(leaf)
 	}
-	n.add(f.looked, f.wanted)
+	n.add(f.fetched, f.wanted)
 	n.add(f.listed, f.wanted)
 }
 
+// add adds certificates, and drops others for those that are wanted.
 func (n *namespace) add(seen map[string]sighting, wanted map[string]bool) {
 	for leaf, one := range seen {
-		_, known := n.held[leaf]
-		if !known && len(n.held) >= maxHeld {
+		_, known := n.present[leaf]
+		if !known && len(n.present) >= maxPresent {
 			if !wanted[leaf] {
 				continue
 			}
-			dropOneHeld(n.held)
+			dropOne(n.present)
 		}
-		n.held[leaf] = one
+		n.present[leaf] = one
 	}
 }
 
-// leave keeps when a leaf was last seen that is no longer where it was.
-func (n *namespace) leave(leaf string) {
-	seen, known := n.held[leaf]
+// remove keeps when a leaf was last seen that is no longer where it was.
+func (n *namespace) remove(leaf string) {
+	seen, known := n.present[leaf]
 	if !known {
 		return
 	}
-	delete(n.held, leaf)
-	if len(n.left) >= maxLeft {
-		dropOne(n.left)
+	delete(n.present, leaf)
+	if len(n.removed) >= maxRemoved {
+		dropOne(n.removed)
 	}
-	n.left[leaf] = seen.since
+	n.removed[leaf] = seen
 }
 
-// forget drops of the leaves that left those that are back and those of no use any more.
+// forget drops the removed leaves that are back and those that are of no use any more.
 func (n *namespace) forget(now time.Time) {
-	for leaf, since := range n.left {
-		_, back := n.held[leaf]
-		if back || now.Sub(since) >= n.ttl+replaced {
-			delete(n.left, leaf)
+	for leaf, seen := range n.removed {
+		_, back := n.present[leaf]
+		if back || now.Sub(seen.at) >= n.ttl+acceptRemoved {
+			delete(n.removed, leaf)
 		}
 	}
 }
@@ -201,36 +209,28 @@ func (n *namespace) forget(now time.Time) {
 func (n *namespace) deny(f *search) {
 	for leaf := range f.wanted {
 		delete(n.absent, leaf)
-		if _, there := f.found[leaf]; there {
+		if _, found := f.found[leaf]; found {
 			continue
 		}
 		if len(n.absent) >= maxAbsent {
 			dropOne(n.absent)
 		}
-		n.absent[leaf] = f.since
+		n.absent[leaf] = sighting{at: f.at}
 	}
 }
 
-// dropOneHeld drops any one certificate, which is then listed again.
-func dropOneHeld(held map[string]sighting) {
-	for leaf := range held {
-		delete(held, leaf)
-		return
-	}
-}
-
-// dropOne drops any one leaf.
-func dropOne(leaves map[string]time.Time) {
+// dropOne drops any one leaf, which is then looked for again.
+func dropOne(leaves map[string]sighting) {
 	for leaf := range leaves {
 		delete(leaves, leaf)
 		return
 	}
 }
 
-// holdOf tells how long not to ask again after a failure.
-func holdOf(err error) time.Duration {
-	if pause := kube.RetryAfter(err); pause > failureHold {
+// pauseAfter returns how long the API is left alone after a failure.
+func pauseAfter(err error) time.Duration {
+	if pause := kube.RetryAfter(err); pause > failurePause {
 		return pause
 	}
-	return failureHold
+	return failurePause
 }

@@ -41,22 +41,22 @@ func TestLeavesThatLeftAreBounded(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())
 	n.ttl = ttl
 	since := time.Unix(0, 0)
-	for i := 0; i < maxLeft+10; i++ {
-		n.held[strconv.Itoa(i)] = sighting{since: since}
+	for i := 0; i < maxRemoved+10; i++ {
+		n.present[strconv.Itoa(i)] = sighting{at: since}
 	}
 	n.replace(&search{listed: map[string]sighting{"new": {}}})
-	if len(n.left) != maxLeft || len(n.held) != 1 {
-		t.Errorf("%d leaves that left and %d held, want %d and the one listed", len(n.left), len(n.held), maxLeft)
+	if len(n.removed) != maxRemoved || len(n.present) != 1 {
+		t.Errorf("%d leaves that left and %d held, want %d and the one listed", len(n.removed), len(n.present), maxRemoved)
 	}
-	n.leave("never there")
-	if _, kept := n.left["never there"]; kept {
+	n.remove("never there")
+	if _, kept := n.removed["never there"]; kept {
 		t.Error("a leaf is kept that never was there")
 	}
-	n.left["late"] = since.Add(time.Second)
-	n.left["new"] = since.Add(time.Second)
-	n.forget(since.Add(ttl + replaced))
-	if _, kept := n.left["late"]; len(n.left) != 1 || !kept {
-		t.Errorf("%d leaves, want only the one that is neither back nor too old", len(n.left))
+	n.removed["late"] = sighting{at: since.Add(time.Second)}
+	n.removed["new"] = sighting{at: since.Add(time.Second)}
+	n.forget(since.Add(ttl + acceptRemoved))
+	if _, kept := n.removed["late"]; len(n.removed) != 1 || !kept {
+		t.Errorf("%d leaves, want only the one that is neither back nor too old", len(n.removed))
 	}
 }
 
@@ -64,32 +64,32 @@ func TestLeavesThatLeftAreBounded(t *testing.T) {
 func TestHeldCertificatesAreBounded(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())
 	f := newSearch(n, map[string]bool{"wanted": true})
-	for i := 0; i < maxHeld; i++ {
+	for i := 0; i < maxPresent; i++ {
 		f.listed[strconv.Itoa(i)] = sighting{}
 	}
 	f.keep(&secret{Data: []byte(`{"tls.crt":"","tls.key":"eA=="}`)})
-	if len(f.listed) != maxHeld {
-		t.Errorf("%d certificates of a list, want %d", len(f.listed), maxHeld)
+	if len(f.listed) != maxPresent {
+		t.Errorf("%d certificates of a list, want %d", len(f.listed), maxPresent)
 	}
-	n.held = f.listed
+	n.present = f.listed
 	n.add(map[string]sighting{"other": {}, "wanted": {}}, f.wanted)
-	_, wanted := n.held["wanted"]
-	_, other := n.held["other"]
-	if len(n.held) != maxHeld || !wanted || other {
-		t.Errorf("%d certificates, want %d and the one that is looked for among them", len(n.held), maxHeld)
+	_, wanted := n.present["wanted"]
+	_, other := n.present["other"]
+	if len(n.present) != maxPresent || !wanted || other {
+		t.Errorf("%d certificates, want %d and the one that is looked for among them", len(n.present), maxPresent)
 	}
 }
 
 func TestAllThatIsKeptIsBounded(t *testing.T) {
 	s := NewStore(nil, time.Now)
 	full := map[string]sighting{}
-	for i := 0; i < maxHeld; i++ {
+	for i := 0; i < maxPresent; i++ {
 		full[strconv.Itoa(i)] = sighting{}
 	}
 	now := time.Unix(0, 0)
-	for i := 0; i <= maxKept/maxHeld; i++ {
+	for i := 0; i <= maxKept/maxPresent; i++ {
 		now = now.Add(time.Second)
-		s.namespace(strconv.Itoa(i), now).held = full
+		s.namespace(strconv.Itoa(i), now).present = full
 	}
 	s.namespaces["1"].search = &search{}
 	s.shrink("0")

@@ -7,107 +7,103 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/flight"
 	"github.com/tenantguard/tenantguard/internal/kube"
 )
 
 const (
 	// searchTimeout bounds one search.
 	searchTimeout = time.Minute
-	// pageSize is how many Secrets are listed at a time where they are not large: about 2 MB with a chain and a key each.
+	// pageSize is how many Secrets are listed at a time where they are not large: about 2 MB with a
+	// chain and a key each.
 	pageSize = 250
-	// maxLooks bounds how many Secrets are looked at by name before a list is the cheaper way.
-	maxLooks = 10
+	// maxFetches bounds how many Secrets are fetched by name before a list is the cheaper way.
+	maxFetches = 10
 )
 
-var errUnfinished = fmt.Errorf("%w: the search did not finish", kube.ErrUnavailable)
+var errSearch = fmt.Errorf("%w: the search did not finish", kube.ErrUnavailable)
 
-// search looks for leaves in one namespace. Its answers are there once done is closed.
+// search looks for leaves in one namespace. What it found may be read once its call has ended.
 type search struct {
-	done chan struct{}
-	// began is when it did, by the clock of timers, and since by the store's.
-	began  time.Time
-	since  time.Time
+	// call began by the clock of timers, and at is that moment by the store's clock.
+	call   *flight.Call
+	at     time.Time
+	path   string
 	wanted map[string]bool
-	// where tells which Secret each wanted leaf was in, where all were in one.
-	where map[string]string
+	// secrets are the Secrets that the wanted leaves were in, by leaf, for those that were in one.
+	secrets map[string]string
 
-	// looked are the certificates of the Secrets that were looked at by name, and moved the leaves that were no longer there.
-	looked map[string]sighting
-	moved  map[string]bool
-	// listed are the certificates of the Secrets that were listed, complete where those are all of the namespace's.
+	// fetched are the certificates of the Secrets that were fetched by name, and missing the leaves
+	// that were no longer there.
+	fetched map[string]sighting
+	missing map[string]bool
+	// listed are the certificates of the Secrets that were listed, complete if those are all of the
+	// namespace's.
 	listed   map[string]sighting
 	complete bool
 
-	// found are the wanted leaves that are there. The others are not, or unknown because of err.
+	// found are the wanted leaves that are there. The others are not, or unknown because of the
+	// call's error.
 	found map[string]sighting
-	err   error
 }
 
 func newSearch(n *namespace, wanted map[string]bool) *search {
 	f := &search{
-		done:   make(chan struct{}),
-		began:  time.Now(),
-		wanted: wanted,
-		where:  map[string]string{},
-		looked: map[string]sighting{},
-		moved:  map[string]bool{},
-		listed: map[string]sighting{},
-		found:  map[string]sighting{},
+		call:    flight.NewCall(time.Now(), errSearch),
+		path:    kube.NamespacesPath + "/" + n.name + "/secrets",
+		wanted:  wanted,
+		secrets: map[string]string{},
+		fetched: map[string]sighting{},
+		missing: map[string]bool{},
+		listed:  map[string]sighting{},
+		found:   map[string]sighting{},
 	}
 	for leaf := range wanted {
-		if known, there := n.held[leaf]; there {
-			f.where[leaf] = known.secret
+		if seen, present := n.present[leaf]; present {
+			f.secrets[leaf] = seen.secret
 		}
 	}
 	return f
 }
 
-// run makes a search. It ends with no one's request, for others wait for it too. Whatever happens, nobody waits in vain, and
-// no panic ends Traefik.
-func run(s *Store, n *namespace, f *search) {
-	f.err = errUnfinished
-	defer func() {
-		if problem := recover(); problem != nil {
-			f.err = errUnfinished
-			f.complete = false
-		}
-		s.end(n, f)
-		close(f.done)
-	}()
+// run makes a search. It does not end with the request that began it: others wait for it as well.
+func (s *Store) run(n *namespace, f *search) {
 	ctx, cancel := context.WithTimeout(context.Background(), searchTimeout)
 	defer cancel()
-	path := kube.NamespacesPath + "/" + n.name + "/secrets"
-	f.since = s.now()
-	f.err = f.ask(ctx, s, path)
+	f.call.Run(
+		func() error { return f.look(ctx, s) },
+		func(err error) { s.end(n, f, err) },
+	)
 }
 
-// ask looks at the Secrets that the leaves were in if that is all there is to do, and else lists.
-func (f *search) ask(ctx context.Context, s *Store, path string) error {
-	if len(f.where) < len(f.wanted) || len(f.wanted) > maxLooks {
-		return f.list(ctx, s, path)
+// look fetches the Secrets that the leaves were in, if that is enough, or lists all.
+func (f *search) look(ctx context.Context, s *Store) error {
+	f.at = s.now()
+	if len(f.secrets) < len(f.wanted) || len(f.wanted) > maxFetches {
+		return f.list(ctx, s)
 	}
-	for leaf, name := range f.where {
-		if err := f.look(ctx, s, path, leaf, name); err != nil {
+	for leaf, name := range f.secrets {
+		if err := f.fetch(ctx, s, leaf, name); err != nil {
 			return err
 		}
 	}
 	for leaf := range f.wanted {
-		if _, there := f.looked[leaf]; !there {
-			return f.list(ctx, s, path)
+		if _, fetched := f.fetched[leaf]; !fetched {
+			return f.list(ctx, s)
 		}
 	}
 	return nil
 }
 
-// look looks whether a leaf is in the Secret that it was in.
-func (f *search) look(ctx context.Context, s *Store, path, leaf, name string) error {
-	since := s.now()
-	body, err := s.client.Get(ctx, path+"/"+url.PathEscape(name))
+// fetch fetches the Secret that a leaf was in.
+func (f *search) fetch(ctx context.Context, s *Store, leaf, name string) error {
+	at := s.now()
+	body, err := s.client.Get(ctx, f.path+"/"+url.PathEscape(name))
 	if errors.Is(err, kube.ErrForbidden) {
 		return nil // the right to list is enough
 	}
 	if errors.Is(err, kube.ErrNotFound) {
-		f.moved[leaf] = true
+		f.missing[leaf] = true
 		return nil
 	}
 	if err != nil {
@@ -117,20 +113,20 @@ func (f *search) look(ctx context.Context, s *Store, path, leaf, name string) er
 	if err != nil {
 		return err
 	}
-	there := served(read.Data)
+	there := servedLeaf(read.Data)
 	if there != leaf {
-		f.moved[leaf] = true
+		f.missing[leaf] = true
 	}
 	if there != "" {
-		f.looked[there] = sighting{secret: name, since: since}
+		f.fetched[there] = sighting{secret: name, at: at}
 	}
 	return nil
 }
 
 // list lists all Secrets and keeps the digests of their certificates.
-func (f *search) list(ctx context.Context, s *Store, path string) error {
-	f.since = s.now()
-	_, err := s.client.List(ctx, path, nil, s.pageSize, func(body []byte, first bool) (kube.ListMeta, error) {
+func (f *search) list(ctx context.Context, s *Store) error {
+	f.at = s.now()
+	each := func(body []byte, first bool) (kube.ListMeta, error) {
 		read, err := readPage(body)
 		if err != nil {
 			return kube.ListMeta{}, err
@@ -142,34 +138,35 @@ func (f *search) list(ctx context.Context, s *Store, path string) error {
 			f.keep(&read.Items[i])
 		}
 		return read.Metadata, nil
-	})
+	}
+	_, err := s.client.List(ctx, f.path, nil, s.pageSize, each)
 	f.complete = err == nil
 	return err
 }
 
-// keep keeps what a Secret serves. What is looked for is kept in any case.
+// keep keeps what a Secret serves. What is wanted is kept in any case.
 func (f *search) keep(one *secret) {
-	there := served(one.Data)
-	if there != "" && (len(f.listed) < maxHeld || f.wanted[there]) {
-		f.listed[there] = sighting{secret: one.Metadata.Name, since: f.since}
+	leaf := servedLeaf(one.Data)
+	if leaf != "" && (len(f.listed) < maxPresent || f.wanted[leaf]) {
+		f.listed[leaf] = sighting{secret: one.Metadata.Name, at: f.at}
 	}
 }
 
-// conclude finds the wanted leaves. A list that is complete is newer than what was looked at before.
+// conclude finds the wanted leaves. A complete list is newer than what was fetched before it.
 func (f *search) conclude() {
 	for leaf := range f.wanted {
-		if seen, there := f.listed[leaf]; there {
+		if seen, listed := f.listed[leaf]; listed {
 			f.found[leaf] = seen
-		} else if seen, there := f.looked[leaf]; there && !f.complete {
+		} else if seen, fetched := f.fetched[leaf]; fetched && !f.complete {
 			f.found[leaf] = seen
 		}
 	}
 }
 
-// answer is the search's answer to a question for one of its leaves.
-func (f *search) answer(q *question, now time.Time) (time.Duration, bool, error) {
-	if seen, there := f.found[q.leaf]; there {
-		return seen.since.Add(q.ttl).Sub(now), true, nil
+// answer is the answer to a query for one of the wanted leaves. The search must have ended.
+func (f *search) answer(q *query, now time.Time) (time.Duration, bool, error) {
+	if seen, found := f.found[q.leaf]; found {
+		return seen.at.Add(q.ttl).Sub(now), true, nil
 	}
-	return 0, false, f.err
+	return 0, false, f.call.Err()
 }

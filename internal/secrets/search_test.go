@@ -46,7 +46,8 @@ func TestPages(t *testing.T) {
 	expect(t, c, confirm(s, "leaf 0", "acme"), "found", "")
 }
 
-// TestListForgottenInTheMiddle deletes a Secret between the list that expired and the one in its place.
+// TestListForgottenInTheMiddle deletes a Secret between the list that expired and the one in its
+// place.
 func TestListForgottenInTheMiddle(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
@@ -76,7 +77,7 @@ func TestFoundBeforeTheFailure(t *testing.T) {
 	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "list acme, list acme 3, list acme 6")
 	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "")
 	expect(t, c, confirm(s, "leaf 6", "acme"), "failed", "")
-	now.pass(failureHold)
+	now.pass(failurePause)
 	expect(t, c, confirm(s, "forged", "acme"), "failed", "list acme, list acme 3, list acme 6")
 }
 
@@ -115,11 +116,12 @@ func TestLargeSecrets(t *testing.T) {
 	}
 	expect(t, c, "", "", "list acme, list acme, list acme, list acme, list acme")
 	c.setDisturb(nil)
-	now.pass(failureHold)
+	now.pass(failurePause)
 	expect(t, c, confirm(s, "b", "acme"), "absent", "list acme")
 }
 
-// TestSecretsAfterLargeOnes lists a namespace of a few large Secrets and many small ones, whose lists must not take ever longer.
+// TestSecretsAfterLargeOnes lists a namespace of a few large Secrets and many small ones, whose
+// lists must not take ever longer.
 func TestSecretsAfterLargeOnes(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
@@ -144,7 +146,8 @@ func TestSecretsAfterLargeOnes(t *testing.T) {
 	}
 }
 
-// tooLarge answers with more than is read where it is true of the first Secret that is asked for and the limit.
+// tooLarge answers with more than is read where it is true of the first Secret that is asked for
+// and the limit.
 func (c *cluster) tooLarge(is func(from, limit int) bool) {
 	padding := []byte(strings.Repeat(" ", 1<<20))
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
@@ -199,7 +202,8 @@ func TestOneRequestAtATimeInANamespace(t *testing.T) {
 	}
 }
 
-// TestSearchUnderWayDeniesNothingNewer puts a leaf into a Secret after a list for another one began.
+// TestSearchUnderWayDeniesNothingNewer puts a leaf into a Secret after a list for another one
+// began.
 func TestSearchUnderWayDeniesNothingNewer(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
@@ -246,7 +250,7 @@ func TestSlowAPI(t *testing.T) {
 	now.pass(ttl)
 	s.patience = time.Minute // which the search under way does not have: it had its time
 	s.mu.Lock()
-	s.namespaces["acme"].search.began = time.Now().Add(-time.Minute)
+	s.namespaces["acme"].search.call.Began = time.Now().Add(-time.Minute)
 	s.mu.Unlock()
 	begin = time.Now()
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
@@ -255,7 +259,7 @@ func TestSlowAPI(t *testing.T) {
 		t.Errorf("waited %s for a search that had its time", waited)
 	}
 	s.mu.Lock()
-	s.namespaces["acme"].search.began = time.Now()
+	s.namespaces["acme"].search.call.Began = time.Now()
 	s.mu.Unlock()
 	now.pass(time.Second - ttl)
 	late := make(chan string, 1)
@@ -267,7 +271,8 @@ func TestSlowAPI(t *testing.T) {
 	expect(t, c, "", "", "")
 }
 
-// TestPatienceIsForAllNamespacesTogether has an API that answers nothing about any of many namespaces.
+// TestPatienceIsForAllNamespacesTogether has an API that answers nothing about any of many
+// namespaces.
 func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)

@@ -10,8 +10,9 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube"
 )
 
-// page is a part of a list of Secrets. It is made anew for each: package json leaves in the elements of a slice that it
-// fills again what they held before, so that a Secret without data would have its predecessor's.
+// page is a part of a list of Secrets. It is made anew for each: package json leaves in the
+// elements of a slice that it fills again what they held before, so that a Secret without data
+// would have its predecessor's.
 type page struct {
 	Kind     string        `json:"kind"`
 	Metadata kube.ListMeta `json:"metadata"`
@@ -22,7 +23,8 @@ type page struct {
 type secret struct {
 	Kind     string   `json:"kind"`
 	Metadata metadata `json:"metadata"`
-	// Data is the map of keys to values in base64. It holds private keys, and is read by served alone.
+	// Data is the map of keys to values in base64. It holds private keys, and is read by servedLeaf
+	// alone.
 	Data json.RawMessage `json:"data"`
 }
 
@@ -48,9 +50,9 @@ var (
 	privateKeyKey  = []byte(`"tls.key":`)
 )
 
-// served returns the digest of the certificate that Traefik serves from a Secret, "" for none: the first certificate of
-// tls.crt, as crypto/tls takes it, where there is a tls.key as well.
-func served(data []byte) string {
+// servedLeaf returns the digest of the certificate that Traefik serves from a Secret, "" for none:
+// the first certificate of tls.crt, as crypto/tls takes it, where there is a tls.key as well.
+func servedLeaf(data []byte) string {
 	if len(value(data, privateKeyKey)) == 0 {
 		return ""
 	}
@@ -73,9 +75,10 @@ func served(data []byte) string {
 	}
 }
 
-// value finds the value of a key in a Secret's data without a copy of it. Keys and values have letters, digits and a few
-// signs, none of which JSON escapes, so that a quoted key is found nowhere but where it is one. Package json would also take
-// "TLS.CRT" for tls.crt, which Traefik does not serve, and copy the private key.
+// value finds the value of a key in a Secret's data without a copy of it. Keys and values have
+// letters, digits and a few signs, none of which JSON escapes, so that a quoted key is found
+// nowhere but where it is one. Package json would also take "TLS.CRT" for tls.crt, which Traefik
+// does not serve, and copy the private key.
 func value(data, key []byte) []byte {
 	_, after, found := bytes.Cut(data, key)
 	if !found {

@@ -114,8 +114,8 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// TestPrivateKeysAreNotKept looks for a private key in all that the store keeps, its errors and the log, after answers of
-// every kind.
+// TestPrivateKeysAreNotKept looks for a private key in all that the store keeps, its errors and the
+// log, after answers of every kind.
 func TestPrivateKeysAreNotKept(t *testing.T) {
 	logged := &bytes.Buffer{}
 	log.SetOutput(logged)
@@ -171,7 +171,7 @@ func disturbed(s *Store, c *cluster, now *clock, code int, text string) string {
 		if _, _, err := s.Confirm(context.Background(), []byte(leaf), []string{"acme"}, ttl, 0); err != nil {
 			said += err.Error()
 		}
-		now.pass(failureHold)
+		now.pass(failurePause)
 	}
 	return said
 }

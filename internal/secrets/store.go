@@ -1,40 +1,44 @@
-// Package secrets answers whether a served certificate is in a Secret of a namespace: whoever can't write there can't have
-// it served as that namespace's, whatever names it carries.
+// Package secrets finds out whether a served certificate is in a Secret of a namespace: whoever
+// can't write there can't have it served as that namespace's, whatever names it carries.
 package secrets
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"sync"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 const (
-	// patience is how long a request waits for the API. A longer answer is still of use to later requests.
+	// patience is how long a request waits for the API. A longer answer is still of use to later
+	// requests.
 	patience = 5 * time.Second
-	// graceHold is how long an answer holds that rests on grace, so that the API's own is asked for soon.
-	graceHold = 3 * time.Second
-	// replaced is how long a certificate is still taken when it has left its Secret: a renewal must not be an outage. Traefik
-	// serves the old one until it has reloaded its configuration. It begins that two seconds after the change
-	// (providersThrottleDuration) and then builds all its routers, of which there may be thousands.
-	replaced = 10 * time.Second
-	// leftHold is how long an answer holds that rests on replaced.
-	leftHold = time.Second
-	// failureHold is how long a failure holds where the API does not say how long it wants to be left alone.
-	failureHold = time.Second
+	// graceValidFor is how long an answer is valid that rests on grace, so that the API's own is
+	// wanted again soon.
+	graceValidFor = 3 * time.Second
+	// acceptRemoved is how long a certificate is still accepted once it is removed from its Secret:
+	// a renewal must not be an outage. Traefik serves the old one until it has reloaded its
+	// configuration. It begins that two seconds after the change (providersThrottleDuration) and
+	// then builds all its routers, of which there may be thousands.
+	acceptRemoved = 10 * time.Second
+	// removedValidFor is how long an answer is valid that rests on acceptRemoved.
+	removedValidFor = time.Second
+	// failurePause is how long the API is left alone after a failure where it does not say how long
+	// it wants to be.
+	failurePause = time.Second
 )
 
 var (
-	errSlow     = fmt.Errorf("%w: it takes too long", kube.ErrUnavailable)
-	errNoName   = errors.New("wanted the name of a namespace")
-	namePattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	errSlow   = fmt.Errorf("%w: it takes too long", kube.ErrUnavailable)
+	errNoName = errors.New("wanted the name of a namespace")
 )
 
-// Store keeps what the API answered. Of a Secret it keeps its name and the SHA-256 of its certificate.
+// Store keeps what the API answered. Of a Secret it keeps its name and the SHA-256 of its
+// certificate.
 type Store struct {
 	client *kube.Client
 	now    func() time.Time
@@ -48,42 +52,52 @@ type Store struct {
 
 // NewStore returns a store without answers; now is time.Now.
 func NewStore(client *kube.Client, now func() time.Time) *Store {
-	return &Store{client: client, now: now, patience: patience, pageSize: pageSize, namespaces: map[string]*namespace{}}
+	return &Store{
+		client:     client,
+		now:        now,
+		patience:   patience,
+		pageSize:   pageSize,
+		namespaces: map[string]*namespace{},
+	}
 }
 
-// question is one call of Confirm.
-type question struct {
+// query is one call of Confirm.
+type query struct {
 	leaf  string
 	ttl   time.Duration
 	grace time.Duration
-	// until is when the one who asks has waited long enough.
+	// until is when the caller has waited long enough.
 	until time.Time
 }
 
-// Confirm tells whether a leaf, in DER, is in a Secret of one of the namespaces, and for how much longer that holds. It asks
-// until it is found: first where it was seen last, which is one look at one Secret, then the others in the given order, each of
-// which may be a list of all Secrets. An answer is good for ttl from the moment before it was asked for; what it found
-// with an API that took longer than that holds for 0 or less, and is true all the same.
+// Confirm reports whether a leaf, in DER, is in a Secret of one of the namespaces, and for how much
+// longer that is valid. It looks until it finds the leaf: first where it was seen last, which is
+// one request for one Secret, then in the others in the given order, each of which may cost a list
+// of all Secrets. An answer is valid for ttl from the moment before the API was asked; one that
+// took the API longer than that is valid for 0 or less, and is true all the same.
 //
-// A leaf that a namespace no longer has still counts as found for ttl, and for a moment more, after it was last seen there:
-// Traefik may still serve it.
+// A leaf that was removed from a namespace still counts as found for ttl and acceptRemoved after it
+// was last seen there: Traefik may still serve it.
 //
-// An error means that it is in none of the namespaces that could be asked, and that not all could. But where the leaf was in a
-// Secret less than grace ago, and nothing was heard of it since, it counts as found.
-func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string, ttl, grace time.Duration) (time.Duration, bool, error) {
-	q := &question{leaf: digest(leafDER), ttl: ttl, grace: grace, until: time.Now().Add(2 * s.patience)}
-	if holds := s.longest(namespaces, q.leaf, ttl); holds > 0 {
-		return holds, true, nil
+// An error means that the leaf is in none of the namespaces that the API answered for, and that it
+// did not for all. But a leaf that was in a Secret less than grace ago, and was not seen to be
+// removed since, counts as found.
+func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string,
+	ttl, grace time.Duration) (time.Duration, bool, error) {
+	until := time.Now().Add(2 * s.patience)
+	q := &query{leaf: digest(leafDER), ttl: ttl, grace: grace, until: until}
+	if validFor := s.validFor(namespaces, q.leaf, ttl); validFor > 0 {
+		return validFor, true, nil
 	}
 	var failures []error
 	for _, name := range s.seenFirst(namespaces, q.leaf) {
-		holds, found, err := s.ask(ctx, name, q)
+		validFor, found, err := s.lookUp(ctx, name, q)
 		if err == nil && !found {
-			holds = s.leftLately(name, q)
-			found = holds > 0
+			validFor = s.removedLately(name, q)
+			found = validFor > 0
 		}
 		if found {
-			return holds, true, nil
+			return validFor, true, nil
 		}
 		if ctx.Err() != nil {
 			return 0, false, ctx.Err()
@@ -95,14 +109,15 @@ func (s *Store) Confirm(ctx context.Context, leafDER []byte, namespaces []string
 	if len(failures) == 0 {
 		return 0, false, nil
 	}
-	if holds := s.longest(namespaces, q.leaf, grace); holds > 0 {
-		return atMost(graceHold, holds), true, nil
+	if validFor := s.validFor(namespaces, q.leaf, grace); validFor > 0 {
+		return shorter(graceValidFor, validFor), true, nil
 	}
 	return 0, false, summary(failures)
 }
 
-// longest returns how long the leaf's best answer in the namespaces still holds, if one holds for lifetime.
-func (s *Store) longest(namespaces []string, leaf string, lifetime time.Duration) time.Duration {
+// validFor returns for how much longer the newest finding of the leaf in the namespaces is valid,
+// if one is for lifetime, or 0.
+func (s *Store) validFor(namespaces []string, leaf string, lifetime time.Duration) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	longest := time.Duration(0)
@@ -111,39 +126,40 @@ func (s *Store) longest(namespaces []string, leaf string, lifetime time.Duration
 		if n == nil {
 			continue
 		}
-		if seen, found := n.held[leaf]; found {
-			if holds := seen.since.Add(lifetime).Sub(s.now()); holds > longest {
-				longest = holds
+		if seen, found := n.present[leaf]; found {
+			if validFor := seen.at.Add(lifetime).Sub(s.now()); validFor > longest {
+				longest = validFor
 			}
 		}
 	}
 	return longest
 }
 
-// leftLately returns for how long a leaf that the namespace does not have counts as found, because it left a moment ago.
-func (s *Store) leftLately(name string, q *question) time.Duration {
+// removedLately returns for how long a leaf that the namespace does not have counts as found
+// because it was removed a moment ago, or 0.
+func (s *Store) removedLately(name string, q *query) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.namespaces[name]
 	if n == nil {
 		return 0
 	}
-	since, left := n.left[q.leaf]
-	holds := since.Add(q.ttl + replaced).Sub(s.now())
-	if !left || holds <= 0 {
+	seen, removed := n.removed[q.leaf]
+	validFor := seen.at.Add(q.ttl + acceptRemoved).Sub(s.now())
+	if !removed || validFor <= 0 {
 		return 0
 	}
-	return atMost(leftHold, holds)
+	return shorter(removedValidFor, validFor)
 }
 
-func atMost(most, holds time.Duration) time.Duration {
-	if holds > most {
-		return most
+func shorter(one, other time.Duration) time.Duration {
+	if one < other {
+		return one
 	}
-	return holds
+	return other
 }
 
-// seenFirst puts the namespaces first that had the leaf when last heard of, or lost it lately.
+// seenFirst puts the namespaces first in which the leaf was seen last.
 func (s *Store) seenFirst(namespaces []string, leaf string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,35 +174,36 @@ func (s *Store) seenFirst(namespaces []string, leaf string) []string {
 	return append(seen, others...)
 }
 
-// ask asks one namespace: of what is known of it, or of the search that is under way, or of one more that begins after it. A
-// search under way may have begun before the leaf was there, so that only one for the same leaf may deny it.
-func (s *Store) ask(ctx context.Context, name string, q *question) (time.Duration, bool, error) {
-	if !namePattern.MatchString(name) {
+// lookUp finds out about one namespace: from what is known of it, from the search in flight, or
+// from one more that begins after it. A search in flight may have begun before the leaf was there,
+// so that only one for the same leaf may deny it.
+func (s *Store) lookUp(ctx context.Context, name string, q *query) (time.Duration, bool, error) {
+	if !text.IsNamespace(name) {
 		return 0, false, errNoName
 	}
 	for {
-		answer, under := s.join(name, q)
-		if under == nil {
-			return answer.holds, answer.found, answer.err
+		known, inFlight := s.answerOrSearch(name, q)
+		if inFlight == nil {
+			return known.validFor, known.found, known.err
 		}
-		if err := s.wait(ctx, under, q.until); err != nil {
+		if err := s.wait(ctx, inFlight, q.until); err != nil {
 			return 0, false, err
 		}
-		if under.wanted[q.leaf] {
-			return under.answer(q, s.now())
+		if inFlight.wanted[q.leaf] {
+			return inFlight.answer(q, s.now())
 		}
 	}
 }
 
-// answer is what is known without asking.
+// answer is what is known without asking the API.
 type answer struct {
-	holds time.Duration
-	found bool
-	err   error
+	validFor time.Duration
+	found    bool
+	err      error
 }
 
-// join returns what is known, or else the search to wait for.
-func (s *Store) join(name string, q *question) (answer, *search) {
+// answerOrSearch returns what is known of a namespace, or else the search to wait for.
+func (s *Store) answerOrSearch(name string, q *query) (answer, *search) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -194,12 +211,12 @@ func (s *Store) join(name string, q *question) (answer, *search) {
 	if q.ttl > n.ttl {
 		n.ttl = q.ttl
 	}
-	if seen, found := n.held[q.leaf]; found {
-		if holds := seen.since.Add(q.ttl).Sub(now); holds > 0 {
-			return answer{holds: holds, found: true}, nil
+	if seen, found := n.present[q.leaf]; found {
+		if validFor := seen.at.Add(q.ttl).Sub(now); validFor > 0 {
+			return answer{validFor: validFor, found: true}, nil
 		}
 	}
-	if since, absent := n.absent[q.leaf]; absent && now.Sub(since) < q.ttl {
+	if seen, absent := n.absent[q.leaf]; absent && now.Sub(seen.at) < q.ttl {
 		return answer{}, nil
 	}
 	if n.search != nil {
@@ -216,21 +233,20 @@ func (s *Store) join(name string, q *question) (answer, *search) {
 	return answer{}, n.search
 }
 
-// wait waits for a search, but not for longer than it or the one who asks has patience.
-func (s *Store) wait(ctx context.Context, under *search, until time.Time) error {
-	if end := under.began.Add(s.patience); end.Before(until) {
+// wait waits for a search, but not for longer than the search or the caller has time for.
+func (s *Store) wait(ctx context.Context, f *search, until time.Time) error {
+	if end := f.call.Began.Add(s.patience); end.Before(until) {
 		until = end
 	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case <-under.done:
+	limited, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	if f.call.Wait(limited) == nil {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return errSlow
 	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errSlow
 }
 
 // explain says what an operator has to do about a failure.
@@ -241,7 +257,7 @@ func explain(namespace string, err error) error {
 	return fmt.Errorf("secrets in namespace %q: %w", namespace, err)
 }
 
-// summary is one error for all namespaces that could not be asked.
+// summary is one error for all namespaces that the API did not answer for.
 func summary(failures []error) error {
 	if len(failures) == 1 {
 		return failures[0]

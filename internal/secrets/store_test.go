@@ -98,7 +98,7 @@ func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 	c.putLeaf("acme", "web", "new")
 	expect(t, c, confirm(s, "new", "acme"), "found", "list acme")
 	// The list that found the new one also told that the old one is gone.
-	now.pass(ttl + replaced)
+	now.pass(ttl + acceptRemoved)
 	expect(t, c, confirm(s, "old", "acme"), "absent", "list acme")
 	c.putLeaf("acme", "web", "newer")
 	now.pass(ttl)
@@ -119,13 +119,13 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 		want          string
 		holds         time.Duration
 	}{
-		{"replaced at once, asked when the answer ran out", replace, 0, ttl, "old", "found", leftHold},
-		{"replaced when the answer ran out", replace, ttl, 0, "old", "found", leftHold},
-		{"replaced late, the end is near", replace, ttl, replaced - leftHold/4, "old", "found", leftHold / 4},
-		{"replaced late, at the end", replace, ttl, replaced, "old", "absent", 0},
-		{"replaced long ago", replace, 0, ttl + replaced, "old", "absent", 0},
-		{"replaced long after it was seen", replace, ttl + replaced, 0, "old", "absent", 0},
-		{"deleted", func(c *cluster) { c.remove("acme", "web") }, ttl, 0, "old", "found", leftHold},
+		{"acceptRemoved at once, asked when the answer ran out", replace, 0, ttl, "old", "found", removedValidFor},
+		{"acceptRemoved when the answer ran out", replace, ttl, 0, "old", "found", removedValidFor},
+		{"acceptRemoved late, the end is near", replace, ttl, acceptRemoved - removedValidFor/4, "old", "found", removedValidFor / 4},
+		{"acceptRemoved late, at the end", replace, ttl, acceptRemoved, "old", "absent", 0},
+		{"acceptRemoved long ago", replace, 0, ttl + acceptRemoved, "old", "absent", 0},
+		{"acceptRemoved long after it was seen", replace, ttl + acceptRemoved, 0, "old", "absent", 0},
+		{"deleted", func(c *cluster) { c.remove("acme", "web") }, ttl, 0, "old", "found", removedValidFor},
 		{"the new one", replace, 0, ttl, "new", "found", ttl},
 		{"one that was never there", replace, 0, ttl, "forged", "absent", 0},
 		{"the list fails", func(c *cluster) {
@@ -135,7 +135,7 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 		{"another namespace fails", func(c *cluster) {
 			replace(c)
 			c.fail("list more", http.StatusInternalServerError)
-		}, 0, ttl, "old", "found", leftHold},
+		}, 0, ttl, "old", "found", removedValidFor},
 	}
 	for _, row := range rows {
 		c, s, now := startConfirmed(t, "old")
@@ -159,10 +159,10 @@ func TestReplacedCertificateIsFoundWithoutMoreQuestions(t *testing.T) {
 	c.putLeaf("acme", "web", "new")
 	now.pass(ttl)
 	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "found", "get acme web, list acme")
-	now.pass(leftHold)
+	now.pass(removedValidFor)
 	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "found", "")
 	expect(t, c, confirm(s, "old", "acme-3"), "absent", "list acme-3")
-	now.pass(replaced - leftHold)
+	now.pass(acceptRemoved - removedValidFor)
 	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "absent", "list acme-2")
 }
 
@@ -175,8 +175,8 @@ func TestCertificateThatComesBack(t *testing.T) {
 	now.pass(ttl)
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
 	holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
-	if holds != ttl || !found || err != nil || len(s.namespaces["acme"].left) != 1 {
-		t.Errorf("%s, %t, %v with %d that left, want %s and only the one in between", holds, found, err, len(s.namespaces["acme"].left), ttl)
+	if holds != ttl || !found || err != nil || len(s.namespaces["acme"].removed) != 1 {
+		t.Errorf("%s, %t, %v with %d that left, want %s and only the one in between", holds, found, err, len(s.namespaces["acme"].removed), ttl)
 	}
 }
 
@@ -195,7 +195,7 @@ func TestDeletedSecretIsNoticed(t *testing.T) {
 	c.remove("acme", "web")
 	now.pass(ttl - time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
-	now.pass(time.Second + replaced)
+	now.pass(time.Second + acceptRemoved)
 	expect(t, c, confirm(s, "a", "acme"), "absent", "get acme web, list acme")
 	// No grace brings it back.
 	now.pass(ttl)
@@ -246,7 +246,7 @@ func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 		{"it lies in another namespace", func(c *cluster) {
 			c.remove("platform", "wildcard")
 			c.putLeaf("acme-2", "copy", "a")
-		}, ttl + replaced, "get platform wildcard, list platform, list acme, list acme-2"},
+		}, ttl + acceptRemoved, "get platform wildcard, list platform, list acme, list acme-2"},
 	}
 	for _, row := range rows {
 		c := start(t)
@@ -307,7 +307,7 @@ func TestManyThatRanOutAreListed(t *testing.T) {
 			t.Errorf("leaf %d: %s", i, got)
 		}
 	})
-	if said := c.said(); strings.Count(said, "get") > 2*maxLooks || strings.Count(said, "list") > 3 {
+	if said := c.said(); strings.Count(said, "get") > 2*maxFetches || strings.Count(said, "list") > 3 {
 		t.Errorf("calls %s", said)
 	}
 }
@@ -319,9 +319,9 @@ func TestFailuresAreHeld(t *testing.T) {
 	c.fail("list acme", http.StatusInternalServerError)
 	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
 	expect(t, c, confirm(s, "b", "acme"), "failed", "")
-	now.pass(failureHold)
+	now.pass(failurePause)
 	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
-	now.pass(failureHold)
+	now.pass(failurePause)
 	c.setDisturb(nil)
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
 }
@@ -355,7 +355,7 @@ func TestGrace(t *testing.T) {
 	now.pass(time.Nanosecond)
 	for _, leaf := range []string{"a", "b"} {
 		holds, found, err := s.Confirm(context.Background(), []byte(leaf), []string{"acme"}, ttl, grace)
-		if !found || err != nil || holds != graceHold {
+		if !found || err != nil || holds != graceValidFor {
 			t.Errorf("%s was there less than grace ago: %s, %t, %v", leaf, holds, found, err)
 		}
 	}
@@ -368,7 +368,7 @@ func TestGrace(t *testing.T) {
 	expect(t, c, confirm(s, "a", "other"), "failed", "get acme web, list other")
 	now.pass(time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "failed", "get acme web")
-	now.pass(failureHold)
+	now.pass(failurePause)
 	c.setDisturb(nil)
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
 }
@@ -385,8 +385,8 @@ func TestGraceEnds(t *testing.T) {
 		want   string
 		holds  time.Duration
 	}{
-		{"long before the end", grace, []time.Duration{ttl}, "found", graceHold},
-		{"graceHold before the end", grace, []time.Duration{grace - graceHold}, "found", graceHold},
+		{"long before the end", grace, []time.Duration{ttl}, "found", graceValidFor},
+		{"graceValidFor before the end", grace, []time.Duration{grace - graceValidFor}, "found", graceValidFor},
 		{"a moment before the end", grace, []time.Duration{grace - time.Nanosecond}, "found", 1},
 		{"at the end", grace, []time.Duration{grace}, "failed", 0},
 		{"a moment after the end", grace, []time.Duration{grace + time.Nanosecond}, "failed", 0},
@@ -447,7 +447,7 @@ func TestForbidden(t *testing.T) {
 		t.Errorf("%t, %v, want %s", found, err, want)
 	}
 	c.setDisturb(nil)
-	now.pass(failureHold)
+	now.pass(failurePause)
 	c.renewToken("second")
 	_, _, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
 	if !errors.Is(err, kube.ErrUnauthorized) || strings.Contains(err.Error(), "right") {
@@ -456,7 +456,7 @@ func TestForbidden(t *testing.T) {
 	if err := os.WriteFile(c.config.TokenFile, []byte("second"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	now.pass(failureHold)
+	now.pass(failurePause)
 	if got := confirm(s, "a", "acme"); got != "absent" {
 		t.Errorf("with the new token: %s", got)
 	}

@@ -67,7 +67,8 @@ func Hold(rw http.ResponseWriter, req *http.Request) {
 	<-req.Context().Done()
 }
 
-// answer is the object at a path, nil for none. It is made of maps, for the interpreter encodes unexported fields too.
+// answer is the object at a path, nil for none. It is made of maps, for the interpreter encodes
+// unexported fields too.
 func (c *Cluster) answer(path string) map[string]any {
 	if path == kube.NamespacesPath {
 		items := []any{}
