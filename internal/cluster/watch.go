@@ -30,32 +30,44 @@ var errWatch = fmt.Errorf("%w: a watch of the Namespaces did not finish", kube.E
 // when it is needed again, maybe days later.
 func (s *source) run(ctx context.Context) {
 	defer s.forgetAll()
-	pause := minPause
-	failures := 0
+	r := &retry{pause: minPause}
 	for ctx.Err() == nil {
 		took, err := s.follow(ctx)
-		ran := ranForAWhile(err, took)
-		if ran || errors.Is(err, kube.ErrGone) {
-			pause = minPause
-			failures = 0
-		}
-		if ran && err == nil {
-			continue
-		}
-		failures++
-		if failures >= resumes {
+		wait, relist := r.after(err, took)
+		if relist {
 			s.forgetVersion()
 		}
-		wait := pause
-		if asked := kube.RetryAfter(err); asked > wait {
-			wait = asked
-		}
 		sleep(ctx, wait)
-		pause *= 2
-		if pause > maxPause {
-			pause = maxPause
-		}
 	}
+}
+
+// retry decides when the next watch begins.
+type retry struct {
+	pause    time.Duration
+	failures int
+}
+
+// after returns how long to wait after a watch that took so long and ended with err, and reports
+// whether to list again then.
+func (r *retry) after(err error, took time.Duration) (time.Duration, bool) {
+	ran := ranForAWhile(err, took)
+	if ran || errors.Is(err, kube.ErrGone) {
+		r.pause = minPause
+		r.failures = 0
+	}
+	if ran && err == nil {
+		return 0, false
+	}
+	r.failures++
+	wait := r.pause
+	if asked := kube.RetryAfter(err); asked > wait {
+		wait = asked
+	}
+	r.pause *= 2
+	if r.pause > maxPause {
+		r.pause = maxPause
+	}
+	return wait, r.failures >= resumes
 }
 
 // ranForAWhile reports whether a watch did, by its error and how long it took. One that got no

@@ -1,14 +1,13 @@
-// Package kube asks the Kubernetes API with the service account of Traefik: it gets, lists and
-// watches, and changes nothing.
+// Package kube reads from the Kubernetes API with the service account of Traefik: it gets, lists
+// and watches, and changes nothing.
 //
-// Answers may hold private keys. No body of an answer is logged or put into an error, but for what
-// the API says of its refusals.
+// Answers may hold private keys. No body of an answer is logged or put into an error, except for
+// what the API says of its refusals.
 package kube
 
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,31 +15,32 @@ import (
 )
 
 const (
-	// requestTimeout bounds one request from connecting to the end of the answer, but for watches.
+	// requestTimeout bounds one request from connecting to the end of the answer, except for
+	// watches.
 	requestTimeout = 15 * time.Second
 	// maxPage bounds, in bytes, an answer that is read as a whole. It has room for any object: one
 	// has 1.5 MiB at most in etcd (https://etcd.io/docs/latest/dev-guide/limit/), of which base64
 	// makes 2.
 	maxPage = 8 << 20
 	// maxLists bounds how many pages of lists one client has in memory at a time. Each may cost
-	// several times maxPage until it is read, and there are as many lists at a time as namespaces
-	// are looked into.
+	// several times maxPage until it is decoded, and there may be a list for each namespace.
 	maxLists = 4
 
 	userAgent = "tenantguard"
 )
 
-// Client asks one API.
+// Client reads from one API.
 type Client struct {
 	endpoint    *url.URL
 	credentials *credentials
-	timeout     time.Duration
+	// timeout is the constant, or a test's.
+	timeout time.Duration
 	// lists has an element for each page of a list that is in memory.
 	lists chan struct{}
 }
 
-// New returns a client of the API; getenv is os.Getenv. The files are read with the first request:
-// what is not there yet may be there then.
+// New returns a client of the API; getenv is os.Getenv. The files are read with the first request,
+// and need not exist before.
 func New(config Config, getenv func(name string) string) (*Client, error) {
 	config, err := config.withDefaults(getenv)
 	if err != nil {
@@ -50,21 +50,15 @@ func New(config Config, getenv func(name string) string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := &credentials{
-		tokenFile: config.TokenFile,
-		caFile:    config.CAFile,
-		every:     rereadAfter,
-		limits:    limits{connect: connectTimeout, handshake: handshakeTimeout, header: headerTimeout},
-	}
 	return &Client{
 		endpoint:    endpoint,
-		credentials: files,
+		credentials: newCredentials(config),
 		timeout:     requestTimeout,
 		lists:       make(chan struct{}, maxLists),
 	}, nil
 }
 
-// Close ends the connections that are not in use. The client may still be used.
+// Close closes the connections that are not in use. The client may still be used.
 func (c *Client) Close() {
 	c.credentials.close()
 }
@@ -88,19 +82,19 @@ func (c *Client) read(ctx context.Context, path string, query url.Values) ([]byt
 	if _, err := body.ReadFrom(io.LimitReader(response.Body, maxPage+1)); err != nil {
 		return nil, unreachable(path, err)
 	}
-	// A server may end its answer in good form when it sees that we give up.
+	// A server may end its answer in good order when it notices that we give up.
 	if limited.Err() != nil {
 		return nil, unreachable(path, limited.Err())
 	}
 	if body.Len() > maxPage {
-		return nil, fmt.Errorf("%w: %w: GET %s: wanted at most %d bytes", ErrUnavailable, ErrTooLarge, path, maxPage)
+		return nil, tooLarge(path, "an answer", maxPage)
 	}
 	return body.Bytes(), nil
 }
 
-// send makes a request and returns its answer if it is 200. Where the token is not taken, or no
-// connection comes about, the files may have changed a moment ago: they are read again, and if they
-// did the request is made again.
+// send makes a request and returns its answer if it is 200. If the token is refused, or there is no
+// connection, the files may have changed a moment ago: they are read again, and if they changed the
+// request is made again.
 func (c *Client) send(ctx context.Context, path string, query url.Values) (*http.Response, error) {
 	used, err := c.credentials.current()
 	if err != nil {
@@ -116,8 +110,7 @@ func (c *Client) send(ctx context.Context, path string, query url.Values) (*http
 		}
 	}
 	if err != nil {
-		// The others may lead to the same dead server, and would each cost a time-out to find that
-		// out.
+		// The other connections may lead to the same dead server: each would cost a timeout.
 		c.credentials.close()
 		return nil, unreachable(path, err)
 	}
@@ -128,9 +121,10 @@ func (c *Client) send(ctx context.Context, path string, query url.Values) (*http
 	return response, nil
 }
 
-// attempt makes one request. It goes by the transport, which follows no redirect: the token is for
-// the endpoint alone.
-func (c *Client) attempt(ctx context.Context, with *session, path string, query url.Values) (*http.Response, error) {
+// attempt makes one request. It uses the transport, which follows no redirect: the token is for the
+// endpoint alone.
+func (c *Client) attempt(ctx context.Context, with *session, path string,
+	query url.Values) (*http.Response, error) {
 	target := c.endpoint.String() + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()

@@ -16,13 +16,13 @@ const (
 	account      = "/var/run/secrets/kubernetes.io/serviceaccount/"
 )
 
-// Config says where the API is and who asks it. What is empty is as it is for a pod in the cluster.
+// Config says where the API is and who reads from it. What is empty is as for a pod in the cluster.
 type Config struct {
 	// Endpoint is the https URL of the API.
 	Endpoint string
-	// TokenFile holds a token of the service account.
+	// TokenFile is a file with a token of the service account.
 	TokenFile string
-	// CAFile holds the authorities, in PEM, that the API's certificate must verify to.
+	// CAFile is a file with the authorities, in PEM, that the API's certificate must verify to.
 	CAFile string
 }
 
@@ -39,25 +39,30 @@ func (c Config) withDefaults(getenv func(name string) string) (Config, error) {
 	}
 	host, port := getenv(hostVariable), getenv(portVariable)
 	if host == "" || port == "" {
-		return c, fmt.Errorf("no endpoint, and %s and %s don't say that this is a pod: wanted an endpoint", hostVariable, portVariable)
+		return c, fmt.Errorf("no endpoint, and %s and %s don't say that this is a pod: "+
+			"wanted an endpoint", hostVariable, portVariable)
 	}
 	c.Endpoint = "https://" + net.JoinHostPort(host, port)
 	return c, nil
 }
 
-// parseEndpoint reads the URL of the API. It is https for loopback addresses as well: over http the
-// token would be anyone's who listens on that port, and so would be the answer to whose certificate
-// is whose.
+// parseEndpoint parses the URL of the API. It must be https for loopback addresses as well: over
+// http whoever listens on that port would get the token, and decide whose certificate is whose.
 func parseEndpoint(text string) (*url.URL, error) {
 	endpoint, err := url.Parse(text)
 	if err != nil || endpoint.Hostname() == "" || strings.HasSuffix(endpoint.Host, ":") {
-		return nil, fmt.Errorf(`endpoint %q: wanted an https URL, such as "https://192.0.2.1:6443"`, text)
+		return nil, fmt.Errorf(`endpoint %q: wanted an https URL, such as "https://192.0.2.1:6443"`,
+			text)
 	}
 	if endpoint.Scheme != "https" {
-		return nil, fmt.Errorf("endpoint %q: wanted https, for the service account's token is sent there", text)
+		return nil, fmt.Errorf("endpoint %q: wanted https, "+
+			"for the service account's token is sent there", text)
 	}
-	if endpoint.User != nil || endpoint.RawQuery != "" || endpoint.ForceQuery || endpoint.Fragment != "" {
-		return nil, errors.New("the endpoint has a user, a query or a fragment: wanted an https URL without") // it may be a password
+	hasQuery := endpoint.RawQuery != "" || endpoint.ForceQuery
+	if endpoint.User != nil || hasQuery || endpoint.Fragment != "" {
+		// The URL is not quoted: it may contain a password.
+		return nil, errors.New("the endpoint has a user, a query or a fragment: " +
+			"wanted an https URL without")
 	}
 	endpoint.Path = strings.TrimSuffix(endpoint.Path, "/")
 	return endpoint, nil

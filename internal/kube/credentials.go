@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	// rereadAfter is how long the files of the service account are taken for unchanged. The kubelet
-	// writes a new token well before the old one expires
+	// rereadAfter is how long the files of the service account are trusted not to change. The
+	// kubelet writes a new token well before the old one expires
 	// (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
 	rereadAfter = 10 * time.Second
 
 	connectTimeout   = 3 * time.Second
 	handshakeTimeout = 3 * time.Second
-	// headerTimeout is how long the API may take to begin an answer. Requests wait no longer than
-	// that, and another try on another connection may be answered at once: a server behind a load
-	// balancer that died takes its connections with it.
+	// headerTimeout is how long the API may take to begin an answer. Another request on another
+	// connection may be answered at once: a server that dies behind a load balancer leaves its
+	// connections without one.
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 90 * time.Second
-	// keepAlive notices within a minute that a watch's connection is dead: nine probes go
-	// unanswered.
+	// keepAlive is between the probes that notice within a minute that a watch's connection is
+	// dead: nine go unanswered.
 	keepAlive = 5 * time.Second
-	// maxConnections bounds what one Traefik asks of the API at a time, watches included.
+	// maxConnections bounds the requests of one client at a time, watches included.
 	maxConnections = 16
 )
 
@@ -41,11 +41,12 @@ var visible = regexp.MustCompile(`^[!-~]+$`)
 type credentials struct {
 	tokenFile string
 	caFile    string
-	// every is how often the files are looked at.
+	// every is how often the files are read. It and limits are the constants, or a test's.
 	every  time.Duration
 	limits limits
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// read is when the files were read last.
 	read    time.Time
 	session *session
 }
@@ -58,11 +59,26 @@ type limits struct {
 	header time.Duration
 }
 
-// session is what the files held at one time, and the connections made with it. It does not change.
+// session is the content of the files at one time, and the connections made with it. It does not
+// change.
 type session struct {
 	token     string
 	ca        string
 	transport *http.Transport
+}
+
+// newCredentials returns the credentials of a configuration without defaults.
+func newCredentials(config Config) *credentials {
+	return &credentials{
+		tokenFile: config.TokenFile,
+		caFile:    config.CAFile,
+		every:     rereadAfter,
+		limits: limits{
+			connect:   connectTimeout,
+			handshake: handshakeTimeout,
+			header:    headerTimeout,
+		},
+	}
 }
 
 // current returns the session for the next request.
@@ -75,7 +91,7 @@ func (c *credentials) current() (*session, error) {
 	return c.reread()
 }
 
-// after returns the session for another try, and false where it is still the one that just failed.
+// after returns the session for another try, and false if it is still the one that just failed.
 func (c *credentials) after(failed *session) (*session, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,8 +101,8 @@ func (c *credentials) after(failed *session) (*session, bool) {
 	return c.session, c.session != failed
 }
 
-// reread reads the files. What was read last stays good while they can't be read, for it is the API
-// who decides on that.
+// reread reads the files. While they can't be read, what was read last is used: the API decides
+// whether it is still good. The caller holds mu.
 func (c *credentials) reread() (*session, error) {
 	c.read = time.Now()
 	next, err := c.load()
@@ -103,7 +119,8 @@ func (c *credentials) reread() (*session, error) {
 	return next, nil
 }
 
-// load makes a session of the files, or returns the one there is if they have not changed.
+// load makes a session of the files, or returns the current one if they have not changed. The
+// caller holds mu.
 func (c *credentials) load() (*session, error) {
 	token, err := readToken(c.tokenFile)
 	if err != nil {
@@ -142,10 +159,10 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-// newTransport connects to the API directly, whatever proxy the environment names, and keeps
-// connections. It speaks HTTP/1.1: in HTTP/2 a watch, a list and everyone's requests would hang on
-// one connection, and with it. It asks for no compression, which costs the API more than it saves
-// in a cluster.
+// newTransport returns a transport that connects to the API directly, whatever proxy the
+// environment names, and keeps connections. It speaks HTTP/1.1: in HTTP/2 all requests, lists and
+// the watch would hang with the one connection that they share. It asks for no compression, which
+// costs the API more than it saves in a cluster.
 func newTransport(pool *x509.CertPool, most limits) *http.Transport {
 	dialer := &net.Dialer{Timeout: most.connect, KeepAlive: keepAlive}
 	return &http.Transport{
@@ -163,7 +180,7 @@ func newTransport(pool *x509.CertPool, most limits) *http.Transport {
 	}
 }
 
-// close ends the connections that are not in use.
+// close closes the connections that are not in use.
 func (c *credentials) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,41 +11,41 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
-// What an error of this package is, for errors.Is. They are sentinels because neither errors.As nor
-// an Unwrap method works on interpreted types.
+// The kinds of errors, for errors.Is. They are sentinels because neither errors.As nor an Unwrap
+// method works on interpreted types.
 var (
-	// ErrUnavailable tells that the API can't be asked: the network, a timeout, too many requests
-	// (429), an error of its own (5xx), or an answer that is none.
+	// ErrUnavailable means that the API gives no answer: the network, a timeout, too many requests
+	// (429), an error of its own (5xx), or an answer that can't be read.
 	ErrUnavailable = errors.New("the Kubernetes API can't be asked")
 	// ErrTooLarge is an ErrUnavailable: the answer is larger than is read.
 	ErrTooLarge = errors.New("the answer is too large")
-	// ErrForbidden tells that the token may not do this (403), or is not taken (401).
+	// ErrForbidden means that the token may not do this (403), or is refused itself (401).
 	ErrForbidden = errors.New("the Kubernetes API refuses")
-	// ErrUnauthorized is an ErrForbidden: the token is not taken (401).
+	// ErrUnauthorized is an ErrForbidden: the token is refused (401).
 	ErrUnauthorized = errors.New("the token is not taken")
-	// ErrNotFound tells that what was asked for is not there (404).
+	// ErrNotFound means that there is no such object (404).
 	ErrNotFound = errors.New("the Kubernetes API knows no such thing")
 	// ErrCut is an ErrUnavailable: the watch was answered, and ended before its time.
 	ErrCut = errors.New("the watch was cut")
-	// ErrGone tells that the resource version or the rest of a list has expired (410).
+	// ErrGone means that the resource version or the rest of a list has expired (410).
 	ErrGone = errors.New("the Kubernetes API has forgotten this version")
 )
 
 const (
-	// maxSaid bounds, in bytes, each text that an error repeats of what the API says of its
-	// refusal.
+	// maxSaid bounds, in bytes, each text of a refusal that an error repeats.
 	maxSaid = 256
 	// maxStatus bounds, in bytes, what is read of a refusal.
 	maxStatus = 64 << 10
-	// maxRetryAfter bounds, in seconds, how long the API may ask to be left alone: everyone's
-	// requests wait for it.
+	// maxRetryAfter bounds, in seconds, how long the API may ask to be left alone: all requests
+	// wait that long.
 	maxRetryAfter = 30
 )
 
-// pauses are the errors that carry how many seconds the API asks to be left alone.
+// pauses are the errors that carry for how many seconds the API asks to be left alone.
 var pauses = newPauses()
 
 func newPauses() []error {
@@ -56,8 +56,8 @@ func newPauses() []error {
 	return list
 }
 
-// RetryAfter tells how long the API asks to be left alone, at most half a minute, or 0 if the error
-// says nothing of it.
+// RetryAfter returns how long the API asks to be left alone, at most half a minute, or 0 if the
+// error says nothing of it.
 func RetryAfter(err error) time.Duration {
 	for seconds := maxRetryAfter; seconds > 0; seconds-- {
 		if errors.Is(err, pauses[seconds]) {
@@ -87,7 +87,7 @@ func refusal(path string, response *http.Response) error {
 	return err
 }
 
-// readStatus reads a Status object. The zero value is what it makes of anything else.
+// readStatus reads a Status object, and returns the zero value for anything else.
 func readStatus(body []byte) status {
 	var said status
 	if err := json.Unmarshal(body, &said); err != nil || said.Kind != "Status" {
@@ -98,17 +98,17 @@ func readStatus(body []byte) status {
 
 // coded makes an error of a status code.
 func coded(path string, code int, said status) error {
-	text := "GET " + path + ": " + strconv.Itoa(code) + " " + http.StatusText(code)
+	message := "GET " + path + ": " + strconv.Itoa(code) + " " + http.StatusText(code)
 	if said.Reason != "" {
-		text += ", reason " + bound(said.Reason)
+		message += ", reason " + quote(said.Reason)
 	}
 	if said.Message != "" {
-		text += ", message " + bound(said.Message)
+		message += ", message " + quote(said.Message)
 	}
 	if code == http.StatusUnauthorized {
-		return fmt.Errorf("%w: %w: %s", ErrForbidden, ErrUnauthorized, text)
+		return fmt.Errorf("%w: %w: %s", ErrForbidden, ErrUnauthorized, message)
 	}
-	return fmt.Errorf("%w: %s", kind(code), text)
+	return fmt.Errorf("%w: %s", kind(code), message)
 }
 
 func kind(code int) error {
@@ -124,8 +124,7 @@ func kind(code int) error {
 	}
 }
 
-// retryAfter reads the header in its form with seconds, which the API uses (RFC 9110 section
-// 10.2.3).
+// retryAfter reads the header in its form with seconds, which the API uses (RFC 9110, 10.2.3).
 func retryAfter(response *http.Response) int {
 	seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
 	if err != nil || seconds < 0 {
@@ -142,8 +141,8 @@ func unreachable(path string, err error) error {
 	return fmt.Errorf("%w: GET %s: %s", ErrUnavailable, path, reason(err))
 }
 
-// reason says why there is no answer. Package net/http repeats what it can't read of an answer in
-// its errors, which may be a part of a private key: only texts that can't hold any are passed on.
+// reason returns why there is no answer. Errors of package net/http repeat what can't be read of an
+// answer, which may be a part of a private key: only texts that can't contain one are passed on.
 func reason(err error) string {
 	var operation *net.OpError
 	var lookup *net.DNSError
@@ -159,7 +158,7 @@ func reason(err error) string {
 	}
 	if errors.As(err, &operation) {
 		said := *operation
-		said.Source = nil // a port that is new each time would make each failure another
+		said.Source = nil // its port would make each failure a different one
 		return said.Error()
 	}
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -168,22 +167,22 @@ func reason(err error) string {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the connection ended before the answer did"
 	}
-	if text := err.Error(); strings.HasPrefix(text, "tls: ") || strings.HasPrefix(text, "x509: ") {
-		return text
+	message := err.Error()
+	if strings.HasPrefix(message, "tls: ") || strings.HasPrefix(message, "x509: ") {
+		return message
 	}
 	return "what came is not an answer of HTTP over TLS"
 }
 
-// bound quotes a text of the API's and cuts it where it is long.
-func bound(text string) string {
-	if len(text) <= maxSaid {
-		return strconv.Quote(text)
-	}
-	cut := maxSaid
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return strconv.Quote(text[:cut] + "…")
+// tooLarge makes an error of something that is larger than is read.
+func tooLarge(path, what string, most int) error {
+	return fmt.Errorf("%w: %w: GET %s: wanted %s of at most %d bytes",
+		ErrUnavailable, ErrTooLarge, path, what, most)
+}
+
+// quote quotes a text of the API's, the beginning of it if it is long.
+func quote(said string) string {
+	return strconv.Quote(text.Bound(said, maxSaid))
 }
 
 // discard reads what is left of a small answer, so that its connection can be used again.

@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	// watchTimeout is when the API ends a watch, which is then begun anew: one that fell silent,
-	// because something between us keeps its connection and drops what it says, is noticed no
-	// later.
+	// watchTimeout is when the API ends a watch, which then begins again: one that is silent
+	// because something in between keeps its connection and drops the data is noticed no later.
 	watchTimeout = time.Minute
-	// watchMargin is how much longer we wait for that end.
+	// watchMargin is how much longer the client waits for that end.
 	watchMargin = 15 * time.Second
 	// maxEvent bounds, in bytes, one event.
 	maxEvent = 4 << 20
@@ -30,13 +29,13 @@ type event struct {
 	Object json.RawMessage `json:"object"`
 }
 
-// Watch calls each for every change of what is at a path since a resource version: "ADDED",
-// "MODIFIED" and "DELETED" with the object, and "BOOKMARK" with an object that holds nothing but
-// its kind and a newer resource version. It ends with nil when the API ends the watch, after a
-// minute, for the caller to watch on; with the error of each; with ctx's; with ErrGone, after which
-// the caller has to list anew; with ErrCut where it had begun; or with the other errors of this
-// package.
-func (c *Client) Watch(ctx context.Context, path, resourceVersion string, each func(eventType string, object []byte) error) error {
+// Watch calls each for every change of the objects at a path since a resource version: "ADDED",
+// "MODIFIED" and "DELETED" with the object, and "BOOKMARK" with an object that has only its kind
+// and a newer resource version. It returns nil when the API ends the watch, after a minute, for the
+// caller to watch on; the error of each; ctx's; ErrGone, after which the caller has to list again;
+// ErrCut if it was answered and then cut; or another error of this package.
+func (c *Client) Watch(ctx context.Context, path, resourceVersion string,
+	each func(eventType string, object []byte) error) error {
 	query := url.Values{}
 	query.Set("watch", "1")
 	query.Set("allowWatchBookmarks", "true")
@@ -55,14 +54,14 @@ func (c *Client) Watch(ctx context.Context, path, resourceVersion string, each f
 	return err
 }
 
-// deliver reads events, one in each line, up to the end.
+// deliver passes on events, one in each line, up to the end.
 func deliver(path string, body io.Reader, each func(eventType string, object []byte) error) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(make([]byte, 64<<10), maxEvent)
 	for lines.Scan() {
 		var one event
 		if err := json.Unmarshal(lines.Bytes(), &one); err != nil || one.Type == "" {
-			return fmt.Errorf("%w: GET %s: what came is not an event of a watch", ErrUnavailable, path)
+			return fmt.Errorf("%w: GET %s: what came is not an event", ErrUnavailable, path)
 		}
 		if one.Type == "ERROR" {
 			said := readStatus(one.Object)
@@ -73,7 +72,7 @@ func deliver(path string, body io.Reader, each func(eventType string, object []b
 		}
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("%w: %w: GET %s: wanted events of at most %d bytes", ErrUnavailable, ErrTooLarge, path, maxEvent)
+		return tooLarge(path, "an event", maxEvent)
 	}
 	if lines.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrCut, unreachable(path, lines.Err()))

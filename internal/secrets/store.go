@@ -252,7 +252,8 @@ func (s *Store) wait(ctx context.Context, f *search, until time.Time) error {
 // explain says what an operator has to do about a failure.
 func explain(namespace string, err error) error {
 	if errors.Is(err, kube.ErrForbidden) && !errors.Is(err, kube.ErrUnauthorized) {
-		return fmt.Errorf("the right to list secrets in namespace %q is missing: %w", namespace, err)
+		return fmt.Errorf("the right to list secrets in namespace %q is missing: %w",
+			namespace, err)
 	}
 	return fmt.Errorf("secrets in namespace %q: %w", namespace, err)
 }

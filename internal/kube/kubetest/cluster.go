@@ -11,7 +11,7 @@ import (
 // NamespacesPath is where the Namespaces are.
 const NamespacesPath = kube.NamespacesPath
 
-// Cluster is what an API server tells of a cluster that does not change. It is a handler for Start.
+// Cluster is a cluster that does not change, as an API server shows it. It is a handler for Start.
 type Cluster struct {
 	Namespaces []Namespace
 	// Secrets are those of each namespace.
@@ -56,7 +56,7 @@ func (c *Cluster) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	_ = json.NewEncoder(rw).Encode(answer)
 }
 
-// Watched tells a watch from a list.
+// Watched reports whether a request is for a watch.
 func Watched(req *http.Request) bool {
 	return req.URL.Query().Get("watch") != ""
 }
@@ -67,7 +67,7 @@ func Hold(rw http.ResponseWriter, req *http.Request) {
 	<-req.Context().Done()
 }
 
-// answer is the object at a path, nil for none. It is made of maps, for the interpreter encodes
+// answer returns the object at a path, or nil. It is made of maps, for the interpreter encodes
 // unexported fields too.
 func (c *Cluster) answer(path string) map[string]any {
 	if path == kube.NamespacesPath {
@@ -77,7 +77,8 @@ func (c *Cluster) answer(path string) map[string]any {
 		}
 		return list("NamespaceList", items)
 	}
-	namespace, name, found := strings.Cut(strings.TrimPrefix(path, kube.NamespacesPath+"/"), "/secrets")
+	below := strings.TrimPrefix(path, kube.NamespacesPath+"/")
+	namespace, name, found := strings.Cut(below, "/secrets")
 	if !found {
 		return nil
 	}
@@ -97,16 +98,21 @@ func (c *Cluster) answer(path string) map[string]any {
 }
 
 func list(kind string, items []any) map[string]any {
-	return map[string]any{"kind": kind, "metadata": map[string]any{"resourceVersion": "1"}, "items": items}
+	metadata := map[string]any{"resourceVersion": "1"}
+	return map[string]any{"kind": kind, "metadata": metadata, "items": items}
 }
 
 func (n Namespace) object() map[string]any {
 	return map[string]any{"metadata": map[string]any{
-		"name": n.Name, "resourceVersion": "1", "creationTimestamp": n.Created, "labels": n.Labels, "annotations": n.Annotations,
+		"name":              n.Name,
+		"resourceVersion":   "1",
+		"creationTimestamp": n.Created,
+		"labels":            n.Labels,
+		"annotations":       n.Annotations,
 	}}
 }
 
-// object is the Secret as it is in a list, without its kind.
+// object returns the Secret as it is in a list, without its kind.
 func (s Secret) object() map[string]any {
 	data := map[string][]byte{}
 	for key, value := range s.Data {

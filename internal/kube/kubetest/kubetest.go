@@ -1,4 +1,4 @@
-// Package kubetest starts API servers for tests of what asks the API.
+// Package kubetest starts API servers for tests of what reads from the API.
 package kubetest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube"
 )
 
-// token is what Start lets a client present.
+// token is the only one that Cluster accepts.
 const token = "token"
 
 // Start serves an API over TLS, with a token and a file of its authority, until the test ends.
@@ -24,9 +24,14 @@ func Start(t *testing.T, api http.Handler) kube.Config {
 		server.CloseClientConnections()
 	})
 	dir := t.TempDir()
-	config := kube.Config{Endpoint: server.URL, TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt")}
-	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	for path, text := range map[string]string{config.TokenFile: token, config.CAFile: string(authority)} {
+	config := kube.Config{
+		Endpoint:  server.URL,
+		TokenFile: filepath.Join(dir, "token"),
+		CAFile:    filepath.Join(dir, "ca.crt"),
+	}
+	block := &pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}
+	authority := string(pem.EncodeToMemory(block))
+	for path, text := range map[string]string{config.TokenFile: token, config.CAFile: authority} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
