@@ -75,7 +75,8 @@ func (a *api) hold(leaf []byte, namespaces ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf}))
-	secret := kubetest.Secret{Name: "tls", Data: map[string]string{"tls.crt": text, "tls.key": "key"}}
+	data := map[string]string{"tls.crt": text, "tls.key": "key"}
+	secret := kubetest.Secret{Name: "tls", Data: data}
 	a.cluster.Secrets = map[string][]kubetest.Secret{}
 	for _, namespace := range namespaces {
 		a.cluster.Secrets[namespace] = []kubetest.Secret{secret}
@@ -86,7 +87,11 @@ func start(t *testing.T) (*api, *Set, *Cluster) {
 	t.Helper()
 	a := &api{cluster: &kubetest.Cluster{Namespaces: []kubetest.Namespace{{Name: "acme"}}}}
 	config := kubetest.Start(t, a)
-	k := policy.Kubernetes{Endpoint: config.Endpoint, TokenFile: config.TokenFile, CAFile: config.CAFile}
+	k := policy.Kubernetes{
+		Endpoint:  config.Endpoint,
+		TokenFile: config.TokenFile,
+		CAFile:    config.CAFile,
+	}
 	set := NewSet()
 	c, err := set.Of(k)
 	if err != nil {
@@ -111,6 +116,65 @@ func TestKeepStartsAndEndsTheWatch(t *testing.T) {
 	waitFor(t, "the end of the watch", func() bool { return a.watched() == 0 })
 }
 
+// TestSetHasEachClusterOnce has configurations that differ in one key.
+func TestSetHasEachClusterOnce(t *testing.T) {
+	set := NewSet()
+	first := policy.Kubernetes{Endpoint: "https://192.0.2.1", TokenFile: "/token", CAFile: "/ca"}
+	rows := []struct {
+		description string
+		change      func(k *policy.Kubernetes)
+		same        bool
+	}{
+		{"nothing", func(k *policy.Kubernetes) {}, true},
+		{"what is no address", func(k *policy.Kubernetes) { k.Grace = time.Hour }, true},
+		{"the endpoint", func(k *policy.Kubernetes) { k.Endpoint = "https://192.0.2.2" }, false},
+		{"the token", func(k *policy.Kubernetes) { k.TokenFile = "/other" }, false},
+		{"the authorities", func(k *policy.Kubernetes) { k.CAFile = "/other" }, false},
+	}
+	for _, row := range rows {
+		k := first
+		row.change(&k)
+		one, err := set.Of(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := set.Of(k)
+		if err != nil || (one == other) != row.same {
+			t.Errorf("%s: the same cluster %t, %v, want %t",
+				row.description, one == other, err, row.same)
+		}
+		if (one.Address() == other.Address()) != row.same {
+			t.Errorf("%s: addresses %s and %s", row.description, one.Address(), other.Address())
+		}
+	}
+	if c, err := set.Of(policy.Kubernetes{Endpoint: "http://192.0.2.1"}); c != nil || err == nil {
+		t.Errorf("%v, %v for an endpoint without TLS", c, err)
+	}
+}
+
+// TestKeepWatchesOnlyWhatIsUsed has two clusters, of which one is used at a time.
+func TestKeepWatchesOnlyWhatIsUsed(t *testing.T) {
+	one, set, first := start(t)
+	other := &api{cluster: one.cluster}
+	config := kubetest.Start(t, other)
+	second, err := set.Of(policy.Kubernetes{
+		Endpoint:  config.Endpoint,
+		TokenFile: config.TokenFile,
+		CAFile:    config.CAFile,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Keep(map[string]bool{first.Address(): true, second.Address(): false})
+	waitFor(t, "a watch of the first", func() bool { return one.watched() == 1 })
+	set.Keep(map[string]bool{second.Address(): true})
+	waitFor(t, "a watch of the second alone", func() bool {
+		return one.watched() == 0 && other.watched() == 1
+	})
+	set.Keep(nil)
+	waitFor(t, "no watch", func() bool { return other.watched() == 0 })
+}
+
 // TestOneWatchAtATime has the cluster wanted again while its earlier watch has not come to its end,
 // at which it would drop what the new one has learned.
 func TestOneWatchAtATime(t *testing.T) {
@@ -130,7 +194,7 @@ func TestOneWatchAtATime(t *testing.T) {
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
-		t.Fatal("nobody is told of the watch's end")
+		t.Fatal("the end of the watch is not noticed")
 	}
 	set.Keep(used)
 	waitFor(t, "a watch after two", func() bool { return a.watched() == 1 })
@@ -152,7 +216,8 @@ func TestNamespacesDoNotWaitForSecrets(t *testing.T) {
 	}
 	a.hold([]byte("leaf"), namespaces...)
 	look := func(i int) bool {
-		_, found, _ := c.Confirm(context.Background(), []byte("leaf"), namespaces[i:i+1], time.Nanosecond, time.Minute)
+		_, found, _ := c.Confirm(context.Background(), []byte("leaf"), namespaces[i:i+1],
+			time.Nanosecond, time.Minute)
 		return found
 	}
 	for i := 0; i < connections; i++ {
@@ -168,7 +233,8 @@ func TestNamespacesDoNotWaitForSecrets(t *testing.T) {
 	for i := 0; i < connections; i++ {
 		go look(i)
 	}
-	waitFor(t, "searches that take all connections", func() bool { return a.stalled() == connections })
+	all := func() bool { return a.stalled() == connections }
+	waitFor(t, "searches that take all connections", all)
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
