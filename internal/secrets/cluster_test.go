@@ -17,7 +17,8 @@ import (
 
 // privateKey is what must be found nowhere. It stands for both its forms: in PEM, and in the base64
 // of the API.
-const privateKey = "-----BEGIN PRIVATE KEY-----\nbm9ib2R5IG1heSBldmVyIHNlZSB0aGlz\n-----END PRIVATE KEY-----\n"
+const privateKey = "-----BEGIN PRIVATE KEY-----\nbm9ib2R5IG1heSBldmVyIHNlZSB0aGlz\n" +
+	"-----END PRIVATE KEY-----\n"
 
 // cluster is an API server that has Secrets.
 type cluster struct {
@@ -26,13 +27,15 @@ type cluster struct {
 	mu      sync.Mutex
 	token   string
 	secrets map[string][]fake
-	// disturb answers in place of the API where it returns true.
-	disturb func(call string, rw http.ResponseWriter, req *http.Request) bool
+	disturb disturbance
 	calls   []string
 	running map[string]int
 	// most is how many requests for one namespace there were at a time.
 	most int
 }
+
+// disturbance answers a call in place of the API if it returns true.
+type disturbance func(call string, rw http.ResponseWriter, req *http.Request) bool
 
 // fake is a Secret.
 type fake struct {
@@ -44,18 +47,19 @@ type fake struct {
 func start(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{token: "token", secrets: map[string][]fake{}, running: map[string]int{}}
-	c.config = kubetest.Start(t, http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { c.handle(rw, req) }))
+	handler := func(rw http.ResponseWriter, req *http.Request) { c.handle(rw, req) }
+	c.config = kubetest.Start(t, http.HandlerFunc(handler))
 	return c
 }
 
-// renewToken has the API take another token, which the file does not hold yet.
+// renewToken makes the API accept another token, which is not in the file yet.
 func (c *cluster) renewToken(token string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.token = token
 }
 
-// store returns a store that asks the cluster, and its clock.
+// store returns a store of the cluster, and its clock.
 func (c *cluster) store(t *testing.T) (*Store, *clock) {
 	t.Helper()
 	client, err := kube.New(c.config, func(name string) string { return "" })
@@ -104,7 +108,8 @@ func (c *cluster) handle(rw http.ResponseWriter, req *http.Request) {
 	_, _ = rw.Write([]byte(answer))
 }
 
-func (c *cluster) enter(namespace, call string) (func(call string, rw http.ResponseWriter, req *http.Request) bool, string) {
+// enter counts a call, and returns the disturbance and the token of the time.
+func (c *cluster) enter(namespace, call string) (disturbance, string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = append(c.calls, call)
@@ -123,7 +128,8 @@ func (c *cluster) leave(namespace string) {
 
 func refuse(rw http.ResponseWriter, code int) {
 	rw.WriteHeader(code)
-	_, _ = fmt.Fprintf(rw, `{"kind":"Status","reason":%q,"message":"as told"}`, http.StatusText(code))
+	_, _ = fmt.Fprintf(rw, `{"kind":"Status","reason":%q,"message":"as told"}`,
+		http.StatusText(code))
 }
 
 func (c *cluster) get(namespace, name string) string {
@@ -151,8 +157,9 @@ func (c *cluster) list(namespace string, from, limit int) string {
 	for i := from; i < end; i++ {
 		items = append(items, all[i].json())
 	}
-	return `{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"` + more +
-		`"},"items":[` + strings.Join(items, ",") + `]}`
+	return fmt.Sprintf(`{"kind":"SecretList","apiVersion":"v1",`+
+		`"metadata":{"resourceVersion":"7","continue":%q},"items":[%s]}`,
+		more, strings.Join(items, ","))
 }
 
 // json is a Secret as kube-apiserver writes it, keys in order, in a list without its kind.
@@ -160,10 +167,12 @@ func (f fake) json() string {
 	var data []string
 	for _, key := range []string{"TLS.CRT", "TLS.KEY", "ca.crt", "tls.crt", "tls.key"} {
 		if content, there := f.data[key]; there {
-			data = append(data, fmt.Sprintf("%q:%q", key, base64.StdEncoding.EncodeToString([]byte(content))))
+			encoded := base64.StdEncoding.EncodeToString([]byte(content))
+			data = append(data, fmt.Sprintf("%q:%q", key, encoded))
 		}
 	}
-	return `{"metadata":{"name":"` + f.name + `","namespace":"x","uid":"u"},"data":{` + strings.Join(data, ",") + `},"type":"` + f.kind + `"}`
+	return fmt.Sprintf(`{"metadata":{"name":%q,"namespace":"x","uid":"u"},"data":{%s},"type":%q}`,
+		f.name, strings.Join(data, ","), f.kind)
 }
 
 // put creates or replaces a Secret.
@@ -171,10 +180,11 @@ func (c *cluster) put(namespace, name string, data map[string]string) {
 	c.remove(namespace, name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.secrets[namespace] = append(c.secrets[namespace], fake{name: name, kind: "kubernetes.io/tls", data: data})
+	secret := fake{name: name, kind: "kubernetes.io/tls", data: data}
+	c.secrets[namespace] = append(c.secrets[namespace], secret)
 }
 
-// putLeaf creates or replaces a Secret that holds a certificate and its key.
+// putLeaf creates or replaces a Secret with a certificate and its key.
 func (c *cluster) putLeaf(namespace, name, leaf string) {
 	c.put(namespace, name, map[string]string{"tls.crt": certificate(leaf), "tls.key": privateKey})
 }
@@ -198,7 +208,7 @@ func (c *cluster) remove(namespace, name string) {
 	c.secrets[namespace] = kept
 }
 
-func (c *cluster) setDisturb(disturb func(call string, rw http.ResponseWriter, req *http.Request) bool) {
+func (c *cluster) setDisturb(disturb disturbance) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.disturb = disturb

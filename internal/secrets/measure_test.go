@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// secretsVariable tells how many Secrets TestLargeNamespace is to have.
+// secretsVariable is the environment variable with the number of Secrets of TestLargeNamespace.
 const secretsVariable = "TENANTGUARD_TEST_SECRETS"
 
 // TestLargeNamespace measures a namespace of many Secrets as cert-manager writes them: a leaf and
@@ -43,7 +43,7 @@ func TestLargeNamespace(t *testing.T) {
 		}
 		return strings.HasPrefix(call, "list")
 	})
-	_, _, _ = s.Confirm(context.Background(), []byte("first"), []string{"small"}, ttl, grace) // makes the connection
+	_, _, _ = look(s, "first", ttl, grace, "small") // makes the connection
 	before := heap()
 	ask := func(description string, leaf []byte, want bool) {
 		var allocated runtime.MemStats
@@ -63,8 +63,9 @@ func TestLargeNamespace(t *testing.T) {
 		if most.Load() == 0 {
 			peak = 0 // it was over before anything was measured
 		}
-		t.Logf("%s: %s, %.1f MB allocated in all, %.1f MB at a time", description, took.Round(time.Microsecond*10),
-			float64(allocated.TotalAlloc-total)/1e6, float64(peak)/1e6)
+		t.Logf("%s: %s, %.1f MB allocated in all, %.1f MB at a time", description,
+			took.Round(time.Microsecond*10), float64(allocated.TotalAlloc-total)/1e6,
+			float64(peak)/1e6)
 	}
 	t.Logf("%d Secrets, %.1f MB of JSON in %d pages", count, float64(size)/1e6, len(pages))
 	ask("first leaf", leaves[count-1], true)
@@ -120,7 +121,8 @@ func largePages(leaves [][]byte) [][]byte {
 	random.Read(key)
 	chain := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer}))
 	encodedKey := base64.StdEncoding.EncodeToString(key)
-	managed := strings.Repeat(`{"manager":"cert-manager","operation":"Update","apiVersion":"v1","fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:tls.crt":{},"f:tls.key":{}}}},`, 8)
+	managed := strings.Repeat(`{"manager":"cert-manager","operation":"Update","apiVersion":"v1",`+
+		`"fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:tls.crt":{},"f:tls.key":{}}}},`, 8)
 	var pages [][]byte
 	for from := 0; from < len(leaves); from += pageSize {
 		page := &bytes.Buffer{}
@@ -128,7 +130,8 @@ func largePages(leaves [][]byte) [][]byte {
 		if from+pageSize < len(leaves) {
 			more = strconv.Itoa(from + pageSize)
 		}
-		page.WriteString(`{"kind":"SecretList","apiVersion":"v1","metadata":{"resourceVersion":"7","continue":"` + more + `"},"items":[`)
+		page.WriteString(fmt.Sprintf(`{"kind":"SecretList","apiVersion":"v1",`+
+			`"metadata":{"resourceVersion":"7","continue":%q},"items":[`, more))
 		for i := from; i < from+pageSize && i < len(leaves); i++ {
 			leaf := make([]byte, 1200)
 			random.Read(leaf)
@@ -137,7 +140,9 @@ func largePages(leaves [][]byte) [][]byte {
 			if i > from {
 				page.WriteString(",")
 			}
-			page.WriteString(fmt.Sprintf(`{"metadata":{"name":"www-%d-example-com-tls","namespace":"acme","managedFields":[%s{}]},"data":{"tls.crt":"%s","tls.key":"%s"},"type":"kubernetes.io/tls"}`,
+			page.WriteString(fmt.Sprintf(`{"metadata":{"name":"www-%d-example-com-tls",`+
+				`"namespace":"acme","managedFields":[%s{}]},`+
+				`"data":{"tls.crt":"%s","tls.key":"%s"},"type":"kubernetes.io/tls"}`,
 				i, managed, base64.StdEncoding.EncodeToString([]byte(text)), encodedKey))
 		}
 		page.WriteString("]}")

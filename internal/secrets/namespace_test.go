@@ -15,7 +15,8 @@ func TestNamespacesAreBounded(t *testing.T) {
 		s.namespace("0", now)
 	}
 	if len(s.namespaces) != maxNamespaces || s.namespaces["0"] == nil || s.namespaces["1"] != nil {
-		t.Errorf("%d namespaces, want %d without the one that was used least lately", len(s.namespaces), maxNamespaces)
+		t.Errorf("%d namespaces, want %d without the one that was used least lately",
+			len(s.namespaces), maxNamespaces)
 	}
 }
 
@@ -37,7 +38,7 @@ func TestAbsentLeavesAreBounded(t *testing.T) {
 	}
 }
 
-func TestLeavesThatLeftAreBounded(t *testing.T) {
+func TestRemovedLeavesAreBounded(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())
 	n.ttl = ttl
 	since := time.Unix(0, 0)
@@ -46,7 +47,8 @@ func TestLeavesThatLeftAreBounded(t *testing.T) {
 	}
 	n.replace(&search{listed: map[string]sighting{"new": {}}})
 	if len(n.removed) != maxRemoved || len(n.present) != 1 {
-		t.Errorf("%d leaves that left and %d held, want %d and the one listed", len(n.removed), len(n.present), maxRemoved)
+		t.Errorf("%d leaves removed and %d present, want %d and the one listed",
+			len(n.removed), len(n.present), maxRemoved)
 	}
 	n.remove("never there")
 	if _, kept := n.removed["never there"]; kept {
@@ -60,8 +62,8 @@ func TestLeavesThatLeftAreBounded(t *testing.T) {
 	}
 }
 
-// TestHeldCertificatesAreBounded keeps what is looked for, however many others there are.
-func TestHeldCertificatesAreBounded(t *testing.T) {
+// TestPresentCertificatesAreBounded keeps what is wanted, however many others there are.
+func TestPresentCertificatesAreBounded(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())
 	f := newSearch(n, map[string]bool{"wanted": true})
 	for i := 0; i < maxPresent; i++ {
@@ -76,7 +78,8 @@ func TestHeldCertificatesAreBounded(t *testing.T) {
 	_, wanted := n.present["wanted"]
 	_, other := n.present["other"]
 	if len(n.present) != maxPresent || !wanted || other {
-		t.Errorf("%d certificates, want %d and the one that is looked for among them", len(n.present), maxPresent)
+		t.Errorf("%d certificates, want %d and the one that is wanted among them",
+			len(n.present), maxPresent)
 	}
 }
 
@@ -93,7 +96,11 @@ func TestAllThatIsKeptIsBounded(t *testing.T) {
 	}
 	s.namespaces["1"].search = &search{}
 	s.shrink("0")
-	if s.kept() > maxKept || s.namespaces["0"] == nil || s.namespaces["1"] == nil || s.namespaces["2"] != nil {
-		t.Errorf("%d kept in %d namespaces, want %d at most, and none that is in use dropped", s.kept(), len(s.namespaces), maxKept)
+	if s.kept() != maxKept {
+		t.Errorf("%d kept in %d namespaces, want %d", s.kept(), len(s.namespaces), maxKept)
+	}
+	if s.namespaces["0"] == nil || s.namespaces["1"] == nil || s.namespaces["2"] != nil {
+		t.Errorf("0 is kept %t, 1 is kept %t and 2 is kept %t, want one that is not in use dropped",
+			s.namespaces["0"] != nil, s.namespaces["1"] != nil, s.namespaces["2"] != nil)
 	}
 }

@@ -29,7 +29,7 @@ func one(i int, call func(i int), all *sync.WaitGroup) {
 	call(i)
 }
 
-// slowly holds every answer back.
+// slowly delays every answer.
 func (c *cluster) slowly(delay time.Duration) {
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
 		time.Sleep(delay)
@@ -63,7 +63,8 @@ func TestListForgottenInTheMiddle(t *testing.T) {
 		refuse(rw, http.StatusGone)
 		return true
 	})
-	expect(t, c, confirm(s, "leaf 5", "acme"), "found", "list acme, list acme 3, list acme, list acme 3")
+	expect(t, c, confirm(s, "leaf 5", "acme"), "found",
+		"list acme, list acme 3, list acme, list acme 3")
 	expect(t, c, confirm(s, "leaf 0", "acme"), "absent", "list acme, list acme 3")
 }
 
@@ -94,10 +95,11 @@ func TestLookedAtBeforeTheFailure(t *testing.T) {
 	s.mu.Lock()
 	s.namespaces["acme"].waiting[digest([]byte("b"))] = true
 	s.mu.Unlock()
-	if _, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0); !found || err != nil {
+	if _, found, err := look(s, "a", ttl, 0, "acme"); !found || err != nil {
 		t.Errorf("%t, %v, want what was looked at before the list failed", found, err)
 	}
-	if said := c.said(); !strings.Contains(said, "get acme web") || !strings.HasSuffix(said, "list acme") {
+	said := c.said()
+	if !strings.Contains(said, "get acme web") || !strings.HasSuffix(said, "list acme") {
 		t.Errorf("calls %s", said)
 	}
 }
@@ -111,7 +113,7 @@ func TestLargeSecrets(t *testing.T) {
 	c.tooLarge(func(from, limit int) bool { return limit > 62 })
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme, list acme")
 	c.tooLarge(func(from, limit int) bool { return true })
-	if _, _, err := s.Confirm(context.Background(), []byte("b"), []string{"acme"}, ttl, grace); !errors.Is(err, kube.ErrTooLarge) {
+	if _, _, err := look(s, "b", ttl, grace, "acme"); !errors.Is(err, kube.ErrTooLarge) {
 		t.Errorf("%v, want an end", err)
 	}
 	expect(t, c, "", "", "list acme, list acme, list acme, list acme, list acme")
@@ -141,7 +143,8 @@ func TestSecretsAfterLargeOnes(t *testing.T) {
 	for _, row := range rows {
 		got := confirm(s, row.leaf, "acme")
 		if pages := strings.Count(c.said(), "list"); got != row.want || pages > 20 {
-			t.Errorf("%s: %s after %d pages, want %s after 20 at most", row.description, got, pages, row.want)
+			t.Errorf("%s: %s after %d pages, want %s after 20 at most",
+				row.description, got, pages, row.want)
 		}
 	}
 }
@@ -202,9 +205,9 @@ func TestOneRequestAtATimeInANamespace(t *testing.T) {
 	}
 }
 
-// TestSearchUnderWayDeniesNothingNewer puts a leaf into a Secret after a list for another one
+// TestSearchInFlightDeniesNothingNewer puts a leaf into a Secret after a list for another one
 // began.
-func TestSearchUnderWayDeniesNothingNewer(t *testing.T) {
+func TestSearchInFlightDeniesNothingNewer(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
 	c.putLeaf("acme", "web", "a")
@@ -248,7 +251,7 @@ func TestSlowAPI(t *testing.T) {
 		t.Errorf("waited %s", waited)
 	}
 	now.pass(ttl)
-	s.patience = time.Minute // which the search under way does not have: it had its time
+	s.patience = time.Minute // which the search in flight does not have: its time is over
 	s.mu.Lock()
 	s.namespaces["acme"].search.call.Began = time.Now().Add(-time.Minute)
 	s.mu.Unlock()
@@ -256,7 +259,7 @@ func TestSlowAPI(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
 	expect(t, c, confirm(s, "c", "acme"), "failed", "")
 	if waited := time.Since(begin); waited > 10*time.Second {
-		t.Errorf("waited %s for a search that had its time", waited)
+		t.Errorf("waited %s for a search whose time is over", waited)
 	}
 	s.mu.Lock()
 	s.namespaces["acme"].search.call.Began = time.Now()
@@ -271,7 +274,7 @@ func TestSlowAPI(t *testing.T) {
 	expect(t, c, "", "", "")
 }
 
-// TestPatienceIsForAllNamespacesTogether has an API that answers nothing about any of many
+// TestPatienceIsForAllNamespacesTogether has an API that gives no answer for any of many
 // namespaces.
 func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
 	c := start(t)
@@ -288,7 +291,7 @@ func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
 		names = append(names, fmt.Sprintf("acme-%d", i))
 	}
 	begin := time.Now()
-	_, found, err := s.Confirm(context.Background(), []byte("a"), names, ttl, grace)
+	_, found, err := look(s, "a", ttl, grace, names...)
 	if found || !errors.Is(err, kube.ErrUnavailable) || time.Since(begin) > 3*time.Second {
 		t.Errorf("%t, %v after %s", found, err, time.Since(begin))
 	}
@@ -301,7 +304,7 @@ func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
 			}
 		}
 		if asked > 5 {
-			t.Errorf("%d namespaces asked", asked)
+			t.Errorf("%d namespaces searched", asked)
 		}
 	}
 }
@@ -311,10 +314,11 @@ func TestWaitingEndsWithTheRequest(t *testing.T) {
 	s, _ := c.store(t)
 	c.putLeaf("acme", "web", "a")
 	c.slowly(100 * time.Millisecond)
-	gone, cancel := context.WithCancel(context.Background())
+	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, found, err := s.Confirm(gone, []byte("a"), []string{"acme"}, ttl, grace); found || !errors.Is(err, context.Canceled) {
-		t.Errorf("a request that is gone: %t, %v", found, err)
+	_, found, err := s.Confirm(ended, []byte("a"), []string{"acme"}, ttl, grace)
+	if found || !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that has ended: %t, %v", found, err)
 	}
 	// The search goes on for whoever comes next.
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")

@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/pem"
 	"log"
@@ -15,35 +14,44 @@ import (
 )
 
 func TestSecretsThatCount(t *testing.T) {
+	a, b, key := certificate("a"), certificate("b"), privateKey
+	broken := strings.Replace(a, "-----END", "----END", 1)
+	other := strings.ReplaceAll(a, "CERTIFICATE", "TRUSTED CERTIFICATE")
 	rows := []struct {
 		description string
-		data        map[string]string
-		want        string
+		// data are keys and their values.
+		data []string
+		want string
 	}{
-		{"a certificate and its key", map[string]string{"tls.crt": certificate("a"), "tls.key": privateKey}, "found"},
-		{"more keys", map[string]string{"ca.crt": certificate("b"), "tls.crt": certificate("a"), "tls.key": privateKey}, "found"},
-		{"a chain", map[string]string{"tls.crt": certificate("a") + certificate("b"), "tls.key": privateKey}, "found"},
-		{"text and a key before the certificate", map[string]string{"tls.crt": "subject=a\n" + privateKey + certificate("a"), "tls.key": "k"}, "found"},
-		{"no key", map[string]string{"tls.crt": certificate("a")}, "absent"},
-		{"an empty key", map[string]string{"tls.crt": certificate("a"), "tls.key": ""}, "absent"},
-		{"no certificate", map[string]string{"tls.key": privateKey}, "absent"},
-		{"an empty certificate", map[string]string{"tls.crt": "", "tls.key": privateKey}, "absent"},
-		{"the issuer of another leaf", map[string]string{"tls.crt": certificate("b") + certificate("a"), "tls.key": privateKey}, "absent"},
-		{"an authority", map[string]string{"ca.crt": certificate("a"), "tls.crt": certificate("b"), "tls.key": privateKey}, "absent"},
-		{"other case", map[string]string{"TLS.CRT": certificate("a"), "tls.key": privateKey}, "absent"},
-		{"a key of other case", map[string]string{"tls.crt": certificate("a"), "TLS.KEY": privateKey}, "absent"},
-		{"another case beside", map[string]string{"TLS.CRT": certificate("a"), "tls.crt": certificate("b"), "tls.key": privateKey}, "absent"},
-		{"broken PEM", map[string]string{"tls.crt": strings.Replace(certificate("a"), "-----END", "----END", 1), "tls.key": privateKey}, "absent"},
-		{"another block", map[string]string{"tls.crt": strings.ReplaceAll(certificate("a"), "CERTIFICATE", "TRUSTED CERTIFICATE"), "tls.key": privateKey}, "absent"},
-		{"DER", map[string]string{"tls.crt": "a", "tls.key": privateKey}, "absent"},
-		{"a path", map[string]string{"tls.crt": "/etc/passwd", "tls.key": privateKey}, "absent"},
-		{"nothing", map[string]string{}, "absent"},
+		{"a certificate and its key", []string{"tls.crt", a, "tls.key", key}, "found"},
+		{"more keys", []string{"ca.crt", b, "tls.crt", a, "tls.key", key}, "found"},
+		{"a chain", []string{"tls.crt", a + b, "tls.key", key}, "found"},
+		{"text and a key before the certificate",
+			[]string{"tls.crt", "subject=a\n" + key + a, "tls.key", "k"}, "found"},
+		{"no key", []string{"tls.crt", a}, "absent"},
+		{"an empty key", []string{"tls.crt", a, "tls.key", ""}, "absent"},
+		{"no certificate", []string{"tls.key", key}, "absent"},
+		{"an empty certificate", []string{"tls.crt", "", "tls.key", key}, "absent"},
+		{"the issuer of another leaf", []string{"tls.crt", b + a, "tls.key", key}, "absent"},
+		{"an authority", []string{"ca.crt", a, "tls.crt", b, "tls.key", key}, "absent"},
+		{"other case", []string{"TLS.CRT", a, "tls.key", key}, "absent"},
+		{"a key of other case", []string{"tls.crt", a, "TLS.KEY", key}, "absent"},
+		{"another case beside", []string{"TLS.CRT", a, "tls.crt", b, "tls.key", key}, "absent"},
+		{"broken PEM", []string{"tls.crt", broken, "tls.key", key}, "absent"},
+		{"another block", []string{"tls.crt", other, "tls.key", key}, "absent"},
+		{"DER", []string{"tls.crt", "a", "tls.key", key}, "absent"},
+		{"a path", []string{"tls.crt", "/etc/passwd", "tls.key", key}, "absent"},
+		{"nothing", nil, "absent"},
 	}
 	c := start(t)
 	for _, row := range rows {
 		s, now := c.store(t)
-		c.put("acme", "a-good-one", map[string]string{"tls.crt": certificate("good"), "tls.key": privateKey})
-		c.put("acme", "web", row.data)
+		c.putLeaf("acme", "a-good-one", "good")
+		data := map[string]string{}
+		for i := 0; i < len(row.data); i += 2 {
+			data[row.data[i]] = row.data[i+1]
+		}
+		c.put("acme", "web", data)
 		if got := confirm(s, "a", "acme"); got != row.want {
 			t.Errorf("%s: %s, want %s", row.description, got, row.want)
 		}
@@ -59,10 +67,12 @@ func TestSecretsThatCount(t *testing.T) {
 
 func TestSecretsOfAnyType(t *testing.T) {
 	c := start(t)
-	for _, kind := range []string{"kubernetes.io/tls", "Opaque", "helm.sh/release.v1", "example.com/own", ""} {
+	kinds := []string{"kubernetes.io/tls", "Opaque", "helm.sh/release.v1", "example.com/own", ""}
+	for _, kind := range kinds {
 		s, _ := c.store(t)
+		c.putLeaf("acme", "web", "a")
 		c.mu.Lock()
-		c.secrets["acme"] = []fake{{name: "web", kind: kind, data: map[string]string{"tls.crt": certificate("a"), "tls.key": privateKey}}}
+		c.secrets["acme"][0].kind = kind
 		c.mu.Unlock()
 		if got := confirm(s, "a", "acme"); got != "found" {
 			t.Errorf("type %q: %s", kind, got)
@@ -71,7 +81,8 @@ func TestSecretsOfAnyType(t *testing.T) {
 }
 
 func TestRealCertificate(t *testing.T) {
-	content, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem"))
+	path := filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem")
+	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,18 +134,22 @@ func TestPrivateKeysAreNotKept(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("acme", "web", "a")
-	c.put("acme", "combined", map[string]string{"tls.crt": privateKey + certificate("b"), "tls.key": privateKey})
+	combined := privateKey + certificate("b")
+	c.put("acme", "combined", map[string]string{"tls.crt": combined, "tls.key": privateKey})
 	c.put("acme", "broken", map[string]string{"tls.crt": privateKey, "tls.key": privateKey})
 	said := confirm(s, "a", "acme") + confirm(s, "b", "acme") + confirm(s, "forged", "acme")
 	now.pass(ttl)
 	said += confirm(s, "a", "acme")
 	encoded := base64.StdEncoding.EncodeToString([]byte(privateKey))
 	answers := []string{
-		encoded, `{"kind":"SecretList","items":"` + encoded + `"}`, `{"kind":"SecretList","items":[{"data":"` + encoded + `"}]}`,
-		`{"kind":"SecretList","items":[{"data":{"tls.key":"` + encoded + `","tls.crt":"` + encoded, c.get("acme", "web"),
+		encoded,
+		`{"kind":"SecretList","items":"` + encoded + `"}`,
+		`{"kind":"SecretList","items":[{"data":"` + encoded + `"}]}`,
+		`{"kind":"SecretList","items":[{"data":{"tls.key":"` + encoded + `","tls.crt":"` + encoded,
+		c.get("acme", "web"),
 	}
 	for _, text := range answers {
-		for _, code := range []int{http.StatusOK, http.StatusInternalServerError, http.StatusForbidden} {
+		for _, code := range []int{http.StatusOK, 500, http.StatusForbidden} {
 			said += disturbed(s, c, now, code, text)
 		}
 	}
@@ -146,19 +161,21 @@ func TestPrivateKeysAreNotKept(t *testing.T) {
 	}
 	found := &keeper{seen: map[uintptr]bool{}}
 	found.walk(reflect.ValueOf(s))
-	if !strings.Contains(found.text.String(), "combined") || !strings.Contains(found.text.String(), digest([]byte("a"))) {
+	kept := found.text.String()
+	if !strings.Contains(kept, "combined") || !strings.Contains(kept, digest([]byte("a"))) {
 		t.Fatal("the walk does not find what is kept")
 	}
-	for _, secret := range []string{encoded[:40], "bm9ib2R5IG1h", "nobody may ever", "PRIVATE KEY"} {
-		for where, text := range map[string]string{"kept": found.text.String(), "said": said, "logged": logged.String()} {
-			if strings.Contains(text, secret) {
-				t.Errorf("%q is %s", secret, where)
+	texts := map[string]string{"kept": kept, "said": said, "logged": logged.String()}
+	for _, part := range []string{encoded[:40], "bm9ib2R5IG1h", "nobody may ever", "PRIVATE KEY"} {
+		for where, text := range texts {
+			if strings.Contains(text, part) {
+				t.Errorf("%q is %s", part, where)
 			}
 		}
 	}
 }
 
-// disturbed returns what is said of answers that are not what was asked for.
+// disturbed returns the errors after wrong answers.
 func disturbed(s *Store, c *cluster, now *clock, code int, text string) string {
 	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
 		rw.WriteHeader(code)
@@ -168,7 +185,7 @@ func disturbed(s *Store, c *cluster, now *clock, code int, text string) string {
 	now.pass(ttl)
 	said := ""
 	for _, leaf := range []string{"a", "forged"} {
-		if _, _, err := s.Confirm(context.Background(), []byte(leaf), []string{"acme"}, ttl, 0); err != nil {
+		if _, _, err := look(s, leaf, ttl, 0, "acme"); err != nil {
 			said += err.Error()
 		}
 		now.pass(failurePause)
@@ -185,7 +202,11 @@ type keeper struct {
 func (k *keeper) walk(value reflect.Value) {
 	switch value.Kind() {
 	case reflect.Pointer:
-		if value.IsNil() || k.seen[value.Pointer()] || value.Type().String() == "*http.Transport" || value.Type().String() == "*time.Location" {
+		name := value.Type().String()
+		if value.IsNil() || name == "*http.Transport" || name == "*time.Location" {
+			return
+		}
+		if k.seen[value.Pointer()] {
 			return
 		}
 		k.seen[value.Pointer()] = true

@@ -18,10 +18,16 @@ const (
 	grace = 10 * time.Minute
 )
 
+// look confirms a leaf.
+func look(s *Store, leaf string, ttl, grace time.Duration,
+	namespaces ...string) (time.Duration, bool, error) {
+	return s.Confirm(context.Background(), []byte(leaf), namespaces, ttl, grace)
+}
+
 // confirm returns "found", "absent" or "failed".
 func confirm(s *Store, leaf string, namespaces ...string) string {
-	holds, found, err := s.Confirm(context.Background(), []byte(leaf), namespaces, ttl, grace)
-	if err != nil && (found || holds != 0) {
+	validFor, found, err := look(s, leaf, ttl, grace, namespaces...)
+	if err != nil && (found || validFor != 0) {
 		return "an error and an answer"
 	}
 	return answered(found, err)
@@ -74,22 +80,22 @@ func TestAnswersAreCached(t *testing.T) {
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
 }
 
-func TestHolds(t *testing.T) {
+func TestValidFor(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("acme", "web", "a")
 	for _, want := range []time.Duration{ttl, ttl - 10*time.Second} {
-		holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
-		if holds != want || !found || err != nil {
-			t.Errorf("%s, %t, %v, want %s", holds, found, err, want)
+		validFor, found, err := look(s, "a", ttl, grace, "acme")
+		if validFor != want || !found || err != nil {
+			t.Errorf("%s, %t, %v, want %s", validFor, found, err, want)
 		}
 		now.pass(10 * time.Second)
 	}
-	if holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, 0, 0); holds != 0 || !found || err != nil {
-		t.Errorf("without a ttl: %s, %t, %v", holds, found, err)
+	if validFor, found, err := look(s, "a", 0, 0, "acme"); validFor != 0 || !found || err != nil {
+		t.Errorf("without a ttl: %s, %t, %v", validFor, found, err)
 	}
 	c.said()
-	_, _, _ = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, 0, 0)
+	_, _, _ = look(s, "a", 0, 0, "acme")
 	expect(t, c, "", "", "get acme web")
 }
 
@@ -97,7 +103,7 @@ func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 	c, s, now := startConfirmed(t, "old")
 	c.putLeaf("acme", "web", "new")
 	expect(t, c, confirm(s, "new", "acme"), "found", "list acme")
-	// The list that found the new one also told that the old one is gone.
+	// The list that found the new one did not have the old one.
 	now.pass(ttl + acceptRemoved)
 	expect(t, c, confirm(s, "old", "acme"), "absent", "list acme")
 	c.putLeaf("acme", "web", "newer")
@@ -109,6 +115,7 @@ func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 // more.
 func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 	replace := func(c *cluster) { c.putLeaf("acme", "web", "new") }
+	remove := func(c *cluster) { c.remove("acme", "web") }
 	rows := []struct {
 		description string
 		// change comes some time after the old certificate was seen, and the question some time
@@ -117,15 +124,17 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 		before, after time.Duration
 		leaf          string
 		want          string
-		holds         time.Duration
+		validFor      time.Duration
 	}{
-		{"acceptRemoved at once, asked when the answer ran out", replace, 0, ttl, "old", "found", removedValidFor},
-		{"acceptRemoved when the answer ran out", replace, ttl, 0, "old", "found", removedValidFor},
-		{"acceptRemoved late, the end is near", replace, ttl, acceptRemoved - removedValidFor/4, "old", "found", removedValidFor / 4},
-		{"acceptRemoved late, at the end", replace, ttl, acceptRemoved, "old", "absent", 0},
-		{"acceptRemoved long ago", replace, 0, ttl + acceptRemoved, "old", "absent", 0},
-		{"acceptRemoved long after it was seen", replace, ttl + acceptRemoved, 0, "old", "absent", 0},
-		{"deleted", func(c *cluster) { c.remove("acme", "web") }, ttl, 0, "old", "found", removedValidFor},
+		{"replaced at once, asked when the answer expired", replace, 0, ttl, "old", "found",
+			removedValidFor},
+		{"replaced when the answer expired", replace, ttl, 0, "old", "found", removedValidFor},
+		{"replaced late, the end is near", replace, ttl, acceptRemoved - removedValidFor/4, "old",
+			"found", removedValidFor / 4},
+		{"replaced late, at the end", replace, ttl, acceptRemoved, "old", "absent", 0},
+		{"replaced long ago", replace, 0, ttl + acceptRemoved, "old", "absent", 0},
+		{"replaced long after it was seen", replace, ttl + acceptRemoved, 0, "old", "absent", 0},
+		{"deleted", remove, ttl, 0, "old", "found", removedValidFor},
 		{"the new one", replace, 0, ttl, "new", "found", ttl},
 		{"one that was never there", replace, 0, ttl, "forged", "absent", 0},
 		{"the list fails", func(c *cluster) {
@@ -143,15 +152,16 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 		row.change(c)
 		now.pass(row.after)
 		// That there are more namespaces now changes nothing.
-		holds, found, err := s.Confirm(context.Background(), []byte(row.leaf), []string{"more", "acme"}, ttl, grace)
-		if got := answered(found, err); got != row.want || holds != row.holds {
-			t.Errorf("%s: %s for %s, want %s for %s", row.description, got, holds, row.want, row.holds)
+		validFor, found, err := look(s, row.leaf, ttl, grace, "more", "acme")
+		if got := answered(found, err); got != row.want || validFor != row.validFor {
+			t.Errorf("%s: %s for %s, want %s for %s",
+				row.description, got, validFor, row.want, row.validFor)
 		}
 	}
 }
 
-// TestReplacedCertificateIsFoundWithoutMoreQuestions asks again and again, with many namespaces.
-func TestReplacedCertificateIsFoundWithoutMoreQuestions(t *testing.T) {
+// TestReplacedCertificateIsFoundWithoutMoreRequests asks again and again, with many namespaces.
+func TestReplacedCertificateIsFoundWithoutMoreRequests(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("acme", "web", "old")
@@ -174,9 +184,11 @@ func TestCertificateThatComesBack(t *testing.T) {
 	c.putLeaf("acme", "web", "a")
 	now.pass(ttl)
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
-	holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
-	if holds != ttl || !found || err != nil || len(s.namespaces["acme"].removed) != 1 {
-		t.Errorf("%s, %t, %v with %d that left, want %s and only the one in between", holds, found, err, len(s.namespaces["acme"].removed), ttl)
+	validFor, found, err := look(s, "a", ttl, grace, "acme")
+	removed := len(s.namespaces["acme"].removed)
+	if validFor != ttl || !found || err != nil || removed != 1 {
+		t.Errorf("%s, %t, %v with %d removed, want %s and only the one in between",
+			validFor, found, err, removed, ttl)
 	}
 }
 
@@ -203,8 +215,8 @@ func TestDeletedSecretIsNoticed(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "failed", "list acme")
 }
 
-// TestNoGraceForWhatMoved has an API that tells that the leaf is no longer where it was, and then
-// nothing any more.
+// TestNoGraceForWhatMoved has an API that shows that the leaf is no longer where it was, and then
+// fails.
 func TestNoGraceForWhatMoved(t *testing.T) {
 	c, s, now := startConfirmed(t, "a")
 	c.remove("acme", "web")
@@ -213,11 +225,12 @@ func TestNoGraceForWhatMoved(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "failed", "get acme web, list acme")
 }
 
-func TestNamespacesAreAskedInOrder(t *testing.T) {
+func TestNamespacesAreSearchedInOrder(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("platform", "wildcard", "a")
-	expect(t, c, confirm(s, "a", "acme", "acme-2", "platform", "never"), "found", "list acme, list acme-2, list platform")
+	expect(t, c, confirm(s, "a", "acme", "acme-2", "platform", "never"), "found",
+		"list acme, list acme-2, list platform")
 	expect(t, c, confirm(s, "a", "acme", "acme-2", "platform", "never"), "found", "")
 	expect(t, c, confirm(s, "a", "other", "platform"), "found", "")
 	expect(t, c, confirm(s, "a", "other"), "absent", "list other")
@@ -226,9 +239,9 @@ func TestNamespacesAreAskedInOrder(t *testing.T) {
 	expect(t, c, confirm(s, "a"), "absent", "")
 }
 
-// TestNamespaceThatHadTheLeafIsAskedFirst asks again when the answer ran out, for a certificate of
+// TestNamespaceThatHadTheLeafComesFirst asks again when the answer expired, for a certificate of
 // the last of four namespaces.
-func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
+func TestNamespaceThatHadTheLeafComesFirst(t *testing.T) {
 	rows := []struct {
 		description string
 		// change is what happens in the meantime, and calls are what it takes after a while.
@@ -237,8 +250,12 @@ func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 		calls  string
 	}{
 		{"nothing changed", func(c *cluster) {}, ttl, "get platform wildcard"},
-		{"an earlier namespace fails", func(c *cluster) { c.fail("list acme", http.StatusInternalServerError) }, ttl, "get platform wildcard"},
-		{"an earlier namespace hangs", func(c *cluster) { c.hang("list acme") }, ttl, "get platform wildcard"},
+		{"an earlier namespace fails", func(c *cluster) {
+			c.fail("list acme", http.StatusInternalServerError)
+		}, ttl, "get platform wildcard"},
+		{"an earlier namespace hangs", func(c *cluster) {
+			c.hang("list acme")
+		}, ttl, "get platform wildcard"},
 		{"it lies elsewhere in the namespace", func(c *cluster) {
 			c.remove("platform", "wildcard")
 			c.putLeaf("platform", "other", "a")
@@ -252,13 +269,15 @@ func TestNamespaceThatHadTheLeafIsAskedFirst(t *testing.T) {
 		c := start(t)
 		s, now := c.store(t)
 		c.putLeaf("platform", "wildcard", "a")
-		expect(t, c, confirm(s, "a", "acme", "acme-2", "acme-3", "platform"), "found", "list acme, list acme-2, list acme-3, list platform")
+		expect(t, c, confirm(s, "a", "acme", "acme-2", "acme-3", "platform"), "found",
+			"list acme, list acme-2, list acme-3, list platform")
 		now.pass(row.after)
 		row.change(c)
 		began := time.Now()
 		got := confirm(s, "a", "acme", "acme-2", "acme-3", "platform")
 		if said := c.said(); got != "found" || said != row.calls {
-			t.Errorf("%s: %s after calls %q, want found after %q", row.description, got, said, row.calls)
+			t.Errorf("%s: %s after calls %q, want found after %q",
+				row.description, got, said, row.calls)
 		}
 		if took := time.Since(began); took > patience/2 {
 			t.Errorf("%s: it took %s", row.description, took)
@@ -277,8 +296,8 @@ func TestNamespacesAreKeptApart(t *testing.T) {
 func TestNamesThatAreNoNamespaces(t *testing.T) {
 	c := start(t)
 	s, _ := c.store(t)
-	for _, name := range []string{"", "..", "acme/secrets/web?", "acme-*", "Acme", "a.b", strings.Repeat("a", 64)} {
-		_, found, err := s.Confirm(context.Background(), []byte("a"), []string{name}, ttl, grace)
+	for _, name := range []string{"", "..", "acme/secrets/web?", "acme-*", "Acme", "a.b"} {
+		_, found, err := look(s, "a", ttl, grace, name)
 		if found || err == nil || !strings.Contains(err.Error(), "wanted the name of a namespace") {
 			t.Errorf("%q: %t, %v", name, found, err)
 		}
@@ -296,7 +315,7 @@ func TestRightToListIsEnough(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web, list acme")
 }
 
-func TestManyThatRanOutAreListed(t *testing.T) {
+func TestManyThatExpiredAreListed(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaves("acme", 100)
@@ -307,12 +326,13 @@ func TestManyThatRanOutAreListed(t *testing.T) {
 			t.Errorf("leaf %d: %s", i, got)
 		}
 	})
-	if said := c.said(); strings.Count(said, "get") > 2*maxFetches || strings.Count(said, "list") > 3 {
+	said := c.said()
+	if strings.Count(said, "get") > 2*maxFetches || strings.Count(said, "list") > 3 {
 		t.Errorf("calls %s", said)
 	}
 }
 
-func TestFailuresAreHeld(t *testing.T) {
+func TestFailuresAreKept(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.putLeaf("acme", "web", "a")
@@ -354,16 +374,16 @@ func TestGrace(t *testing.T) {
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
 	now.pass(time.Nanosecond)
 	for _, leaf := range []string{"a", "b"} {
-		holds, found, err := s.Confirm(context.Background(), []byte(leaf), []string{"acme"}, ttl, grace)
-		if !found || err != nil || holds != graceValidFor {
-			t.Errorf("%s was there less than grace ago: %s, %t, %v", leaf, holds, found, err)
+		validFor, found, err := look(s, leaf, ttl, grace, "acme")
+		if !found || err != nil || validFor != graceValidFor {
+			t.Errorf("%s was there less than grace ago: %s, %t, %v", leaf, validFor, found, err)
 		}
 	}
 	expect(t, c, confirm(s, "unknown", "acme"), "failed", "get acme web")
 	now.pass(grace - ttl - time.Second)
-	holds, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
-	if !found || err != nil || holds != time.Second {
-		t.Errorf("at the end of grace: %s, %t, %v", holds, found, err)
+	validFor, found, err := look(s, "a", ttl, grace, "acme")
+	if !found || err != nil || validFor != time.Second {
+		t.Errorf("at the end of grace: %s, %t, %v", validFor, found, err)
 	}
 	expect(t, c, confirm(s, "a", "other"), "failed", "get acme web, list other")
 	now.pass(time.Second)
@@ -381,12 +401,13 @@ func TestGraceEnds(t *testing.T) {
 		grace       time.Duration
 		// pauses are between the confirmation and the questions, of which the last one is looked
 		// at.
-		pauses []time.Duration
-		want   string
-		holds  time.Duration
+		pauses   []time.Duration
+		want     string
+		validFor time.Duration
 	}{
 		{"long before the end", grace, []time.Duration{ttl}, "found", graceValidFor},
-		{"graceValidFor before the end", grace, []time.Duration{grace - graceValidFor}, "found", graceValidFor},
+		{"graceValidFor before the end", grace, []time.Duration{grace - graceValidFor}, "found",
+			graceValidFor},
 		{"a moment before the end", grace, []time.Duration{grace - time.Nanosecond}, "found", 1},
 		{"at the end", grace, []time.Duration{grace}, "failed", 0},
 		{"a moment after the end", grace, []time.Duration{grace + time.Nanosecond}, "failed", 0},
@@ -403,16 +424,17 @@ func TestGraceEnds(t *testing.T) {
 	for _, row := range rows {
 		c, s, now := startConfirmed(t, "a")
 		c.fail("", http.StatusServiceUnavailable)
-		got, holds := "", time.Duration(0)
+		got, validFor := "", time.Duration(0)
 		for _, pause := range row.pauses {
 			now.pass(pause)
 			var found bool
 			var err error
-			holds, found, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, row.grace)
+			validFor, found, err = look(s, "a", ttl, row.grace, "acme")
 			got = answered(found, err)
 		}
-		if got != row.want || holds != row.holds {
-			t.Errorf("%s: %s for %s, want %s for %s", row.description, got, holds, row.want, row.holds)
+		if got != row.want || validFor != row.validFor {
+			t.Errorf("%s: %s for %s, want %s for %s",
+				row.description, got, validFor, row.want, row.validFor)
 		}
 	}
 }
@@ -421,7 +443,7 @@ func TestGraceOfTheCallerCounts(t *testing.T) {
 	c, s, now := startConfirmed(t, "a")
 	c.fail("", http.StatusServiceUnavailable)
 	now.pass(ttl)
-	if _, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0); found || err == nil {
+	if _, found, err := look(s, "a", ttl, 0, "acme"); found || err == nil {
 		t.Errorf("without grace: %t, %v", found, err)
 	}
 }
@@ -441,15 +463,17 @@ func TestForbidden(t *testing.T) {
 	c := start(t)
 	s, now := c.store(t)
 	c.fail("list", http.StatusForbidden)
-	_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme", "platform"}, ttl, grace)
-	want := `the right to list secrets in namespace "acme" is missing: the Kubernetes API refuses: GET /api/v1/namespaces/acme/secrets: 403 Forbidden, reason "Forbidden", message "as told", and so for 1 more namespaces`
+	_, found, err := look(s, "a", ttl, grace, "acme", "platform")
+	want := `the right to list secrets in namespace "acme" is missing: ` +
+		`the Kubernetes API refuses: GET /api/v1/namespaces/acme/secrets: 403 Forbidden, ` +
+		`reason "Forbidden", message "as told", and so for 1 more namespaces`
 	if found || !errors.Is(err, kube.ErrForbidden) || err.Error() != want {
 		t.Errorf("%t, %v, want %s", found, err, want)
 	}
 	c.setDisturb(nil)
 	now.pass(failurePause)
 	c.renewToken("second")
-	_, _, err = s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	_, _, err = look(s, "a", ttl, grace, "acme")
 	if !errors.Is(err, kube.ErrUnauthorized) || strings.Contains(err.Error(), "right") {
 		t.Errorf("%v, want an error about the token and not about a right", err)
 	}
@@ -464,7 +488,11 @@ func TestForbidden(t *testing.T) {
 
 // TestAnswersThatAreNone must not be taken for a namespace without Secrets.
 func TestAnswersThatAreNone(t *testing.T) {
-	for _, text := range []string{"", "{}", "null", "<html>", `{"kind":"PodList","items":[]}`, `{"kind":"SecretList","items":[`, `{"kind":"SecretList","items":{}}`} {
+	answers := []string{
+		"", "{}", "null", "<html>", `{"kind":"PodList","items":[]}`,
+		`{"kind":"SecretList","items":[`, `{"kind":"SecretList","items":{}}`,
+	}
+	for _, text := range answers {
 		c, s, now := startConfirmed(t, "a")
 		c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
 			_, _ = rw.Write([]byte(text))
@@ -472,7 +500,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		})
 		expect(t, c, confirm(s, "b", "acme"), "failed", "list acme")
 		now.pass(ttl)
-		_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, 0)
+		_, found, err := look(s, "a", ttl, 0, "acme")
 		if found || !errors.Is(err, kube.ErrUnavailable) {
 			t.Errorf("%q in place of a Secret: %t, %v", text, found, err)
 		}
@@ -482,7 +510,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 
 func TestSearchThatPanics(t *testing.T) {
 	s := NewStore(nil, func() time.Time { return time.Unix(0, 0) })
-	_, found, err := s.Confirm(context.Background(), []byte("a"), []string{"acme"}, ttl, grace)
+	_, found, err := look(s, "a", ttl, grace, "acme")
 	if found || !errors.Is(err, kube.ErrUnavailable) {
 		t.Errorf("%t, %v", found, err)
 	}
