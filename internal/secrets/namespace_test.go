@@ -69,10 +69,6 @@ func TestPresentCertificatesAreBounded(t *testing.T) {
 	for i := 0; i < maxPresent; i++ {
 		f.listed[strconv.Itoa(i)] = sighting{}
 	}
-	f.keep(&secret{Data: []byte(`{"tls.crt":"","tls.key":"eA=="}`)})
-	if len(f.listed) != maxPresent {
-		t.Errorf("%d certificates of a list, want %d", len(f.listed), maxPresent)
-	}
 	n.present = f.listed
 	n.add(map[string]sighting{"other": {}, "wanted": {}}, f.wanted)
 	_, wanted := n.present["wanted"]
@@ -102,5 +98,57 @@ func TestAllThatIsKeptIsBounded(t *testing.T) {
 	if s.namespaces["0"] == nil || s.namespaces["1"] == nil || s.namespaces["2"] != nil {
 		t.Errorf("0 is kept %t, 1 is kept %t and 2 is kept %t, want one that is not in use dropped",
 			s.namespaces["0"] != nil, s.namespaces["1"] != nil, s.namespaces["2"] != nil)
+	}
+}
+
+// TestEvict has three namespaces, of which "1" was used least lately.
+func TestEvict(t *testing.T) {
+	rows := []struct {
+		description string
+		searched    []string
+		keep        string
+		want        string
+	}{
+		{"all idle", nil, "", "1"},
+		{"one to keep", nil, "1", "2"},
+		{"a search in flight", []string{"1"}, "", "2"},
+		{"both", []string{"1"}, "2", "3"},
+		{"none left", []string{"1", "3"}, "2", ""},
+	}
+	for _, row := range rows {
+		s := NewStore(nil, time.Now)
+		for i, name := range []string{"3", "1", "2"} {
+			age := []time.Duration{3, 1, 2}[i]
+			s.namespace(name, time.Unix(0, 0).Add(age*time.Second))
+		}
+		for _, name := range row.searched {
+			s.namespaces[name].search = &search{}
+		}
+		evicted := s.evict(row.keep)
+		if evicted != (row.want != "") || s.namespaces[row.want] != nil {
+			t.Errorf("%s: evicted %t, want %q", row.description, evicted, row.want)
+		}
+		want := 3
+		if evicted {
+			want = 2
+		}
+		if len(s.namespaces) != want {
+			t.Errorf("%s: %d namespaces, want %d", row.description, len(s.namespaces), want)
+		}
+	}
+}
+
+func TestDeny(t *testing.T) {
+	n := NewStore(nil, time.Now).namespace("acme", time.Now())
+	at := time.Unix(7, 0)
+	n.absent["found"] = sighting{}
+	n.deny(&search{
+		at:     at,
+		wanted: map[string]bool{"found": true, "forged": true},
+		found:  map[string]sighting{"found": {}},
+	})
+	seen, denied := n.absent["forged"]
+	if len(n.absent) != 1 || !denied || !seen.at.Equal(at) {
+		t.Errorf("%v is absent, want the forged leaf alone, since the search", n.absent)
 	}
 }

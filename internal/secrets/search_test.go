@@ -77,6 +77,7 @@ func TestFoundBeforeTheFailure(t *testing.T) {
 	c.fail("list acme 6", http.StatusInternalServerError)
 	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "list acme, list acme 3, list acme 6")
 	expect(t, c, confirm(s, "leaf 4", "acme"), "found", "")
+	expect(t, c, confirm(s, "leaf 1", "acme"), "found", "")
 	expect(t, c, confirm(s, "leaf 6", "acme"), "failed", "")
 	now.pass(failurePause)
 	expect(t, c, confirm(s, "forged", "acme"), "failed", "list acme, list acme 3, list acme 6")
@@ -205,6 +206,30 @@ func TestOneRequestAtATimeInANamespace(t *testing.T) {
 	}
 }
 
+// TestSearchInFlightAnswersForOthers has a list in flight for one leaf find another one as well.
+func TestSearchInFlightAnswersForOthers(t *testing.T) {
+	c := start(t)
+	s, _ := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.putLeaf("acme", "api", "b")
+	listed, proceed := make(chan struct{}, 10), make(chan struct{})
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		listed <- struct{}{}
+		<-proceed
+		return false
+	})
+	answers := make(chan string, 2)
+	go func() { answers <- confirm(s, "a", "acme") }()
+	<-listed
+	go func() { answers <- confirm(s, "b", "acme") }()
+	time.Sleep(20 * time.Millisecond) // until it waits
+	close(proceed)
+	if one, other := <-answers, <-answers; one != "found" || other != "found" {
+		t.Errorf("%s and %s, want both found", one, other)
+	}
+	expect(t, c, "", "", "list acme")
+}
+
 // TestSearchInFlightDeniesNothingNewer puts a leaf into a Secret after a list for another one
 // began.
 func TestSearchInFlightDeniesNothingNewer(t *testing.T) {
@@ -309,17 +334,177 @@ func TestPatienceIsForAllNamespacesTogether(t *testing.T) {
 	}
 }
 
+// TestWaitingEndsWithTheRequest has an API that takes its time, and a request that does not.
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	c := start(t)
-	s, _ := c.store(t)
+	s, now := c.store(t)
 	c.putLeaf("acme", "web", "a")
 	c.slowly(100 * time.Millisecond)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, found, err := s.Confirm(ended, []byte("a"), []string{"acme"}, ttl, grace)
+	names := []string{"acme", "other"}
+	_, found, err := s.Confirm(ended, []byte("a"), names, ttl, grace)
 	if found || !errors.Is(err, context.Canceled) {
 		t.Errorf("a request that has ended: %t, %v", found, err)
 	}
 	// The search goes on for whoever comes next.
 	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	now.pass(ttl)
+	_, found, err = s.Confirm(ended, []byte("a"), names, ttl, grace)
+	if found || !errors.Is(err, context.Canceled) {
+		t.Errorf("a request that has ended, and grace has not: %t, %v", found, err)
+	}
+	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
+}
+
+// TestFetchOrList has answers for so many leaves expire, and all be wanted again at once.
+func TestFetchOrList(t *testing.T) {
+	rows := []struct {
+		description string
+		known       int
+		unknown     bool
+		gets, lists int
+	}{
+		{"one", 1, false, 1, 0},
+		{"as many as are fetched", maxFetches, false, maxFetches, 0},
+		{"one more", maxFetches + 1, false, 0, 1},
+		{"one that was never there", 1, true, 0, 1},
+	}
+	for _, row := range rows {
+		c := start(t)
+		s, now := c.store(t)
+		c.putLeaves("acme", row.known)
+		expect(t, c, confirm(s, "leaf 0", "acme"), "found", "list acme")
+		now.pass(ttl)
+		n := s.namespaces["acme"]
+		for i := 1; i < row.known; i++ {
+			n.waiting[digest([]byte(fmt.Sprintf("leaf %d", i)))] = true
+		}
+		if row.unknown {
+			n.waiting[digest([]byte("forged"))] = true
+		}
+		if got := confirm(s, "leaf 0", "acme"); got != "found" {
+			t.Errorf("%s: %s", row.description, got)
+		}
+		said := c.said()
+		if strings.Count(said, "get") != row.gets || strings.Count(said, "list") != row.lists {
+			t.Errorf("%s: calls %s, want %d gets and %d lists",
+				row.description, said, row.gets, row.lists)
+		}
+	}
+}
+
+// TestFetchedSecretWithoutCertificate has a Secret emptied: nothing is kept of it.
+func TestFetchedSecretWithoutCertificate(t *testing.T) {
+	c, s, now := startConfirmed(t, "a")
+	c.put("acme", "web", map[string]string{"tls.crt": "", "tls.key": privateKey})
+	c.fail("list", http.StatusInternalServerError)
+	now.pass(ttl)
+	expect(t, c, confirm(s, "a", "acme"), "failed", "get acme web, list acme")
+	if n := s.namespaces["acme"]; len(n.present) != 0 || len(n.removed) != 1 {
+		t.Errorf("%d present and %d removed, want the one that was there removed",
+			len(n.present), len(n.removed))
+	}
+}
+
+// TestPauseAfterAFetch has the API ask to be left alone when one Secret is fetched.
+func TestPauseAfterAFetch(t *testing.T) {
+	c, s, now := startConfirmed(t, "a")
+	c.setDisturb(func(call string, rw http.ResponseWriter, req *http.Request) bool {
+		rw.Header().Set("Retry-After", "7")
+		refuse(rw, http.StatusTooManyRequests)
+		return true
+	})
+	now.pass(ttl)
+	_, _, err := look(s, "a", ttl, 0, "acme")
+	if kube.RetryAfter(err) != 7*time.Second {
+		t.Errorf("%v, want what the API said", err)
+	}
+	expect(t, c, "", "", "get acme web")
+	now.pass(7*time.Second - 1)
+	expect(t, c, confirm(s, "b", "acme"), "failed", "")
+	now.pass(1)
+	expect(t, c, confirm(s, "b", "acme"), "failed", "list acme")
+}
+
+// TestKeep has a page with one more Secret, after none or as many as are kept.
+func TestKeep(t *testing.T) {
+	full := map[string]sighting{}
+	for i := 0; i < maxPresent; i++ {
+		full[strconv.Itoa(i)] = sighting{}
+	}
+	almost := map[string]sighting{}
+	for i := 1; i < maxPresent; i++ {
+		almost[strconv.Itoa(i)] = sighting{}
+	}
+	rows := []struct {
+		description string
+		listed      map[string]sighting
+		leaf        string
+		kept        bool
+	}{
+		{"the first", map[string]sighting{}, "any", true},
+		{"no certificate", map[string]sighting{}, "", false},
+		{"the last", almost, "any", true},
+		{"one too many", full, "any", false},
+		{"a wanted one too many", full, "wanted", true},
+	}
+	for _, row := range rows {
+		n := NewStore(nil, time.Now).namespace("acme", time.Now())
+		f := newSearch(n, map[string]bool{digest([]byte("wanted")): true})
+		f.listed, f.at = row.listed, time.Unix(7, 0)
+		before := len(f.listed)
+		data := map[string]string{"tls.key": privateKey}
+		if row.leaf != "" {
+			data["tls.crt"] = certificate(row.leaf)
+		}
+		item := fake{name: "web", data: data}.json()
+		read, err := readPage([]byte(`{"kind":"SecretList","items":[` + item + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.keep(&read.Items[0])
+		seen := f.listed[digest([]byte(row.leaf))]
+		if (len(f.listed) == before+1) != row.kept {
+			t.Errorf("%s: %d kept after %d", row.description, len(f.listed), before)
+		}
+		if row.kept && (seen.secret != "web" || !seen.at.Equal(f.at)) {
+			t.Errorf("%s: seen in %q at %s", row.description, seen.secret, seen.at)
+		}
+	}
+}
+
+// TestConclude has looked for one leaf in two ways.
+func TestConclude(t *testing.T) {
+	const none, one, other = "", "web", "api"
+	rows := []struct {
+		description     string
+		fetched, listed string
+		complete        bool
+		want            string
+	}{
+		{"nowhere", none, none, true, none},
+		{"fetched", one, none, false, one},
+		{"fetched, and a list that failed has it elsewhere", one, other, false, other},
+		{"fetched, and a newer list does not have it", one, none, true, none},
+		{"fetched, and a newer list has it elsewhere", one, other, true, other},
+		{"listed", none, other, true, other},
+	}
+	for _, row := range rows {
+		f := newSearch(&namespace{}, map[string]bool{"a": true})
+		f.complete = row.complete
+		if row.fetched != "" {
+			f.fetched["a"] = sighting{secret: row.fetched}
+		}
+		if row.listed != "" {
+			f.listed["a"] = sighting{secret: row.listed}
+		}
+		f.listed["b"], f.fetched["c"] = sighting{secret: "b"}, sighting{secret: "c"}
+		f.conclude()
+		seen, found := f.found["a"]
+		if found != (row.want != "") || seen.secret != row.want || len(f.found) > 1 {
+			t.Errorf("%s: found in %q and %d in all, want %q",
+				row.description, seen.secret, len(f.found), row.want)
+		}
+	}
 }

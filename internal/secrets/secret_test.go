@@ -102,6 +102,26 @@ func TestRealCertificate(t *testing.T) {
 	}
 }
 
+// TestServedLeafOfBadData has data that no API sends.
+func TestServedLeafOfBadData(t *testing.T) {
+	encoded := base64.StdEncoding.EncodeToString([]byte(certificate("a") + "   "))
+	rows := []struct {
+		description string
+		data        string
+		want        string
+	}{
+		{"good data", `{"tls.crt":"` + encoded + `","tls.key":"eA=="}`, digest([]byte("a"))},
+		{"text after the base64", `{"tls.crt":"` + encoded + `!","tls.key":"eA=="}`, ""},
+		{"no text", `{"tls.crt":7,"tls.key":"eA=="}`, ""},
+		{"a key that is no text", `{"tls.crt":"` + encoded + `","tls.key":7}`, ""},
+	}
+	for _, row := range rows {
+		if got := servedLeaf([]byte(row.data)); got != row.want {
+			t.Errorf("%s: %x, want %x", row.description, got, row.want)
+		}
+	}
+}
+
 func TestValue(t *testing.T) {
 	rows := []struct {
 		data string

@@ -99,6 +99,30 @@ func TestValidFor(t *testing.T) {
 	expect(t, c, "", "", "get acme web")
 }
 
+// TestNewestAnswerCounts has one certificate in two namespaces, seen at different times.
+func TestNewestAnswerCounts(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	c.putLeaf("acme", "web", "a")
+	c.putLeaf("platform", "web", "a")
+	expect(t, c, confirm(s, "a", "acme"), "found", "list acme")
+	now.pass(10 * time.Second)
+	expect(t, c, confirm(s, "a", "platform"), "found", "list platform")
+	now.pass(5 * time.Second)
+	for _, names := range [][]string{
+		{"acme", "platform"}, {"platform", "acme"}, {"never", "platform", "never-2"},
+	} {
+		validFor, found, err := look(s, "a", ttl, grace, names...)
+		if validFor != ttl-5*time.Second || !found || err != nil {
+			t.Errorf("%v: %s, %t, %v, want the newer answer", names, validFor, found, err)
+		}
+	}
+	expect(t, c, "", "", "")
+	if validFor := s.removedLately("never", &query{leaf: digest([]byte("a"))}); validFor != 0 {
+		t.Errorf("%s for a namespace that nothing is known of", validFor)
+	}
+}
+
 func TestRenewedCertificateIsFoundAtOnce(t *testing.T) {
 	c, s, now := startConfirmed(t, "old")
 	c.putLeaf("acme", "web", "new")
@@ -157,6 +181,29 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 			t.Errorf("%s: %s for %s, want %s for %s",
 				row.description, got, validFor, row.want, row.validFor)
 		}
+	}
+}
+
+// TestLongestTTLCounts has a removed leaf remembered for the middleware with the longest ttl.
+func TestLongestTTLCounts(t *testing.T) {
+	c, s, now := startConfirmed(t, "old")
+	c.putLeaf("acme", "web", "new")
+	now.pass(ttl)
+	if _, found, err := look(s, "new", 2*ttl, grace, "acme"); !found || err != nil {
+		t.Errorf("%t, %v", found, err)
+	}
+	for _, short := range []time.Duration{ttl, time.Second} {
+		now.pass(acceptRemoved)
+		if _, _, err := look(s, "forged", short, grace, "acme"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, found, err := look(s, "old", 2*ttl, grace, "acme"); !found || err != nil {
+		t.Errorf("%t, %v, want what was there less than two ttl ago", found, err)
+	}
+	now.pass(ttl)
+	if _, found, err := look(s, "old", 2*ttl, grace, "acme"); found || err != nil {
+		t.Errorf("%t, %v after all ttl", found, err)
 	}
 }
 
