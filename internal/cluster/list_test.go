@@ -190,7 +190,8 @@ func TestListAfter(t *testing.T) {
 	for _, row := range rows {
 		s := newSource(nil)
 		s.existing = map[string]policy.Namespace{}
-		s.listed, s.listFailed = row.listed, row.failed
+		s.listed = row.listed
+		s.listFailed = row.failed
 		if row.inFlight {
 			s.list = flight.NewCall(now, errList)
 		}

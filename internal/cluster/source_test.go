@@ -106,7 +106,8 @@ func TestReplace(t *testing.T) {
 	for _, row := range rows {
 		s := known()
 		before, _ := s.current()
-		s.sinceList, s.version = row.changes, row.watched
+		s.sinceList = row.changes
+		s.version = row.watched
 		began := time.Now().Add(time.Minute)
 		s.replace(row.list, row.version, began)
 		after, _ := s.current()
@@ -208,7 +209,8 @@ func TestOutdated(t *testing.T) {
 	for _, row := range rows {
 		s := known()
 		s.problem = "forbidden"
-		s.unwatched, s.watching = ago(row.unwatched), ago(row.watching)
+		s.unwatched = ago(row.unwatched)
+		s.watching = ago(row.watching)
 		snapshot, problem := s.current()
 		if problem != row.want || describe(snapshot) != "a=acme b=globex" {
 			t.Errorf("%s: %s, problem %q, want %q",

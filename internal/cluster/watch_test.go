@@ -258,7 +258,8 @@ func TestNote(t *testing.T) {
 	}
 	for _, row := range rows {
 		s := newSource(nil)
-		s.version, s.problem = "5", "before"
+		s.version = "5"
+		s.problem = "before"
 		s.unwatched = row.unwatched
 		s.note(row.err, time.Now().Add(-row.took))
 		since := time.Duration(-1)
