@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-func TestTokenIsReadAgainWhenItIsNotTaken(t *testing.T) {
+func TestTokenIsReadAgainWhenItIsRefused(t *testing.T) {
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}") })
 	c := a.client(t)
 	if _, err := get(c); err != nil {
@@ -20,7 +20,7 @@ func TestTokenIsReadAgainWhenItIsNotTaken(t *testing.T) {
 	}
 	a.setToken("second")
 	if _, err := get(c); !errors.Is(err, ErrForbidden) || !errors.Is(err, ErrUnauthorized) {
-		t.Errorf("the file still holds the old token: %v", err)
+		t.Errorf("the file still has the old token: %v", err)
 	}
 	if a.requests() != 2 {
 		t.Errorf("%d requests, want no other one with the same token", a.requests())
@@ -55,18 +55,14 @@ func TestAuthoritiesAreReadAgainWhenTheyChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := os.ReadFile(filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.write(t, "ca.crt", string(other))
+	a.write(t, "ca.crt", otherAuthority(t))
 	c := a.client(t)
 	if _, err := get(c); err == nil {
 		t.Fatal("a server of another authority was trusted")
 	}
 	a.write(t, "ca.crt", string(right))
 	if _, err := get(c); err != nil {
-		t.Errorf("the file holds the server's authority: %v", err)
+		t.Errorf("the file has the server's authority: %v", err)
 	}
 }
 
@@ -86,7 +82,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		a.writeCA(t, a.server)
 		a.write(t, row.file, row.content)
 		_, err := get(a.client(t))
-		if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), row.want) || strings.Contains(err.Error(), "hunter2") {
+		if !unavailable(err, row.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s %q: %v, want %s", row.file, row.content, err, row.want)
 		}
 	}
@@ -107,7 +103,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	c.credentials.every = 0
 	_ = os.Remove(filepath.Join(a.directory, "token"))
 	if _, err := get(c); err != nil {
-		t.Errorf("the file is gone, its token still good: %v", err)
+		t.Errorf("the file is deleted, its token still good: %v", err)
 	}
 }
 
@@ -220,9 +216,10 @@ func hammer(t *testing.T, c *Client, all *sync.WaitGroup) {
 
 // TestTokenGoesNowhereElse redirects to a server that the authorities vouch for.
 func TestTokenGoesNowhereElse(t *testing.T) {
-	thief := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+	handler := func(rw http.ResponseWriter, req *http.Request) {
 		t.Error("the redirect was followed")
-	}))
+	}
+	thief := httptest.NewTLSServer(http.HandlerFunc(handler))
 	defer thief.Close()
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
 		http.Redirect(rw, req, thief.URL, http.StatusTemporaryRedirect)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,8 +17,8 @@ import (
 // numbers is a list of the numbers from 0 up to the count.
 type numbers struct {
 	count int
-	// gone is how often the second page is answered with 410.
-	gone int
+	// expired is how often the second page is answered with 410.
+	expired int
 	// large are how many bytes more some of the numbers bring.
 	large map[int]int
 }
@@ -26,8 +27,8 @@ func (n *numbers) answer(rw http.ResponseWriter, req *http.Request) {
 	query := req.URL.Query()
 	limit, _ := strconv.Atoi(query.Get("limit"))
 	from, _ := strconv.Atoi(query.Get("continue"))
-	if from > 0 && n.gone > 0 {
-		n.gone--
+	if from > 0 && n.expired > 0 {
+		n.expired--
 		refuse(rw, http.StatusGone, "Expired", "the provided continue parameter is too old")
 		return
 	}
@@ -41,7 +42,8 @@ func (n *numbers) answer(rw http.ResponseWriter, req *http.Request) {
 	if from+limit < n.count {
 		more = strconv.Itoa(from + limit)
 	}
-	write(rw, `{"metadata":{"resourceVersion":"42","continue":"`+more+`"},"items":[`+strings.Join(items, ",")+`]}`)
+	write(rw, fmt.Sprintf(`{"metadata":{"resourceVersion":"42","continue":%q},"items":[%s]}`,
+		more, strings.Join(items, ",")))
 	_, _ = rw.Write(bytes.Repeat([]byte(" "), bulk))
 }
 
@@ -53,7 +55,7 @@ type numbersPage struct {
 func list(c *Client, limit int) (string, []int, error) {
 	var got []int
 	query := url.Values{"labelSelector": []string{"a=b"}}
-	version, err := c.List(context.Background(), "/numbers", query, limit, func(page []byte, first bool) (ListMeta, error) {
+	each := func(page []byte, first bool) (ListMeta, error) {
 		var decoded numbersPage
 		if err := json.Unmarshal(bytes.TrimRight(page, " "), &decoded); err != nil {
 			return ListMeta{}, err
@@ -63,7 +65,8 @@ func list(c *Client, limit int) (string, []int, error) {
 		}
 		got = append(got, decoded.Items...)
 		return decoded.Metadata, nil
-	})
+	}
+	version, err := c.List(context.Background(), "/numbers", query, limit, each)
 	return version, got, err
 }
 
@@ -74,22 +77,24 @@ func TestListPages(t *testing.T) {
 	if err != nil || version != "42" || len(got) != 7 || got[6] != 6 {
 		t.Errorf("version %q, %v, %v", version, got, err)
 	}
-	want := "/numbers?labelSelector=a%3Db&limit=3 /numbers?continue=3&labelSelector=a%3Db&limit=3 /numbers?continue=6&labelSelector=a%3Db&limit=3"
+	want := "/numbers?labelSelector=a%3Db&limit=3 " +
+		"/numbers?continue=3&labelSelector=a%3Db&limit=3 " +
+		"/numbers?continue=6&labelSelector=a%3Db&limit=3"
 	if asked := strings.Join(a.asked, " "); asked != want {
 		t.Errorf("asked %s, want %s", asked, want)
 	}
 }
 
 func TestListBeginsAnewOnce(t *testing.T) {
-	n := &numbers{count: 7, gone: 1}
+	n := &numbers{count: 7, expired: 1}
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
 	c := a.client(t)
 	if _, got, err := list(c, 3); err != nil || len(got) != 7 {
-		t.Errorf("gone once: %v, %v", got, err)
+		t.Errorf("expired once: %v, %v", got, err)
 	}
-	n.gone = 2
+	n.expired = 2
 	if _, _, err := list(c, 3); !errors.Is(err, ErrGone) {
-		t.Errorf("gone twice: %v", err)
+		t.Errorf("expired twice: %v", err)
 	}
 }
 
@@ -97,17 +102,26 @@ func TestListEndsWithTheErrorOfItsReader(t *testing.T) {
 	n := &numbers{count: 7}
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
 	full := errors.New("full")
-	_, err := a.client(t).List(context.Background(), "/numbers", nil, 3, func(page []byte, first bool) (ListMeta, error) {
-		return ListMeta{Continue: "3"}, full
-	})
+	each := func(page []byte, first bool) (ListMeta, error) { return ListMeta{Continue: "3"}, full }
+	_, err := a.client(t).List(context.Background(), "/numbers", nil, 3, each)
 	if err != full || a.requests() != 1 {
 		t.Errorf("%v after %d requests", err, a.requests())
 	}
 }
 
-// TestListPagesThatAreTooLarge asks for 16 numbers at a time, of which some are large.
+// thirds are numbers of which three are too large for a page.
+func thirds(numbers []int) map[int]int {
+	third := maxPage/3 + 1
+	large := map[int]int{}
+	for _, number := range numbers {
+		large[number] = third
+	}
+	return large
+}
+
+// TestListPagesThatAreTooLarge requests 16 numbers at a time, of which some are large.
 func TestListPagesThatAreTooLarge(t *testing.T) {
-	const third, whole = maxPage/3 + 1, maxPage + 1
+	const whole = maxPage + 1
 	rows := []struct {
 		description string
 		large       map[int]int
@@ -115,11 +129,14 @@ func TestListPagesThatAreTooLarge(t *testing.T) {
 		err         error
 	}{
 		{"none", nil, "0+16 16+16 32+16", nil},
-		{"the first", map[int]int{0: third, 1: third, 2: third}, "0+16 0+4 0+1 1+1 2+1 3+1 4+2 6+4 10+8 18+16 34+16", nil},
-		{"some in the middle", map[int]int{20: third, 21: third, 22: third}, "0+16 16+16 16+4 20+8 20+2 22+2 24+2 26+4 30+8 38+16", nil},
-		{"pages that are not small", map[int]int{0: third, 8: third, 12: third, 20: third, 24: third, 28: third}, "0+16 0+4 4+4 8+8 16+8 24+8 32+8", nil},
+		{"the first", thirds([]int{0, 1, 2}), "0+16 0+4 0+1 1+1 2+1 3+1 4+2 6+4 10+8 18+16 34+16", nil},
+		{"some in the middle", thirds([]int{20, 21, 22}),
+			"0+16 16+16 16+4 20+8 20+2 22+2 24+2 26+4 30+8 38+16", nil},
+		{"pages that are not small", thirds([]int{0, 8, 12, 20, 24, 28}),
+			"0+16 0+4 4+4 8+8 16+8 24+8 32+8", nil},
 		{"one by itself", map[int]int{3: whole}, "0+16 0+4 0+1 1+2 3+4 3+1", ErrTooLarge},
-		{"the last by itself", map[int]int{39: whole}, "0+16 16+16 32+16 32+4 36+8 36+2 38+4 38+1 39+2 39+1", ErrTooLarge},
+		{"the last by itself", map[int]int{39: whole},
+			"0+16 16+16 32+16 32+4 36+8 36+2 38+4 38+1 39+2 39+1", ErrTooLarge},
 	}
 	for _, row := range rows {
 		n := &numbers{count: 40, large: row.large}
@@ -134,7 +151,7 @@ func TestListPagesThatAreTooLarge(t *testing.T) {
 	}
 }
 
-// counted tells whether numbers are those from 0 up to the count, each once.
+// counted reports whether numbers are those from 0 up to the count, each once.
 func counted(numbers []int, count int) bool {
 	for i := range numbers {
 		if numbers[i] != i {
@@ -144,7 +161,7 @@ func counted(numbers []int, count int) bool {
 	return len(numbers) == count
 }
 
-// pages are the pages of numbers that were asked for, each as the first number and the limit.
+// pages returns the pages that were requested, each as its first number and the limit.
 func (a *api) pages(t *testing.T) string {
 	t.Helper()
 	var pages []string
@@ -205,7 +222,7 @@ func TestListsHaveFewPagesInMemory(t *testing.T) {
 	defer cancel()
 	waited := make(chan error, 1)
 	go r.list(brief, c, "/numbers", 4, waited)
-	if err := <-waited; !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "no answer in time") {
+	if err := <-waited; !unavailable(err, "no answer in time") {
 		t.Errorf("a list that waits for too long: %v", err)
 	}
 	close(r.proceed)
@@ -257,7 +274,6 @@ func TestListThatPanicsLeavesItsTurn(t *testing.T) {
 
 func panics(c *Client) {
 	defer func() { _ = recover() }()
-	_, _ = c.List(context.Background(), "/numbers", nil, 3, func(page []byte, first bool) (ListMeta, error) {
-		panic("as told")
-	})
+	each := func(page []byte, first bool) (ListMeta, error) { panic("as told") }
+	_, _ = c.List(context.Background(), "/numbers", nil, 3, each)
 }

@@ -3,17 +3,20 @@ package kube
 import (
 	"context"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// api is an API server that takes one token and answers as it is told.
+// api is an API server that accepts one token and answers by a function.
 type api struct {
 	server    *httptest.Server
 	directory string
@@ -123,7 +126,24 @@ func write(rw http.ResponseWriter, text string) {
 func refuse(rw http.ResponseWriter, code int, reason, message string) {
 	rw.Header().Set("Content-Type", "application/json")
 	rw.WriteHeader(code)
-	_, _ = rw.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"` + reason + `","message":"` + message + `"}`))
+	_, _ = fmt.Fprintf(rw, `{"kind":"Status","apiVersion":"v1","status":"Failure",`+
+		`"reason":%q,"message":%q}`, reason, message)
+}
+
+// otherAuthority reads a certificate that no server here has.
+func otherAuthority(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join("..", "..", "testdata", "certificates", "acme-exact.pem")
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// unavailable reports whether an error is an ErrUnavailable that says so.
+func unavailable(err error, text string) bool {
+	return errors.Is(err, ErrUnavailable) && strings.Contains(err.Error(), text)
 }
 
 func get(c *Client) (string, error) {

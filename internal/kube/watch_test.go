@@ -16,10 +16,11 @@ func nothing(eventType string, object []byte) error {
 func watch(a *api, t *testing.T) ([]string, error) {
 	t.Helper()
 	var got []string
-	err := a.client(t).Watch(context.Background(), "/api/v1/namespaces", "42", func(eventType string, object []byte) error {
+	each := func(eventType string, object []byte) error {
 		got = append(got, eventType+" "+string(object))
 		return nil
-	})
+	}
+	err := a.client(t).Watch(context.Background(), NamespacesPath, "42", each)
 	return got, err
 }
 
@@ -34,44 +35,68 @@ func TestWatch(t *testing.T) {
 	if strings.Join(got, ",") != want || err != nil {
 		t.Errorf("%q, %v, want %s", got, err, want)
 	}
-	if a.asked[0] != "/api/v1/namespaces?allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=60&watch=1" {
+	query := "allowWatchBookmarks=true&resourceVersion=42&timeoutSeconds=60&watch=1"
+	if a.asked[0] != NamespacesPath+"?"+query {
 		t.Errorf("asked %q", a.asked)
 	}
 }
 
 func TestWatchErrors(t *testing.T) {
-	rows := []struct {
-		answer func(rw http.ResponseWriter, req *http.Request)
-		want   error
-		text   string
-	}{
-		{func(rw http.ResponseWriter, req *http.Request) {
-			refuse(rw, http.StatusGone, "Expired", "too old resource version")
-		}, ErrGone, "too old"},
-		{func(rw http.ResponseWriter, req *http.Request) {
-			write(rw, `{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}`+"\n")
-		}, ErrGone, `410 Gone, reason "Expired", message "too old resource version"`},
-		{func(rw http.ResponseWriter, req *http.Request) {
-			write(rw, `{"type":"ERROR","object":{"kind":"Status","code":500,"reason":"InternalError"}}`+"\n")
-		}, ErrUnavailable, "InternalError"},
-		{func(rw http.ResponseWriter, req *http.Request) {
-			write(rw, `{"type":"ERROR","object":{"kind":"Secret","code":410}}`+"\n")
-		}, ErrUnavailable, ""},
-		{func(rw http.ResponseWriter, req *http.Request) { write(rw, "<html>\n") }, ErrUnavailable, "not an event"},
-		{func(rw http.ResponseWriter, req *http.Request) { write(rw, "{}\n") }, ErrUnavailable, "not an event"},
-		{func(rw http.ResponseWriter, req *http.Request) { write(rw, strings.Repeat(" ", maxEvent+1)) }, ErrTooLarge, ""},
-		{func(rw http.ResponseWriter, req *http.Request) {
-			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-		}, ErrUnavailable, "ended before"},
-		{func(rw http.ResponseWriter, req *http.Request) {
-			hijack(rw, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-		}, ErrCut, "ended before"},
-		{func(rw http.ResponseWriter, req *http.Request) { refuse(rw, http.StatusForbidden, "Forbidden", "") }, ErrForbidden, ""},
+	event := func(kind, object string) string {
+		return `{"type":"` + kind + `","object":` + object + "}\n"
 	}
-	for i, row := range rows {
-		a := serve(t, row.answer)
-		if _, err := watch(a, t); !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.text) {
-			t.Errorf("answer %d: %v, want %v with %q", i, err, row.want, row.text)
+	const (
+		expired = `{"kind":"Status","code":410,"reason":"Expired","message":"too old version"}`
+		failed  = `{"kind":"Status","code":500,"reason":"InternalError"}`
+		cut     = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"
+	)
+	rows := []struct {
+		description string
+		answer      string
+		want        error
+		text        string
+	}{
+		{"expired", event("ERROR", expired), ErrGone,
+			`410 Gone, reason "Expired", message "too old version"`},
+		{"an error of the API", event("ERROR", failed), ErrUnavailable, "InternalError"},
+		{"an error that is none", event("ERROR", `{"kind":"Secret","code":410}`),
+			ErrUnavailable, ""},
+		{"no JSON", "<html>\n", ErrUnavailable, "not an event"},
+		{"no event", "{}\n", ErrUnavailable, "not an event"},
+		{"a line that is too long", strings.Repeat(" ", maxEvent+1), ErrTooLarge, "an event"},
+		{"one more that is too long", strings.Repeat(" ", maxEvent+1), ErrUnavailable,
+			"at most"},
+		{"cut off", cut, ErrUnavailable, "ended before"},
+		{"cut off after the answer began", cut, ErrCut, "ended before"},
+	}
+	for _, row := range rows {
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			if row.answer == cut {
+				hijack(rw, cut)
+				return
+			}
+			write(rw, row.answer)
+		})
+		_, err := watch(a, t)
+		if !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.text) {
+			t.Errorf("%s: %v, want %v with %q", row.description, err, row.want, row.text)
+		}
+	}
+}
+
+func TestWatchRefused(t *testing.T) {
+	for code, want := range map[int]error{
+		http.StatusGone:                ErrGone,
+		http.StatusForbidden:           ErrForbidden,
+		http.StatusInternalServerError: ErrUnavailable,
+	} {
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			refuse(rw, code, "Because", "of this")
+		})
+		_, err := watch(a, t)
+		if !errors.Is(err, want) || errors.Is(err, ErrCut) ||
+			!strings.Contains(err.Error(), "of this") {
+			t.Errorf("%d: %v, want %v", code, err, want)
 		}
 	}
 }
@@ -87,11 +112,12 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	c := a.client(t)
 	c.timeout = time.Millisecond // a watch outlives the limit of other requests
 	go func() {
-		ended <- c.Watch(ctx, "/api/v1/namespaces", "1", func(eventType string, object []byte) error {
+		each := func(eventType string, object []byte) error {
 			time.Sleep(20 * time.Millisecond)
 			cancel()
 			return nil
-		})
+		}
+		ended <- c.Watch(ctx, NamespacesPath, "1", each)
 	}()
 	select {
 	case err := <-ended:
@@ -109,10 +135,11 @@ func TestWatchEndsWithTheErrorOfItsReader(t *testing.T) {
 	})
 	full := errors.New("full")
 	count := 0
-	err := a.client(t).Watch(context.Background(), "/api/v1/namespaces", "1", func(eventType string, object []byte) error {
+	each := func(eventType string, object []byte) error {
 		count++
 		return full
-	})
+	}
+	err := a.client(t).Watch(context.Background(), NamespacesPath, "1", each)
 	if err != full || count != 1 {
 		t.Errorf("%v after %d events", err, count)
 	}
