@@ -129,7 +129,8 @@ func TestListPagesThatAreTooLarge(t *testing.T) {
 		err         error
 	}{
 		{"none", nil, "0+16 16+16 32+16", nil},
-		{"the first", thirds([]int{0, 1, 2}), "0+16 0+4 0+1 1+1 2+1 3+1 4+2 6+4 10+8 18+16 34+16", nil},
+		{"the first", thirds([]int{0, 1, 2}),
+			"0+16 0+4 0+1 1+1 2+1 3+1 4+2 6+4 10+8 18+16 34+16", nil},
 		{"some in the middle", thirds([]int{20, 21, 22}),
 			"0+16 16+16 16+4 20+8 20+2 22+2 24+2 26+4 30+8 38+16", nil},
 		{"pages that are not small", thirds([]int{0, 8, 12, 20, 24, 28}),
