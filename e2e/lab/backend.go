@@ -40,10 +40,11 @@ const pause = 10 * time.Millisecond
 func NewBackend(t T, tenant string) *Backend {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	fatal(t, err, "listening for a backend")
+	Fatal(t, err, "listening for a backend")
 	b := &Backend{Tenant: tenant, addr: listener.Addr().String()}
 
-	// Handlers of streams end with this context, so that closing the server does not wait for clients.
+	// The handlers of streams end with this context, so that closing the server does not wait for
+	// clients.
 	ctx, cancel := context.WithCancel(context.Background())
 	server := b.server(ctx)
 	go server.Serve(listener)
@@ -55,7 +56,7 @@ func NewBackend(t T, tenant string) *Backend {
 	return b
 }
 
-// Serve is a tenant's server without a test, until its process ends.
+// Serve runs a tenant's server until the process ends, for programs that are not tests.
 func Serve(listener net.Listener, tenant string) error {
 	return (&Backend{Tenant: tenant}).server(context.Background()).Serve(listener)
 }
@@ -72,13 +73,13 @@ func (b *Backend) server(ctx context.Context) *http.Server {
 	return server
 }
 
-// Requests is how many requests reached this backend.
+// Requests returns how many requests reached this backend.
 func (b *Backend) Requests() int { return int(b.requests.Load()) }
 
-// Service is the name of the Traefik service that leads here.
+// Service returns the name of the Traefik service that leads here.
 func (b *Backend) Service() string { return b.Tenant }
 
-// GRPC is the name of the Traefik service that leads here over HTTP/2 without TLS.
+// GRPC returns the name of the Traefik service that leads here over HTTP/2 without TLS.
 func (b *Backend) GRPC() string { return b.Tenant + "-grpc" }
 
 func (b *Backend) services() Map {
@@ -96,14 +97,18 @@ func (b *Backend) handler() http.Handler {
 		rw.Header().Set("Content-Type", "text/event-stream")
 		b.stream(rw, req, "data: %s %d\n\n")
 	})
-	mux.HandleFunc("/stream", func(rw http.ResponseWriter, req *http.Request) { b.stream(rw, req, "%s %d\n") })
-	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, b.Tenant) })
+	mux.HandleFunc("/stream", func(rw http.ResponseWriter, req *http.Request) {
+		b.stream(rw, req, "%s %d\n")
+	})
+	mux.HandleFunc("/", func(rw http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintln(rw, b.Tenant)
+	})
 	rpc := b.rpc()
 
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		b.requests.Add(1)
 		rw.Header().Set(TenantHeader, b.Tenant)
-		// Which Host arrived here tells a test what Traefik made of the one it sent.
+		// Tests compare the Host that arrived with the one they sent.
 		rw.Header().Set("Seen-Host", req.Host)
 		if strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") {
 			rpc.ServeHTTP(rw, req)
@@ -130,7 +135,7 @@ func (b *Backend) stream(rw http.ResponseWriter, req *http.Request, format strin
 }
 
 func (b *Backend) echo(rw http.ResponseWriter, req *http.Request) {
-	// Origins are the browser's matter: the tests' clients send none.
+	// Only browsers need the check of the origin. The tests' clients send none.
 	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
 	conn, err := upgrader.Upgrade(rw, req, http.Header{TenantHeader: {b.Tenant}})
 	if err != nil {
@@ -138,7 +143,7 @@ func (b *Backend) echo(rw http.ResponseWriter, req *http.Request) {
 	}
 	defer conn.Close()
 
-	// A hijacked connection is not closed with its server.
+	// Closing the server does not close a hijacked connection.
 	stop := context.AfterFunc(req.Context(), func() { conn.Close() })
 	defer stop()
 	for {
@@ -152,7 +157,7 @@ func (b *Backend) echo(rw http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// rpc is the health service. The header fields set before it answers are its metadata.
+// rpc returns the health service. Header fields that were set before it answers are its metadata.
 func (b *Backend) rpc() *grpc.Server {
 	server := grpc.NewServer()
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())

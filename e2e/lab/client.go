@@ -23,13 +23,13 @@ const (
 	HTTP3 Protocol = "HTTP/3.0"
 )
 
-// Target is where a client connects and how. What it then asks for is a matter of each request.
+// Target is where a client connects, and how. Each request then chooses its own host and path.
 type Target struct {
-	// Addr is the address dialled.
+	// Addr is the address to dial.
 	Addr string
 	// ServerName is the TLS server name; none is sent if it is empty.
 	ServerName string
-	// Plain leaves TLS out.
+	// Plain connects without TLS.
 	Plain bool
 	// Prelude is sent before anything else, such as a PROXY protocol header.
 	Prelude []byte
@@ -37,7 +37,7 @@ type Target struct {
 	TLS func(config *tls.Config)
 }
 
-// Request is what to ask for. Method GET and path / if empty.
+// Request is a request. Method is GET and Path is / if empty.
 type Request struct {
 	Method string
 	Host   string
@@ -46,26 +46,26 @@ type Request struct {
 	Body   io.Reader
 }
 
-// Response is an answer, read to its end.
+// Response is a complete response.
 type Response struct {
 	Protocol Protocol
 	Status   int
 	Header   http.Header
 	Body     string
-	// Served is the certificate that the server showed on this connection.
+	// Served is the certificate that the server presented on this connection.
 	Served *x509.Certificate
 }
 
-// Tenant is the tenant whose backend answered, empty if none did.
+// Tenant returns the tenant whose backend answered, "" if none did.
 func (r *Response) Tenant() string { return r.Header.Get(TenantHeader) }
 
-// Reason is the code of a denial, where the guard exposes it.
+// Reason returns the code of a denial, "" if the guard does not expose it.
 func (r *Response) Reason() string { return r.Header.Get("Tenantguard-Reason") }
 
-// Conn is one connection, over which any number of requests for any hosts can be made.
+// Conn is one connection, for any number of requests for any hosts.
 type Conn struct {
 	Protocol Protocol
-	// Served is the certificate that the server showed.
+	// Served is the certificate that the server presented.
 	Served *x509.Certificate
 
 	roundTripper http.RoundTripper
@@ -75,11 +75,11 @@ type Conn struct {
 // Close closes the connection.
 func (c *Conn) Close() { c.close() }
 
-// Dial connects, and closes the connection with the test.
+// Dial connects. The test's cleanup closes the connection.
 func Dial(t T, protocol Protocol, target Target) *Conn {
 	t.Helper()
 	conn, err := TryDial(t.Context(), protocol, target)
-	fatal(t, err, "dialling "+target.Addr)
+	Fatal(t, err, "dialling "+target.Addr)
 	t.Cleanup(conn.Close)
 
 	return conn
@@ -94,7 +94,7 @@ func Get(t T, protocol Protocol, target Target, host, path string) *Response {
 	return conn.Get(t, host, path)
 }
 
-// TryDial connects, for goroutines that can't end the test.
+// TryDial connects, for goroutines, which cannot end the test.
 func TryDial(ctx context.Context, protocol Protocol, target Target) (*Conn, error) {
 	if protocol == HTTP3 {
 		return dialQUIC(ctx, target)
@@ -103,9 +103,11 @@ func TryDial(ctx context.Context, protocol Protocol, target Target) (*Conn, erro
 	return dialTCP(ctx, protocol, target)
 }
 
-// tls is the client's TLS configuration. The tests judge the certificate, not the client.
+// tls returns the client's TLS configuration. It accepts any certificate: the tests check it.
 func (target Target) tls(protocol string) *tls.Config {
-	config := &tls.Config{ServerName: target.ServerName, InsecureSkipVerify: true, NextProtos: []string{protocol}}
+	config := &tls.Config{
+		ServerName: target.ServerName, InsecureSkipVerify: true, NextProtos: []string{protocol},
+	}
 	if target.TLS != nil {
 		target.TLS(config)
 	}
@@ -113,7 +115,7 @@ func (target Target) tls(protocol string) *tls.Config {
 	return config
 }
 
-// dial connects as far as HTTP begins.
+// dial connects up to where HTTP begins.
 func (target Target) dial(ctx context.Context, alpn string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -202,22 +204,22 @@ func dialQUIC(ctx context.Context, target Target) (*Conn, error) {
 	}, nil
 }
 
-// Get makes a request and reads its answer.
+// Get makes a request and reads the response.
 func (c *Conn) Get(t T, host, path string) *Response {
 	t.Helper()
 	return c.Do(t, Request{Host: host, Path: path})
 }
 
-// Do makes a request and reads its answer.
+// Do makes a request and reads the response.
 func (c *Conn) Do(t T, request Request) *Response {
 	t.Helper()
 	response, err := c.Try(t.Context(), request)
-	fatal(t, err, "asking for "+request.Host)
+	Fatal(t, err, "asking for "+request.Host)
 
 	return response
 }
 
-// Try makes a request and reads its answer, for goroutines that can't end the test.
+// Try makes a request and reads the response, for goroutines, which cannot end the test.
 func (c *Conn) Try(ctx context.Context, request Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -229,10 +231,11 @@ func (c *Conn) Try(ctx context.Context, request Request) (*Response, error) {
 	return c.read(answer)
 }
 
-// Open makes a request and leaves its answer to be read as it comes.
+// Open makes a request and returns the response with its body unread.
 func (c *Conn) Open(ctx context.Context, request Request) (*http.Response, error) {
-	// The URL's host chooses the connection, which is given; the request's goes over the wire.
-	req, err := http.NewRequestWithContext(ctx, orElse(request.Method, http.MethodGet), "https://connection.test"+orElse(request.Path, "/"), request.Body)
+	// The host of the URL is not used: the connection exists already, and Host is what is sent.
+	req, err := http.NewRequestWithContext(ctx, orElse(request.Method, http.MethodGet),
+		"https://connection.test"+orElse(request.Path, "/"), request.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -254,14 +257,17 @@ func (c *Conn) read(answer *http.Response) (*Response, error) {
 		return nil, fmt.Errorf("answer in %q, want %q", got, c.Protocol)
 	}
 
-	return &Response{Protocol: c.Protocol, Status: answer.StatusCode, Header: answer.Header, Body: string(body), Served: c.Served}, nil
+	return &Response{
+		Protocol: c.Protocol, Status: answer.StatusCode, Header: answer.Header,
+		Body: string(body), Served: c.Served,
+	}, nil
 }
 
-// Certificate does only the handshake and returns the certificate served.
+// Certificate does only the handshake and returns the served certificate.
 func Certificate(t T, target Target) *x509.Certificate {
 	t.Helper()
 	conn, err := target.dial(t.Context(), "http/1.1")
-	fatal(t, err, "dialling "+target.Addr)
+	Fatal(t, err, "dialling "+target.Addr)
 	defer conn.Close()
 
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0]

@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// Map is a piece of configuration, as YAML has it.
+// Map is a part of a configuration, as in YAML.
 type Map map[string]any
 
-// Merge puts over into base, key by key; anything but two maps is replaced. Neither is changed.
+// Merge returns base with the keys of over. Maps are merged key by key, other values replaced.
+// Neither argument is changed.
 func Merge(base, over Map) Map {
 	merged := maps.Clone(base)
 	if merged == nil {
@@ -34,13 +35,13 @@ type Config struct {
 // NewConfig returns an empty configuration.
 func NewConfig() *Config { return &Config{content: Map{}} }
 
-// Clone returns a copy to go on from.
+// Clone returns a copy that can be changed.
 func (c *Config) Clone() *Config {
 	return &Config{content: Merge(c.content, nil), certificates: slices.Clone(c.certificates)}
 }
 
-// Route adds a router on the entry point websecure that leads to the backend. More keys, or other values for
-// entryPoints and service, may be given.
+// Route adds a router on the entry point websecure that leads to the backend. more holds further
+// keys, or other values for entryPoints and service.
 func (c *Config) Route(name, rule string, backend *Backend, more ...Map) *Config {
 	router := Map{"entryPoints": []string{"websecure"}, "rule": rule, "service": backend.Service()}
 	for _, keys := range more {
@@ -52,7 +53,9 @@ func (c *Config) Route(name, rule string, backend *Backend, more ...Map) *Config
 
 // Guard adds a Middleware of the plugin, such as a tenant's own.
 func (c *Config) Guard(name string, config Map) *Config {
-	return c.Merge(Map{"http": Map{"middlewares": Map{name: Map{"plugin": Map{PluginName: config}}}}})
+	return c.Merge(
+		Map{"http": Map{"middlewares": Map{name: Map{"plugin": Map{PluginName: config}}}}},
+	)
 }
 
 // Serve adds certificates to Traefik's store.
@@ -64,18 +67,20 @@ func (c *Config) Serve(certificates ...*Cert) *Config {
 	return c
 }
 
-// Default sets the certificate that is served when none matches.
+// Default sets the certificate that is served if no other matches.
 func (c *Config) Default(certificate *Cert) *Config {
-	return c.Merge(Map{"tls": Map{"stores": Map{"default": Map{"defaultCertificate": certificate.entry()}}}})
+	return c.Merge(
+		Map{"tls": Map{"stores": Map{"default": Map{"defaultCertificate": certificate.entry()}}}},
+	)
 }
 
-// Merge adds anything else.
+// Merge adds any other part.
 func (c *Config) Merge(more Map) *Config {
 	c.content = Merge(c.content, more)
 	return c
 }
 
-// tree is the whole configuration.
+// tree returns the whole configuration.
 func (c *Config) tree() Map {
 	if len(c.certificates) == 0 {
 		return c.content

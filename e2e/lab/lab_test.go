@@ -34,8 +34,11 @@ func TestGuard(t *testing.T) {
 			assert.Equal(t, "host-foreign", response.Reason())
 			assert.Empty(t, response.Tenant())
 			assert.Zero(t, team.Requests())
-			denial := tr.Log.WaitDenial(t, func(denial lab.Denial) bool { return denial.Host == host })
-			assert.Equal(t, lab.Denial{Event: "deny", Reason: "host-foreign", Status: 403, Host: host, Tenant: "team-a"}, denial)
+			denial := tr.Log.WaitDenial(t, func(denial lab.Denial) bool {
+				return denial.Host == host
+			})
+			assert.Equal(t, lab.Denial{Event: "deny", Reason: "host-foreign", Status: 403,
+				Host: host, Tenant: "team-a"}, denial)
 			assert.True(t, strings.HasPrefix(tr.Addr("six"), "[::1]:"))
 
 			tr.ApplyGuard(t, lab.Map{})

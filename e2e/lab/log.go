@@ -5,18 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// Log is what a Traefik has written.
+// Log is the output of a Traefik.
 type Log struct {
 	mu    sync.Mutex
 	lines []string
 	rest  []byte
 }
 
-// Write takes the output of the process.
+// Write appends output of the process.
 func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -40,7 +41,14 @@ func (l *Log) Lines() []string {
 	return append([]string(nil), l.lines...)
 }
 
-// Len is how many lines there are, a mark to look from later.
+// With returns the lines so far that contain the text.
+func (l *Log) With(text string) []string {
+	return slices.DeleteFunc(l.Lines(), func(line string) bool {
+		return !strings.Contains(line, text)
+	})
+}
+
+// Len returns the number of lines so far.
 func (l *Log) Len() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,20 +56,19 @@ func (l *Log) Len() int {
 	return len(l.lines)
 }
 
-// Wait returns the first line that holds the text, once there is one.
+// Wait returns the first line that contains the text, once there is one.
 func (l *Log) Wait(t T, text string) string {
 	t.Helper()
 	var found string
 	err := until(t.Context(), func() error {
-		for _, line := range l.Lines() {
-			if strings.Contains(line, text) {
-				found = line
-				return nil
-			}
+		lines := l.With(text)
+		if len(lines) == 0 {
+			return fmt.Errorf("no line of the log contains %q", text)
 		}
-		return fmt.Errorf("no line of the log holds %q", text)
+		found = lines[0]
+		return nil
 	})
-	fatal(t, err, "waiting for the log")
+	Fatal(t, err, "waiting for the log")
 
 	return found
 }
@@ -98,7 +105,7 @@ func (l *Log) Denials() []Denial {
 func (l *Log) WaitDenial(t T, matches func(Denial) bool) Denial {
 	t.Helper()
 	denial, err := l.waitDenial(t.Context(), matches)
-	fatal(t, err, "waiting for a denial")
+	Fatal(t, err, "waiting for a denial")
 
 	return denial
 }
@@ -119,20 +126,25 @@ func (l *Log) waitDenial(ctx context.Context, matches func(Denial) bool) (Denial
 	return found, err
 }
 
-// parseDenial finds the plugin's line in one of Traefik's, be its log JSON or not.
-func parseDenial(line string) (Denial, bool) {
+// parseDenial decodes the denial in a line of Traefik's log, if there is one.
+func parseDenial(line string) (denial Denial, ok bool) {
+	err := Decode(line, &denial)
+
+	return denial, err == nil && denial.Event == "deny"
+}
+
+// Decode decodes the plugin's JSON object in a line of Traefik's log, which may itself be JSON.
+func Decode(line string, into any) error {
 	var record struct{ Message string }
-	if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &record) == nil && record.Message != "" {
+	if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &record) == nil &&
+		record.Message != "" {
 		line = record.Message
 	}
-
-	var denial Denial
-	start := strings.Index(line, `{"event":"deny"`)
+	start := strings.Index(line, `{"event":`)
 	if start < 0 {
-		return denial, false
+		return fmt.Errorf("no event in %q", line)
 	}
-	// Traefik's own fields may follow.
-	err := json.NewDecoder(strings.NewReader(line[start:])).Decode(&denial)
 
-	return denial, err == nil
+	// Traefik's own fields may follow.
+	return json.NewDecoder(strings.NewReader(line[start:])).Decode(into)
 }

@@ -19,15 +19,16 @@ import (
 	"time"
 )
 
-// Spec says what a certificate is to hold. Zero values: an hour to either side of now, ECDSA, no common name.
+// Spec describes a certificate. The zero value is valid from an hour ago until an hour from now,
+// with an ECDSA key and no common name.
 type Spec struct {
-	// Names are DNS names and IP addresses, all as subject alternative names.
+	// Names are DNS names and IP addresses, all of them subject alternative names.
 	Names      []string
 	CommonName string
 	NotBefore  time.Time
 	NotAfter   time.Time
 	RSA        bool
-	// Key is used instead of a new one, as a renewal may.
+	// Key is used instead of a new one, as in a renewal that keeps the key.
 	Key crypto.Signer
 }
 
@@ -63,30 +64,32 @@ func (c *Cert) IssueSpec(t T, spec Spec) *Cert {
 	return sign(t, spec.template(t), spec.key(t), c)
 }
 
-// SelfSigned makes a certificate for the names that nobody vouches for.
+// SelfSigned makes a self-signed certificate for the names.
 func SelfSigned(t T, names ...string) *Cert {
 	t.Helper()
 	return SelfSignedSpec(t, Spec{Names: names})
 }
 
-// SelfSignedSpec makes a certificate that nobody vouches for.
+// SelfSignedSpec makes a self-signed certificate.
 func SelfSignedSpec(t T, spec Spec) *Cert {
 	t.Helper()
 	return sign(t, spec.template(t), spec.key(t), nil)
 }
 
-// Pin is the certificate's public key pin as in RFC 7469, with a slash for its "pin-" and equals sign.
+// Pin returns the certificate's public key pin as in RFC 7469, written "sha256/BASE64".
 func (c *Cert) Pin() string { return Pin(c.Certificate) }
 
-// Pin is a certificate's public key pin.
+// Pin returns a certificate's public key pin, written "sha256/BASE64".
 func Pin(c *x509.Certificate) string {
 	hash := sha256.Sum256(c.RawSubjectPublicKeyInfo)
 	return "sha256/" + base64.StdEncoding.EncodeToString(hash[:])
 }
 
-// TLS is the certificate as crypto/tls takes it.
+// TLS returns the certificate for crypto/tls.
 func (c *Cert) TLS() tls.Certificate {
-	certificate := tls.Certificate{Certificate: [][]byte{c.Raw}, PrivateKey: c.Key, Leaf: c.Certificate}
+	certificate := tls.Certificate{
+		Certificate: [][]byte{c.Raw}, PrivateKey: c.Key, Leaf: c.Certificate,
+	}
 	if c.issuer != nil {
 		certificate.Certificate = append(certificate.Certificate, c.issuer.Raw)
 	}
@@ -94,7 +97,7 @@ func (c *Cert) TLS() tls.Certificate {
 	return certificate
 }
 
-// Pool is a pool of roots with only this certificate.
+// Pool returns a pool of roots with only this certificate.
 func (c *Cert) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.Certificate)
@@ -105,15 +108,16 @@ func (c *Cert) Pool() *x509.CertPool {
 func (s Spec) template(t T) *x509.Certificate {
 	t.Helper()
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	fatal(t, err, "making a serial number")
+	Fatal(t, err, "making a serial number")
 
 	template := &x509.Certificate{
-		SerialNumber:          serial,
-		Subject:               pkix.Name{CommonName: s.CommonName},
-		NotBefore:             s.NotBefore,
-		NotAfter:              s.NotAfter,
-		KeyUsage:              x509.KeyUsageDigitalSignature,
-		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: s.CommonName},
+		NotBefore:    s.NotBefore,
+		NotAfter:     s.NotAfter,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth,
+			x509.ExtKeyUsageClientAuth},
 		BasicConstraintsValid: true,
 	}
 	if template.NotBefore.IsZero() {
@@ -146,18 +150,18 @@ func newKey(t T, asRSA bool) crypto.Signer {
 	t.Helper()
 	if asRSA {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		fatal(t, err, "making an RSA key")
+		Fatal(t, err, "making an RSA key")
 		return key
 	}
 
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	fatal(t, err, "making an ECDSA key")
+	Fatal(t, err, "making an ECDSA key")
 
 	return key
 }
 
-// sign signs the template with the issuer's key, or its own where there is none, and writes it to disk. The file
-// of an issued certificate holds its issuer too, as an ACME client writes it.
+// sign signs the template with the issuer's key, or with its own if issuer is nil, and writes it to
+// disk. As with an ACME client, the file of an issued certificate contains its issuer too.
 func sign(t T, template *x509.Certificate, key crypto.Signer, issuer *Cert) *Cert {
 	t.Helper()
 	parent, signer := template, key
@@ -165,11 +169,11 @@ func sign(t T, template *x509.Certificate, key crypto.Signer, issuer *Cert) *Cer
 		parent, signer = issuer.Certificate, issuer.Key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
-	fatal(t, err, "signing a certificate")
+	Fatal(t, err, "signing a certificate")
 	certificate, err := x509.ParseCertificate(der)
-	fatal(t, err, "reading the certificate signed")
+	Fatal(t, err, "reading the certificate signed")
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	fatal(t, err, "encoding a key")
+	Fatal(t, err, "encoding a key")
 
 	dir := t.TempDir()
 	cert := &Cert{
@@ -181,10 +185,12 @@ func sign(t T, template *x509.Certificate, key crypto.Signer, issuer *Cert) *Cer
 	}
 	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	if issuer != nil {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Raw})...)
+		chain = append(chain,
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Raw})...)
 	}
-	fatal(t, os.WriteFile(cert.CertFile, chain, 0o644), "writing a certificate")
-	fatal(t, os.WriteFile(cert.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600), "writing a key")
+	Fatal(t, os.WriteFile(cert.CertFile, chain, 0o644), "writing a certificate")
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	Fatal(t, os.WriteFile(cert.KeyFile, keyPEM, 0o600), "writing a key")
 
 	return cert
 }

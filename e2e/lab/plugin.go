@@ -10,22 +10,24 @@ import (
 )
 
 const (
-	// PluginName is the name under which Traefik's configuration knows the plugin.
+	// PluginName is the plugin's name in Traefik's configuration.
 	PluginName = "tenantguard"
 
 	pluginModule = "github.com/tenantguard/tenantguard"
 )
 
-// InstallPlugin copies the plugin in source, this repository's if empty, to where a Traefik that is started in dir
-// looks for local plugins. It copies what the catalogue's archive would hold, without the tests.
+// InstallPlugin copies a plugin's folder, this repository if source is empty, to where a Traefik
+// started in dir looks for local plugins. It copies what the catalogue's archive would contain,
+// without the tests.
 func InstallPlugin(t T, source, dir string) {
 	t.Helper()
 	if source == "" {
 		root, err := repo.Root()
-		fatal(t, err, "finding the plugin")
+		Fatal(t, err, "finding the plugin")
 		source = root
 	}
-	fatal(t, copyPlugin(source, filepath.Join(dir, "plugins-local", "src", pluginModule)), "copying the plugin")
+	Fatal(t, copyPlugin(source, filepath.Join(dir, "plugins-local", "src", pluginModule)),
+		"copying the plugin")
 }
 
 func copyPlugin(from, to string) error {
@@ -38,7 +40,8 @@ func copyPlugin(from, to string) error {
 			return err
 		}
 		if entry.IsDir() {
-			if name == "." || name == "internal" || strings.HasPrefix(name, "internal"+string(filepath.Separator)) {
+			if name == "." || name == "internal" ||
+				strings.HasPrefix(name, "internal"+string(filepath.Separator)) {
 				return nil
 			}
 			return fs.SkipDir

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// RawHTTP1 sends the bytes as they are, for requests that no client would make, and reads as many answers as there
-// are in n. A connection closed early ends the list.
+// RawHTTP1 sends the bytes unchanged, for requests that no client would make, and reads up to n
+// answers. A connection that is closed early ends the list.
 func RawHTTP1(t T, target Target, n int, request string) []*Response {
 	t.Helper()
 	conn := dialRaw(t, target, "http/1.1")
 	defer conn.Close()
 	_, err := io.WriteString(conn, request)
-	fatal(t, err, "writing a request")
+	Fatal(t, err, "writing a request")
 
 	served := Conn{Protocol: HTTP1}
 	if secure, ok := conn.(*tls.Conn); ok {
@@ -36,15 +36,15 @@ func RawHTTP1(t T, target Target, n int, request string) []*Response {
 			break
 		}
 		response, err := served.read(answer)
-		fatal(t, err, "reading an answer")
+		Fatal(t, err, "reading an answer")
 		responses = append(responses, response)
 	}
 
 	return responses
 }
 
-// RawHTTP2 sends one request of exactly these header fields, pseudo-header fields included. It returns an error if
-// the server resets the stream or closes the connection instead of an answer.
+// RawHTTP2 sends one request with exactly these header fields, pseudo-header fields included. It
+// returns an error if the server resets the stream or closes the connection instead of answering.
 func RawHTTP2(t T, target Target, fields ...[2]string) (*Response, error) {
 	t.Helper()
 	conn := dialRaw(t, target, "h2")
@@ -53,14 +53,15 @@ func RawHTTP2(t T, target Target, fields ...[2]string) (*Response, error) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range fields {
-		fatal(t, encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}), "encoding "+field[0])
+		Fatal(t, encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}),
+			"encoding "+field[0])
 	}
 	_, err := io.WriteString(conn, http2.ClientPreface)
-	fatal(t, err, "writing the preface")
+	Fatal(t, err, "writing the preface")
 	framer := http2.NewFramer(conn, conn)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
-	fatal(t, framer.WriteSettings(), "writing settings")
-	fatal(t, framer.WriteHeaders(http2.HeadersFrameParam{
+	Fatal(t, framer.WriteSettings(), "writing settings")
+	Fatal(t, framer.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: 1, BlockFragment: block.Bytes(), EndStream: true, EndHeaders: true,
 	}), "writing header fields")
 
@@ -108,8 +109,8 @@ func readHTTP2(framer *http2.Framer, response *Response) (*Response, error) {
 func dialRaw(t T, target Target, alpn string) net.Conn {
 	t.Helper()
 	conn, err := target.dial(t.Context(), alpn)
-	fatal(t, err, "dialling "+target.Addr)
-	fatal(t, conn.SetDeadline(time.Now().Add(patience)), "setting a deadline")
+	Fatal(t, err, "dialling "+target.Addr)
+	Fatal(t, conn.SetDeadline(time.Now().Add(patience)), "setting a deadline")
 
 	return conn
 }

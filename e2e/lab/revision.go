@@ -8,9 +8,10 @@ import (
 	"time"
 )
 
-// revisions tell which dynamic configuration an entry point serves. Each configuration carries a TCP router of its
-// own server name that passes TLS through to a listener here: once that answers, the entry point has switched. A TCP
-// router takes no part in the HTTP routing that the tests are about, and no guard and no TLS option touches it.
+// revisions detect which dynamic configuration an entry point serves. Each configuration has a TCP
+// router for a server name of its own, which passes TLS through to a listener of this type. Once
+// that answers, the entry point serves the configuration. TCP routers do not affect the HTTP
+// routing under test, and neither guards nor TLS options apply to them.
 type revisions struct {
 	addr string
 	cert *Cert
@@ -20,8 +21,9 @@ type revisions struct {
 func newRevisions(t T) *revisions {
 	t.Helper()
 	cert := SelfSigned(t, "revision.lab.test")
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert.TLS()}})
-	fatal(t, err, "listening for revisions")
+	config := &tls.Config{Certificates: []tls.Certificate{cert.TLS()}}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	Fatal(t, err, "listening for revisions")
 	t.Cleanup(func() { listener.Close() })
 
 	go func() {
@@ -37,7 +39,7 @@ func newRevisions(t T) *revisions {
 	return &revisions{addr: listener.Addr().String(), cert: cert}
 }
 
-// shake does the handshake and leaves.
+// shake completes the handshake and closes.
 func shake(conn net.Conn) {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
@@ -46,7 +48,8 @@ func shake(conn net.Conn) {
 
 func revisionName(revision int) string { return fmt.Sprintf("revision-%d.lab.test", revision) }
 
-// next starts a revision and returns what marks it in the dynamic configuration.
+// next starts a revision. It returns its number and the part of the dynamic configuration that
+// marks it.
 func (r *revisions) next(entryPoints []string) (int, Map) {
 	r.last++
 	router := Map{
@@ -57,14 +60,18 @@ func (r *revisions) next(entryPoints []string) (int, Map) {
 	}
 	service := Map{"loadBalancer": Map{"servers": []Map{{"address": r.addr}}}}
 
-	return r.last, Map{"tcp": Map{"routers": Map{"lab-revision": router}, "services": Map{"lab-revision": service}}}
+	return r.last, Map{"tcp": Map{
+		"routers": Map{"lab-revision": router}, "services": Map{"lab-revision": service},
+	}}
 }
 
 // servedAt returns an error if the entry point does not serve the revision.
 func (r *revisions) servedAt(ctx context.Context, addr string, revision int) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	dialer := tls.Dialer{Config: &tls.Config{ServerName: revisionName(revision), InsecureSkipVerify: true}}
+	dialer := tls.Dialer{
+		Config: &tls.Config{ServerName: revisionName(revision), InsecureSkipVerify: true},
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err

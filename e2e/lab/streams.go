@@ -13,10 +13,12 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// WebSocket opens a websocket and returns it, or the answer that refused it.
+// WebSocket opens a websocket. It returns that, or the answer that refused it.
 func WebSocket(t T, target Target, host, path string) (*websocket.Conn, *http.Response, error) {
 	t.Helper()
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return target.dial(ctx, "http/1.1") }
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return target.dial(ctx, "http/1.1")
+	}
 	dialer := websocket.Dialer{NetDialContext: dial, NetDialTLSContext: dial}
 	scheme := "wss://"
 	if target.Plain {
@@ -30,7 +32,7 @@ func WebSocket(t T, target Target, host, path string) (*websocket.Conn, *http.Re
 	return conn, response, err
 }
 
-// GRPC returns a client whose calls ask for the authority over a connection to the target.
+// GRPC returns a client whose calls have the authority, over a connection to the target.
 func GRPC(t T, target Target, authority string) *grpc.ClientConn {
 	t.Helper()
 	secure := credentials.TransportCredentials(insecure.NewCredentials())
@@ -39,13 +41,13 @@ func GRPC(t T, target Target, authority string) *grpc.ClientConn {
 	}
 	conn, err := grpc.NewClient("passthrough:///"+target.Addr,
 		grpc.WithTransportCredentials(secure), grpc.WithAuthority(authority))
-	fatal(t, err, "making a gRPC client")
+	Fatal(t, err, "making a gRPC client")
 	t.Cleanup(func() { conn.Close() })
 
 	return conn
 }
 
-// grpcTLS is gRPC's TLS without its rule that the server name is the authority.
+// grpcTLS is gRPC's TLS without the rule that the server name equals the authority.
 type grpcTLS struct {
 	credentials.TransportCredentials
 
@@ -53,7 +55,9 @@ type grpcTLS struct {
 }
 
 // ClientHandshake uses the target's server name.
-func (g grpcTLS) ClientHandshake(ctx context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (g grpcTLS) ClientHandshake(
+	ctx context.Context, _ string, conn net.Conn,
+) (net.Conn, credentials.AuthInfo, error) {
 	if _, err := conn.Write(g.target.Prelude); err != nil {
 		return nil, nil, err
 	}
@@ -68,23 +72,23 @@ func (g grpcTLS) ClientHandshake(ctx context.Context, _ string, conn net.Conn) (
 	}, nil
 }
 
-// Info names no server, which would have to equal the authority.
+// Info returns no server name, which would have to equal the authority.
 func (g grpcTLS) Info() credentials.ProtocolInfo {
 	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
-// Clone keeps the target.
+// Clone returns the same credentials.
 func (g grpcTLS) Clone() credentials.TransportCredentials { return g }
 
-// ProxyHeader is a PROXY protocol header of version 1 or 2, to be a target's Prelude.
+// ProxyHeader returns a PROXY protocol header of version 1 or 2, for a target's Prelude.
 func ProxyHeader(t T, version byte, source, destination string) []byte {
 	t.Helper()
 	from, err := net.ResolveTCPAddr("tcp", source)
-	fatal(t, err, "reading the source")
+	Fatal(t, err, "reading the source")
 	to, err := net.ResolveTCPAddr("tcp", destination)
-	fatal(t, err, "reading the destination")
+	Fatal(t, err, "reading the destination")
 	header, err := proxyproto.HeaderProxyFromAddrs(version, from, to).Format()
-	fatal(t, err, "encoding a PROXY protocol header")
+	Fatal(t, err, "encoding a PROXY protocol header")
 
 	return header
 }

@@ -1,4 +1,4 @@
-// Package lab runs the real Traefik between real clients and backends that say whose they are.
+// Package lab runs the real Traefik between real clients and backends that name their tenant.
 package lab
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/internal/poll"
 )
 
-// T is what the lab needs of a test. *testing.T has it, and Main gives it to a program that is no test.
+// T is what the lab needs of a test. *testing.T implements it, and Main passes one to programs.
 type T interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -28,8 +28,8 @@ type T interface {
 // patience is how long the lab waits for what should happen at once, on a machine that may be busy.
 const patience = 20 * time.Second
 
-// fatal ends the test when there is an error.
-func fatal(t T, err error, doing string) {
+// Fatal ends the test if there is an error. doing says what failed.
+func Fatal(t T, err error, doing string) {
 	t.Helper()
 	if err != nil {
 		t.Errorf("%s: %v", doing, err)
@@ -37,10 +37,7 @@ func fatal(t T, err error, doing string) {
 	}
 }
 
-// stop makes until give up at once.
-func stop(err error) error { return poll.Stop(err) }
-
-// until polls a condition until it holds or patience or the test ends.
+// until polls a condition until it returns nil, or patience or the test ends.
 func until(ctx context.Context, condition func() error) error {
 	return poll.Until(ctx, patience, condition)
 }
@@ -63,7 +60,7 @@ func Main(ctx context.Context, out io.Writer, run func(t T)) error {
 	return nil
 }
 
-// program is the T of a program.
+// program is the T that Main passes.
 type program struct {
 	ctx      context.Context
 	out      io.Writer
@@ -91,7 +88,7 @@ func (p *program) Cleanup(cleanup func()) { p.cleanups = append(p.cleanups, clea
 
 func (p *program) TempDir() string {
 	dir, err := os.MkdirTemp("", "tenantguard-lab-")
-	fatal(p, err, "making a temporary folder")
+	Fatal(p, err, "making a temporary folder")
 	p.Cleanup(func() { os.RemoveAll(dir) })
 
 	return dir

@@ -1,44 +1,43 @@
 package lab
 
 import (
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/poll"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/traefik"
-	"gopkg.in/yaml.v3"
 )
 
 // GuardName is the Middleware that guards the entry points.
 const GuardName = "guard"
 
-// Options say how a Traefik is to run. Its entry points are web, without TLS, websecure, with TLS, and traefik, with
-// the API, the dashboard and ping, never guarded.
+// Options configure a Traefik. Its entry points are web (without TLS), websecure (with TLS) and
+// traefik (API, dashboard and ping, never guarded).
 type Options struct {
-	// Version is the release; the tests' own if empty.
+	// Version is the release; the default is traefik.Version.
 	Version string
-	// Guard is the plugin's configuration on every entry point but traefik; nil: they have no guard.
+	// Guard is the plugin's configuration on every entry point but traefik. There is no guard if it
+	// is nil.
 	Guard Map
-	// Plugin loads the plugin also without a guard on the entry points.
+	// Plugin loads the plugin even without a guard on the entry points.
 	Plugin bool
-	// PluginSource is the folder of the plugin; this repository if empty.
+	// PluginSource is the plugin's folder; this repository if empty.
 	PluginSource string
 	// Dynamic is the first dynamic configuration.
 	Dynamic *Config
-	// Static is merged into the static configuration. An entry point's address that ends in ":0" gets a free port.
+	// Static is merged into the static configuration. An entry point's address with port 0 gets a
+	// free port.
 	Static Map
-	// Env are more environment variables, "NAME=value".
+	// Env are additional environment variables, "NAME=value".
 	Env []string
 
 	HTTP3         bool
@@ -63,26 +62,23 @@ type Traefik struct {
 	dynamic *Config
 }
 
-// errPort is the failure of a start that another one may not meet: someone took a port between its choice and its use.
-var errPort = errors.New("address already in use")
-
-// Start starts a Traefik, waits until it serves the configuration, and stops it with the test.
+// Start starts a Traefik and waits until it serves the configuration. The test's cleanup stops it.
 func Start(t T, options Options) *Traefik {
 	t.Helper()
 	if options.Version == "" {
 		options.Version = traefik.Version
 	}
 	binary, err := traefik.Binary(t.Context(), options.Version, os.Stderr)
-	fatal(t, err, "building Traefik")
+	Fatal(t, err, "building Traefik")
 
-	for attempt := 0; ; attempt++ {
-		tr, err := start(t, binary, options)
-		if errors.Is(err, errPort) && attempt < 3 {
-			continue
-		}
-		fatal(t, err, "starting Traefik")
-		return tr
-	}
+	var tr *Traefik
+	err = ports.Retry(func() (err error) {
+		tr, err = start(t, binary, options)
+		return err
+	})
+	Fatal(t, err, "starting Traefik")
+
+	return tr
 }
 
 func start(t T, binary string, options Options) (*Traefik, error) {
@@ -120,102 +116,10 @@ func start(t T, binary string, options Options) (*Traefik, error) {
 
 func (tr *Traefik) loadsPlugin() bool { return tr.options.Plugin || tr.options.Guard != nil }
 
-// dynamicFile is alone in its directory, which Traefik watches. Traefik 3.6 takes the certificates of a single file in their
-// order, but those of a directory at random.
+// dynamicFile returns the dynamic configuration's path, alone in the directory that Traefik
+// watches. Traefik 3.6 reads the certificates of a single file in order, but those of a directory
+// at random.
 func (tr *Traefik) dynamicFile() string { return filepath.Join(tr.Dir, "dynamic", "dynamic.yml") }
-
-// writeStatic writes traefik.yml.
-func (tr *Traefik) writeStatic() error {
-	if err := os.MkdirAll(filepath.Dir(tr.dynamicFile()), 0o755); err != nil {
-		return err
-	}
-
-	static := Merge(tr.static(), tr.options.Static)
-	entryPoints := static["entryPoints"].(Map)
-	for name, entryPoint := range entryPoints {
-		address, err := freeAddress(entryPoint.(Map)["address"].(string))
-		if err != nil {
-			return err
-		}
-		tr.addrs[name] = address
-		entryPoints[name] = Merge(entryPoint.(Map), Map{"address": address})
-	}
-
-	return writeYAML(filepath.Join(tr.Dir, "traefik.yml"), static)
-}
-
-func (tr *Traefik) static() Map {
-	guarded := Map{}
-	if tr.options.Guard != nil {
-		guarded = Map{"http": Map{"middlewares": []string{GuardName + "@file"}}}
-	}
-	if tr.options.ProxyProtocol {
-		guarded["proxyProtocol"] = Map{"insecure": true}
-	}
-	// Streams that a test left open need not end in peace.
-	guarded["transport"] = Map{"lifeCycle": Map{"graceTimeOut": "100ms"}}
-
-	secure := Merge(Merge(guarded, Map{"http": Map{"tls": Map{}}}), Map{"address": "127.0.0.1:0"})
-	if tr.options.HTTP3 {
-		secure["http3"] = Map{}
-	}
-	entryPoints := Map{
-		"web":       Merge(guarded, Map{"address": "127.0.0.1:0"}),
-		"websecure": secure,
-		"traefik":   Map{"address": "127.0.0.1:0"},
-	}
-	// A test's own entry points are guarded like these.
-	if own, ok := tr.options.Static["entryPoints"].(Map); ok {
-		for name := range own {
-			if _, known := entryPoints[name]; !known {
-				entryPoints[name] = Merge(guarded, Map{"address": "127.0.0.1:0"})
-			}
-		}
-	}
-
-	static := Map{
-		"global":      Map{"checkNewVersion": false, "sendAnonymousUsage": false},
-		"log":         Map{"level": orElse(tr.options.LogLevel, "INFO"), "format": orElse(tr.options.LogFormat, "common"), "noColor": true},
-		"api":         Map{"insecure": true},
-		"ping":        Map{},
-		"entryPoints": entryPoints,
-		"providers": Map{
-			"providersThrottleDuration": "10ms",
-			"file":                      Map{"filename": tr.dynamicFile(), "watch": true},
-		},
-	}
-	if tr.options.LogFormat == "json" {
-		// Traefik warns about noColor where there is no color to leave out.
-		delete(static["log"].(Map), "noColor")
-	}
-	if tr.loadsPlugin() {
-		static["experimental"] = Map{
-			"abortOnPluginFailure": true,
-			"localPlugins":         Map{PluginName: Map{"moduleName": pluginModule}},
-		}
-	}
-
-	return static
-}
-
-func orElse(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-
-	return value
-}
-
-// freeAddress replaces port 0 by one that is free.
-func freeAddress(address string) (string, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || port != "0" {
-		return address, err
-	}
-	free, err := ports.Free(host)
-
-	return net.JoinHostPort(host, strconv.Itoa(free)), err
-}
 
 func (tr *Traefik) run(t T, binary string) error {
 	cmd := exec.Command(binary, "--configFile="+filepath.Join(tr.Dir, "traefik.yml"))
@@ -254,7 +158,7 @@ func (tr *Traefik) stop(process *os.Process) {
 // Apply replaces the dynamic configuration and waits until Traefik serves the new one.
 func (tr *Traefik) Apply(t T, dynamic *Config) {
 	t.Helper()
-	fatal(t, tr.waitServed(t, tr.Write(t, dynamic)), "applying a dynamic configuration")
+	Fatal(t, tr.waitServed(t, tr.Write(t, dynamic)), "applying a dynamic configuration")
 }
 
 // ApplyGuard replaces the guard's configuration and waits until Traefik serves the new one.
@@ -266,14 +170,14 @@ func (tr *Traefik) ApplyGuard(t T, guard Map) {
 	tr.Apply(t, tr.dynamic)
 }
 
-// Write replaces the dynamic configuration at once and does not wait. It returns the revision to wait for.
+// Write replaces the dynamic configuration without waiting. It returns the revision for WaitServed.
 func (tr *Traefik) Write(t T, dynamic *Config) int {
 	t.Helper()
 	tr.mu.Lock()
 	tr.dynamic = dynamic
 	tr.mu.Unlock()
 	revision, err := tr.write()
-	fatal(t, err, "writing a dynamic configuration")
+	Fatal(t, err, "writing a dynamic configuration")
 
 	return revision
 }
@@ -281,7 +185,7 @@ func (tr *Traefik) Write(t T, dynamic *Config) int {
 // WaitServed waits until Traefik serves a revision.
 func (tr *Traefik) WaitServed(t T, revision int) {
 	t.Helper()
-	fatal(t, tr.waitServed(t, revision), "waiting for a dynamic configuration")
+	Fatal(t, tr.waitServed(t, revision), "waiting for a dynamic configuration")
 }
 
 func (tr *Traefik) write() (int, error) {
@@ -297,7 +201,7 @@ func (tr *Traefik) write() (int, error) {
 	return revision, writeYAML(tr.dynamicFile(), Merge(content, marker))
 }
 
-// marked are the entry points that must have switched before a revision counts as served.
+// marked returns the entry points that must have switched before a revision counts as served.
 func (tr *Traefik) marked() []string {
 	var names []string
 	for name, address := range tr.addrs {
@@ -315,11 +219,7 @@ func (tr *Traefik) waitServed(t T, revision int) error {
 	return until(t.Context(), func() error {
 		select {
 		case <-tr.exited:
-			log := strings.Join(tr.Log.Lines(), "\n")
-			if strings.Contains(log, errPort.Error()) {
-				return stop(errPort)
-			}
-			return stop(fmt.Errorf("traefik ended, its log: %s", log))
+			return poll.Stop(ports.Exited("traefik", strings.Join(tr.Log.Lines(), "\n")))
 		default:
 		}
 		for _, name := range tr.marked() {
@@ -331,7 +231,7 @@ func (tr *Traefik) waitServed(t T, revision int) error {
 	})
 }
 
-// Addr is the address to dial for an entry point.
+// Addr returns the address to dial for an entry point.
 func (tr *Traefik) Addr(entryPoint string) string {
 	address, known := tr.addrs[entryPoint]
 	if !known {
@@ -344,15 +244,15 @@ func (tr *Traefik) Addr(entryPoint string) string {
 	return address
 }
 
-// Target is the entry point with TLS, dialled with a server name; an empty one sends none.
+// Target returns the entry point with TLS; an empty server name sends none.
 func (tr *Traefik) Target(serverName string) Target {
 	return Target{Addr: tr.Addr("websecure"), ServerName: serverName}
 }
 
-// Plain is the entry point without TLS.
+// Plain returns the entry point without TLS.
 func (tr *Traefik) Plain() Target { return Target{Addr: tr.Addr("web"), Plain: true} }
 
-// API asks the entry point traefik, which has the API and ping, and returns the answer's body.
+// API requests a path from the entry point traefik and returns the answer's body.
 func (tr *Traefik) API(t T, path string) string {
 	t.Helper()
 	response := Get(t, HTTP1, Target{Addr: tr.Addr("traefik"), Plain: true}, "traefik.test", path)
@@ -362,19 +262,4 @@ func (tr *Traefik) API(t T, path string) string {
 	}
 
 	return response.Body
-}
-
-// writeYAML writes a file that appears with its whole content.
-func writeYAML(path string, content Map) error {
-	encoded, err := yaml.Marshal(content)
-	if err != nil {
-		return err
-	}
-	// Outside of the folder that is watched: an unfinished file is no event.
-	unfinished := filepath.Join(filepath.Dir(filepath.Dir(path)), "."+filepath.Base(path))
-	if err := os.WriteFile(unfinished, encoded, 0o644); err != nil {
-		return err
-	}
-
-	return os.Rename(unfinished, path)
 }

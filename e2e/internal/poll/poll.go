@@ -1,4 +1,4 @@
-// Package poll waits for conditions, in place of sleeping and hoping.
+// Package poll waits for conditions instead of sleeping for a fixed time.
 package poll
 
 import (
@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// final is an error that waiting longer does not mend.
+// final is an error that further waiting cannot resolve.
 type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// Stop makes Until give up at once.
+// Stop wraps an error of a condition with which Until gives up at once.
 func Stop(err error) error { return final{err} }
 
-// Until polls a condition, often at first, until it holds or patience or ctx ends.
+// Until polls a condition, often at first, until it returns nil or the time or ctx ends.
 func Until(ctx context.Context, patience time.Duration, condition func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

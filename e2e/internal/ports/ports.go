@@ -2,33 +2,58 @@
 package ports
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 )
 
-// The ports are none that the kernel would give to a client or to a listener on port 0, so that they stay free until a server
-// takes them, and while one that has them is down.
+// The range lies outside the ports that the kernel chooses for clients and for listeners on port 0.
+// So a port stays free until its server starts, and while that server is down.
 const (
 	first = 20000
 	count = 10000
 )
 
 var (
-	mu    sync.Mutex
-	given = map[int]bool{}
+	mu   sync.Mutex
+	used = map[int]bool{}
 )
 
-// Free returns a port of a host that is free for TCP and UDP, and that it has not returned before.
+// ErrTaken says that another process took a port after Free chose it. Another start may succeed.
+var ErrTaken = errors.New("address already in use")
+
+// Retry calls start until it fails no longer with ErrTaken, four times at most.
+func Retry(start func() error) error {
+	for range 3 {
+		if err := start(); !errors.Is(err, ErrTaken) {
+			return err
+		}
+	}
+
+	return start()
+}
+
+// Exited returns the error of a server that ended by itself: ErrTaken if its log says so.
+func Exited(program, log string) error {
+	if strings.Contains(log, ErrTaken.Error()) {
+		return ErrTaken
+	}
+
+	return fmt.Errorf("%s ended, its log: %s", program, log)
+}
+
+// Free returns a port of a host that is free for TCP and UDP, and returns none twice.
 func Free(host string) (int, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	for range 1000 {
 		port := first + rand.IntN(count)
-		if !given[port] && free(net.JoinHostPort(host, strconv.Itoa(port))) {
-			given[port] = true
+		if !used[port] && free(net.JoinHostPort(host, strconv.Itoa(port))) {
+			used[port] = true
 			return port, nil
 		}
 	}

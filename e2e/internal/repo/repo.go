@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Root returns the repository's root: the nearest folder above the current one that holds both the plugin's
-// manifest's module and this one. Commands and tests start in different folders, so a relative path would not do.
+// Root returns the repository's root: the nearest folder above the current one that contains
+// e2e/ext/go.mod. Commands and tests start in different folders, so a relative path would not do.
 func Root() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
@@ -20,7 +20,8 @@ func Root() (string, error) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no repository above %q, want a folder that holds e2e/ext/go.mod", start)
+			return "", fmt.Errorf(
+				"no repository above %q, want a folder that contains e2e/ext/go.mod", start)
 		}
 	}
 }

@@ -11,10 +11,10 @@ import (
 // Config is the code to deny with; empty lets requests pass.
 type Config struct{ Reason string }
 
-// CreateConfig returns the defaults.
+// CreateConfig returns the default configuration.
 func CreateConfig() *Config { return &Config{} }
 
-// New denies.
+// New returns a handler that denies, or next if the reason is empty.
 func New(_ context.Context, next http.Handler, config *Config, _ string) (http.Handler, error) {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		if config.Reason == "" {

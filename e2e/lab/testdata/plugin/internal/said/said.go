@@ -1,4 +1,4 @@
-// Package said writes a denial.
+// Package said prints denials.
 package said
 
 import (
@@ -6,7 +6,9 @@ import (
 	"os"
 )
 
-// Denial writes one as the plugin does.
+// Denial prints one as the plugin does.
 func Denial(reason, host string) {
-	fmt.Fprintf(os.Stderr, "{\"event\":\"deny\",\"reason\":%q,\"status\":403,\"host\":%q,\"tenant\":%q}\n", reason, host, os.Getenv("LAB_TENANT"))
+	fmt.Fprintf(os.Stderr,
+		"{\"event\":\"deny\",\"reason\":%q,\"status\":403,\"host\":%q,\"tenant\":%q}\n", reason,
+		host, os.Getenv("LAB_TENANT"))
 }
