@@ -1,4 +1,5 @@
-// Command compat runs the end-to-end tests on the newest release of each Traefik that the plugin is for, and prints a table.
+// Command compat runs the end-to-end tests on the newest release of each supported minor version of
+// Traefik, and prints a table.
 package main
 
 import (
@@ -10,10 +11,10 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
-// minors are the Traefiks that the plugin is for.
+// minors are the supported minor versions of Traefik.
 var minors = []string{"v3.6", "v3.7"}
 
-// packages are the tests that run on a Traefik of their own. The others load the plugin into their own process.
+// packages are the tests that start a Traefik. The others load the plugin into their own process.
 var packages = []string{".", "./cluster", "./kubernetes"}
 
 func main() {
@@ -51,9 +52,9 @@ func run(ctx context.Context) error {
 	return report(os.Stdout, results)
 }
 
-// newest builds the newest release of a minor version that can be built.
+// newest builds the newest release of a minor version that compiles, and returns it.
 func newest(ctx context.Context, listed []string, minor string) (string, error) {
-	for _, release := range of(listed, minor) {
+	for _, release := range releasesOf(listed, minor) {
 		_, err := traefik.Binary(ctx, release, os.Stderr)
 		if err == nil || ctx.Err() != nil {
 			return release, ctx.Err()

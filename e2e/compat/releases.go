@@ -11,12 +11,13 @@ import (
 	"golang.org/x/mod/semver"
 )
 
-// known are releases that a module proxy has although it may not list them.
+// known are releases that a module proxy serves although it may not list them.
 var known = []string{"v3.6.25", traefik.Own}
 
-// releases are those that the module proxy lists, and the known ones.
+// releases returns the known releases and those that the module proxy lists.
 func releases(ctx context.Context) ([]string, error) {
-	output, err := exec.CommandContext(ctx, "go", "list", "-m", "-versions", traefik.Module).Output()
+	output, err := exec.CommandContext(ctx, "go", "list", "-m", "-versions", traefik.Module).
+		Output()
 	if err != nil {
 		return nil, fmt.Errorf("listing the releases of Traefik: %w", err)
 	}
@@ -25,11 +26,12 @@ func releases(ctx context.Context) ([]string, error) {
 	return append(known, listed[min(1, len(listed)):]...), nil
 }
 
-// of are the releases of a minor version, the newest first, without release candidates.
-func of(listed []string, minor string) []string {
+// releasesOf returns the releases of a minor version, the newest first, without prereleases.
+func releasesOf(listed []string, minor string) []string {
 	var all []string
 	for _, release := range listed {
-		if semver.MajorMinor(release) == minor && semver.Prerelease(release) == "" && !slices.Contains(all, release) {
+		if semver.MajorMinor(release) == minor && semver.Prerelease(release) == "" &&
+			!slices.Contains(all, release) {
 			all = append(all, release)
 		}
 	}

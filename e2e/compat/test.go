@@ -14,13 +14,13 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
-// result is what came of one package's tests on one release.
+// result is the result of one package's tests on one release.
 type result struct {
 	release, pkg            string
 	passed, failed, skipped int
-	// why has the reasons of what was skipped.
-	why []string
-	// broken tells that the package failed, by a test or otherwise.
+	// reasons say why tests were skipped.
+	reasons []string
+	// broken reports whether the package failed, because of a test or otherwise.
 	broken bool
 }
 
@@ -55,7 +55,8 @@ func test(ctx context.Context, release, pkg string) (result, error) {
 	return got, err
 }
 
-// demo runs the demo on a release. It fails unless each of its attacks succeeds without the guard and is refused with it.
+// demo runs the demo on a release. It fails unless each of its attacks succeeds without the guard
+// and is refused with it.
 func demo(ctx context.Context, release string) result {
 	const program = "./demo"
 	fmt.Fprintf(os.Stderr, "== %s on Traefik %s\n", program, release)
@@ -69,9 +70,10 @@ func demo(ctx context.Context, release string) result {
 	return result{release: release, pkg: program, passed: 1}
 }
 
-// read counts what the tests say, and passes on what failed ones say. Output is kept until it is known what it is worth.
+// read counts the results and prints the output of failed tests. A test's output is stored until
+// its result is known.
 func (r *result) read(from io.Reader) error {
-	said := map[string]string{}
+	output := map[string]string{}
 	for decoder := json.NewDecoder(from); ; {
 		var e event
 		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
@@ -81,17 +83,17 @@ func (r *result) read(from io.Reader) error {
 		}
 		switch e.Action {
 		case "output":
-			said[e.Test] += e.Output
+			output[e.Test] += e.Output
 		case "pass", "fail", "skip":
-			r.count(e, said[e.Test])
-			delete(said, e.Test)
+			r.count(e, output[e.Test])
+			delete(output, e.Test)
 		}
 	}
 }
 
-func (r *result) count(e event, said string) {
+func (r *result) count(e event, output string) {
 	if e.Action == "fail" {
-		fmt.Fprint(os.Stderr, said)
+		fmt.Fprint(os.Stderr, output)
 	}
 	if e.Test == "" {
 		return
@@ -103,23 +105,23 @@ func (r *result) count(e event, said string) {
 		r.failed++
 	case "skip":
 		r.skipped++
-		r.why = append(r.why, e.Test+": "+reason(said))
+		r.reasons = append(r.reasons, e.Test+": "+skipReason(output))
 	}
 }
 
-// reason is what a skipped test says, without where it says it.
-func reason(said string) string {
-	for line := range strings.Lines(said) {
-		if _, why, is := strings.Cut(line, ".go:"); is {
-			_, why, _ = strings.Cut(why, ": ")
-			return strings.TrimSpace(why)
+// skipReason returns the message of a skipped test without its position.
+func skipReason(output string) string {
+	for line := range strings.Lines(output) {
+		if _, message, is := strings.Cut(line, ".go:"); is {
+			_, message, _ = strings.Cut(message, ": ")
+			return strings.TrimSpace(message)
 		}
 	}
 
 	return "no reason given"
 }
 
-// report prints the table. Its error tells that something failed.
+// report prints the table. It returns an error if something failed.
 func report(to io.Writer, results []result) error {
 	var broken []string
 	table := tabwriter.NewWriter(to, 0, 0, 3, ' ', 0)
@@ -134,8 +136,8 @@ func report(to io.Writer, results []result) error {
 		return err
 	}
 	for _, r := range results {
-		for _, why := range r.why {
-			fmt.Fprintf(to, "skipped on %s: %s\n", r.release, why)
+		for _, reason := range r.reasons {
+			fmt.Fprintf(to, "skipped on %s: %s\n", r.release, reason)
 		}
 	}
 	if len(broken) > 0 {
