@@ -34,7 +34,7 @@ import (
 	"time"
 )
 
-// The validity of everything that the table does not date otherwise.
+// The validity of everything without dates in the table.
 var (
 	longAgo   = date(2020)
 	expiry    = date(2021)
@@ -74,8 +74,8 @@ type leaf struct {
 	emptySAN   bool
 	dn         string // issuer name and key id copied from this authority, which did not sign
 
-	// What the server sends after the leaf: names of certificates. By default
-	// everything up to the root, without the root. "-" is nothing.
+	// chain names the certificates that the server sends after the leaf. The default is everything
+	// up to the root, without the root. "-" is nothing.
 	chain []string
 }
 
@@ -87,7 +87,7 @@ const (
 
 func dns(names ...string) []string { return names }
 
-// The order matters in one place: an issuer comes before what it signs.
+// The order matters only in that an issuer precedes what it signs.
 var leaves = []leaf{
 	// Tenants' own.
 	{name: "acme-exact", issuer: platform, names: dns("a.acme.example.com")},
@@ -95,66 +95,91 @@ var leaves = []leaf{
 	{name: "acme-two", issuer: platform, names: dns("a.acme.example.com", "b.acme.example.com")},
 	{name: "acme-apex", issuer: platform, names: dns("acme.example.com")},
 	{name: "acme-wildcard", issuer: platform, names: dns("*.acme.example.com")},
-	{name: "acme-wildcard-apex", issuer: platform, names: dns("acme.example.com", "*.acme.example.com")},
+	{name: "acme-wildcard-apex", issuer: platform,
+		names: dns("acme.example.com", "*.acme.example.com")},
 	{name: "acme-deep", issuer: platform, names: dns("a.b.acme.example.com")},
 	{name: "acme-deep-wildcard", issuer: platform, names: dns("*.b.acme.example.com")},
 	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), rsa: true},
 	{name: "acme-other-ca", issuer: other, names: dns("a.acme.example.com")},
 	{name: "acme-self-signed", issuer: self, names: dns("a.acme.example.com")},
-	{name: "acme-constrained", issuer: "intermediate-constrained", names: dns("a.acme.example.com")},
+	{name: "acme-constrained", issuer: "intermediate-constrained",
+		names: dns("a.acme.example.com")},
 	{name: "globex-exact", issuer: platform, names: dns("a.globex.example.com")},
 	{name: "globex-wildcard", issuer: platform, names: dns("*.globex.example.com")},
 	{name: "globex-other-ca", issuer: other, names: dns("a.globex.example.com")},
-	{name: "globex-constrained", issuer: "intermediate-constrained", names: dns("a.globex.example.com")},
+	{name: "globex-constrained", issuer: "intermediate-constrained",
+		names: dns("a.globex.example.com")},
 
 	// Validity.
 	{name: "acme-expired", issuer: platform, names: dns("a.acme.example.com"), to: expiry},
 	{name: "acme-not-yet", issuer: platform, names: dns("a.acme.example.com"), from: notYet},
 	{name: "globex-expired", issuer: platform, names: dns("a.globex.example.com"), to: expiry},
-	{name: "hijack-expired", issuer: self, names: dns("a.acme.example.com", "zzz.evil.test"), to: expiry},
+	{name: "hijack-expired", issuer: self, names: dns("a.acme.example.com", "zzz.evil.test"),
+		to: expiry},
 
 	// The platform's.
 	{name: "platform-wildcard", issuer: platform, names: dns("*.example.com")},
-	{name: "platform-list", issuer: platform, names: dns("*.acme.example.com", "*.globex.example.com")},
-	{name: "platform-exact", issuer: platform, names: dns("a.acme.example.com", "a.globex.example.com", "www.example.com")},
+	{name: "platform-list", issuer: platform,
+		names: dns("*.acme.example.com", "*.globex.example.com")},
+	{name: "platform-exact", issuer: platform,
+		names: dns("a.acme.example.com", "a.globex.example.com", "www.example.com")},
 	{name: "platform-apex", issuer: platform, names: dns("a.acme.example.com", "example.com")},
-	{name: "platform-legacy", issuer: platform, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
-	{name: "platform-legacy-other-ca", issuer: other, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
-	{name: "platform-legacy-forged", issuer: self, names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test"),
+	{name: "platform-legacy", issuer: platform,
+		names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
+	{name: "platform-legacy-other-ca", issuer: other,
+		names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
+	{name: "platform-legacy-forged", issuer: self,
+		names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test"),
 		chain: []string{platform, "root-platform"}},
-	{name: "platform-legacy-expired", issuer: platform, names: dns("a.acme.example.com", "legacy.corp.test"), to: expiry},
+	{name: "platform-legacy-expired", issuer: platform,
+		names: dns("a.acme.example.com", "legacy.corp.test"), to: expiry},
 
 	// Attacks by names.
 	{name: "hijack-sorts-last", issuer: self, names: dns("a.acme.example.com", "zzz.evil.test")},
 	{name: "hijack-sorts-first", issuer: self, names: dns("0.evil.test", "a.acme.example.com")},
 	{name: "hijack-wildcard", issuer: self, names: dns("*.acme.example.com", "zzz.evil.test")},
-	{name: "spanning-tenants", issuer: self, names: dns("a.acme.example.com", "a.globex.example.com")},
-	{name: "spanning-wildcards", issuer: self, names: dns("a.acme.example.com", "*.globex.example.com")},
-	{name: "spanning-nested", issuer: self, names: dns("a.acme.example.com", "b.acme.example.com", "c.acme.example.com")},
+	{name: "spanning-tenants", issuer: self,
+		names: dns("a.acme.example.com", "a.globex.example.com")},
+	{name: "spanning-wildcards", issuer: self,
+		names: dns("a.acme.example.com", "*.globex.example.com")},
+	{name: "spanning-nested", issuer: self,
+		names: dns("a.acme.example.com", "b.acme.example.com", "c.acme.example.com")},
 	{name: "spanning-platform", issuer: self, names: dns("a.acme.example.com", "*.example.com")},
 	{name: "traefik-default", issuer: self, commonName: "TRAEFIK DEFAULT CERT",
-		names: dns("0f3c9a6b1d2e4f5a8b7c6d5e4f3a2b1c.9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b.traefik.default")},
+		names: dns(
+			"0f3c9a6b1d2e4f5a8b7c6d5e4f3a2b1c.9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b.traefik.default",
+		)},
 
 	// Attacks by chain.
 	{name: "forged", issuer: self, names: dns("a.acme.example.com")},
-	{name: "forged-appended", issuer: self, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
-	{name: "forged-appended-leaf", issuer: self, names: dns("a.acme.example.com"), chain: []string{"acme-exact", platform}},
-	{name: "forged-issuer", issuer: other, dn: platform, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
-	{name: "forged-by-leaf", issuer: "acme-exact", names: dns("a.acme.example.com"), chain: []string{"acme-exact", platform}},
+	{name: "forged-appended", issuer: self, names: dns("a.acme.example.com"),
+		chain: []string{platform, "root-platform"}},
+	{name: "forged-appended-leaf", issuer: self, names: dns("a.acme.example.com"),
+		chain: []string{"acme-exact", platform}},
+	{name: "forged-issuer", issuer: other, dn: platform, names: dns("a.acme.example.com"),
+		chain: []string{platform, "root-platform"}},
+	{name: "forged-by-leaf", issuer: "acme-exact", names: dns("a.acme.example.com"),
+		chain: []string{"acme-exact", platform}},
 	{name: "client-auth", issuer: platform, names: dns("a.acme.example.com"), clientOnly: true},
 
 	// Chains of other shapes.
-	{name: "acme-with-root", issuer: platform, names: dns("a.acme.example.com"), chain: []string{platform, "root-platform"}},
-	{name: "acme-without-chain", issuer: platform, names: dns("a.acme.example.com"), chain: []string{"-"}},
-	{name: "acme-shuffled", issuer: platform, names: dns("a.acme.example.com"), chain: []string{"root-platform", platform}},
-	{name: "acme-with-stranger", issuer: platform, names: dns("a.acme.example.com"), chain: []string{other, platform}},
-	{name: "acme-expired-intermediate", issuer: "intermediate-expired", names: dns("a.acme.example.com")},
+	{name: "acme-with-root", issuer: platform, names: dns("a.acme.example.com"),
+		chain: []string{platform, "root-platform"}},
+	{name: "acme-without-chain", issuer: platform, names: dns("a.acme.example.com"),
+		chain: []string{"-"}},
+	{name: "acme-shuffled", issuer: platform, names: dns("a.acme.example.com"),
+		chain: []string{"root-platform", platform}},
+	{name: "acme-with-stranger", issuer: platform, names: dns("a.acme.example.com"),
+		chain: []string{other, platform}},
+	{name: "acme-expired-intermediate", issuer: "intermediate-expired",
+		names: dns("a.acme.example.com")},
 
 	// Spelling of names.
 	{name: "upper-case", issuer: platform, names: dns("A.ACME.Example.COM")},
 	{name: "upper-case-wildcard", issuer: platform, names: dns("*.ACME.Example.COM")},
 	{name: "trailing-dot", issuer: platform, names: dns("a.acme.example.com.")},
-	{name: "trailing-dot-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com.")},
+	{name: "trailing-dot-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a.acme.example.com.")},
 	{name: "underscore", issuer: platform, names: dns("under_score.acme.example.com")},
 	{name: "idn", issuer: platform, names: dns("xn--bcher-kva.acme.example.com")},
 	{name: "idn-wildcard", issuer: platform, names: dns("*.xn--bcher-kva.acme.example.com")},
@@ -162,40 +187,53 @@ var leaves = []leaf{
 	{name: "partial-prefix", issuer: platform, names: dns("a*.acme.example.com")},
 	{name: "partial-suffix", issuer: platform, names: dns("*a.acme.example.com")},
 	{name: "partial-middle", issuer: platform, names: dns("a*b.acme.example.com")},
-	{name: "partial-beside", issuer: platform, names: dns("a.acme.example.com", "a*.acme.example.com")},
+	{name: "partial-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a*.acme.example.com")},
 	{name: "wildcard-inside", issuer: platform, names: dns("a.*.example.com")},
-	{name: "wildcard-inside-beside", issuer: platform, names: dns("a.acme.example.com", "a.*.example.com")},
+	{name: "wildcard-inside-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a.*.example.com")},
 	{name: "wildcard-double", issuer: platform, names: dns("*.*.example.com")},
-	{name: "wildcard-double-beside", issuer: platform, names: dns("a.acme.example.com", "*.*.example.com")},
+	{name: "wildcard-double-beside", issuer: platform,
+		names: dns("a.acme.example.com", "*.*.example.com")},
 	{name: "wildcard-stars", issuer: platform, names: dns("**.acme.example.com")},
 	{name: "wildcard-bare", issuer: platform, names: dns("*")},
 	{name: "wildcard-bare-beside", issuer: platform, names: dns("a.acme.example.com", "*")},
 	{name: "wildcard-com", issuer: platform, names: dns("*.com")},
 	{name: "blank-beside", issuer: platform, names: dns("a.acme.example.com", "")},
 	{name: "two-dots", issuer: platform, names: dns("a..acme.example.com")},
-	{name: "two-dots-beside", issuer: platform, names: dns("a.acme.example.com", "a..acme.example.com")},
+	{name: "two-dots-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a..acme.example.com")},
 	{name: "nul", issuer: platform, names: dns("a.acme.example.com\x00.evil.test")},
-	{name: "nul-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com\x00.evil.test")},
-	{name: "space-beside", issuer: platform, names: dns("a.acme.example.com", " a.acme.example.com")},
+	{name: "nul-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a.acme.example.com\x00.evil.test")},
+	{name: "space-beside", issuer: platform,
+		names: dns("a.acme.example.com", " a.acme.example.com")},
 	{name: "comma", issuer: platform, names: dns("a.acme.example.com,b.acme.example.com")},
 	{name: "alternation", issuer: platform, names: dns("(a|b).acme.example.com")},
-	{name: "port-beside", issuer: platform, names: dns("a.acme.example.com", "a.acme.example.com:443")},
+	{name: "port-beside", issuer: platform,
+		names: dns("a.acme.example.com", "a.acme.example.com:443")},
 
 	// Names that are not DNS names.
 	{name: "common-name-only", issuer: platform, commonName: "a.acme.example.com"},
-	{name: "common-name-empty-san", issuer: platform, commonName: "a.acme.example.com", emptySAN: true},
-	{name: "common-name-foreign", issuer: platform, commonName: "a.globex.example.com", names: dns("a.acme.example.com")},
+	{name: "common-name-empty-san", issuer: platform, commonName: "a.acme.example.com",
+		emptySAN: true},
+	{name: "common-name-foreign", issuer: platform, commonName: "a.globex.example.com",
+		names: dns("a.acme.example.com")},
 	{name: "ip-v4", issuer: platform, ips: dns("192.0.2.7")},
 	{name: "ip-v6", issuer: platform, ips: dns("2001:db8::7")},
 	{name: "ip-as-name", issuer: platform, names: dns("192.0.2.7")},
 	{name: "ip-wildcard", issuer: platform, names: dns("*.0.2.7")},
 	{name: "ip-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("192.0.2.7")},
-	{name: "ip-v6-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("2001:db8::7")},
-	{name: "ip-foreign-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("198.51.100.9")},
-	{name: "ip-v6-foreign-beside", issuer: platform, names: dns("a.acme.example.com"), ips: dns("2001:db8::9")},
+	{name: "ip-v6-beside", issuer: platform, names: dns("a.acme.example.com"),
+		ips: dns("2001:db8::7")},
+	{name: "ip-foreign-beside", issuer: platform, names: dns("a.acme.example.com"),
+		ips: dns("198.51.100.9")},
+	{name: "ip-v6-foreign-beside", issuer: platform, names: dns("a.acme.example.com"),
+		ips: dns("2001:db8::9")},
 	{name: "email-uri-beside", issuer: platform, names: dns("a.acme.example.com"),
 		emails: dns("security@globex.example.com"), uris: dns("https://a.globex.example.com/")},
-	{name: "email-uri-only", issuer: platform, emails: dns("root@a.acme.example.com"), uris: dns("https://a.acme.example.com/")},
+	{name: "email-uri-only", issuer: platform, emails: dns("root@a.acme.example.com"),
+		uris: dns("https://a.acme.example.com/")},
 }
 
 // Files of authorities, for certificates.roots.
@@ -256,16 +294,18 @@ func main() {
 	out, err := json.MarshalIndent(pins, "", "  ")
 	check(err)
 	write(*folder, "pins.json", append(out, '\n'))
-	fmt.Printf("%s: %d leaves, %d authorities, %d pins\n", *folder, len(leaves), len(authorities), len(pins))
+	fmt.Printf("%s: %d leaves, %d authorities, %d pins\n", *folder, len(leaves), len(authorities),
+		len(pins))
 }
 
 func template(commonName string, from, to time.Time) *x509.Certificate {
 	serial++
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
-		Subject:      pkix.Name{Organization: []string{"tenantguard test data"}, CommonName: commonName},
-		NotBefore:    from,
-		NotAfter:     to,
+		Subject: pkix.Name{Organization: []string{"tenantguard test data"},
+			CommonName: commonName},
+		NotBefore: from,
+		NotAfter:  to,
 	}
 }
 
@@ -298,7 +338,7 @@ func writeLeaf(folder string, l leaf) {
 		t.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: []byte{0x30, 0}}}
 	}
 	if l.dn != "" {
-		// Claims to come from l.dn, though l.issuer's key signs.
+		// The certificate names l.dn as its issuer, but l.issuer's key signs it.
 		as := *all[l.dn].cert
 		as.PublicKey = all[l.issuer].cert.PublicKey
 		all["as "+l.dn] = made{cert: &as, key: all[l.issuer].key}
