@@ -25,15 +25,19 @@ import (
 // catalogueLimit is how long the catalogue waits for a plugin's import and its New.
 const catalogueLimit = 10 * time.Second
 
-// manifest is what the catalogue reads: what Traefik reads, and two images.
+// manifest is what the catalogue reads: Traefik's manifest and two images.
 type manifest struct {
 	plugins.Manifest
 	IconPath   string
 	BannerPath string
 }
 
-// forbidden are modules that the catalogue accepts in no plugin's go.mod, in any major version.
-var forbidden = []string{"github.com/traefik/yaegi", "github.com/traefik/traefik", "github.com/containous/yaegi", "github.com/containous/traefik"}
+// forbidden are modules that the catalogue rejects in a plugin's go.mod, whatever the major
+// version.
+var forbidden = []string{
+	"github.com/traefik/yaegi", "github.com/traefik/traefik",
+	"github.com/containous/yaegi", "github.com/containous/traefik",
+}
 
 func TestCatalogue(t *testing.T) {
 	dir := t.TempDir()
@@ -88,7 +92,8 @@ func construct(ctx context.Context, t *testing.T, gopath string, m manifest) htt
 	constructor, err := i.EvalWithContext(ctx, pkg+".New")
 	require.NoError(t, err)
 	results := constructor.Call([]reflect.Value{
-		reflect.ValueOf(ctx), reflect.ValueOf(http.NotFoundHandler()), config, reflect.ValueOf("catalogue"),
+		reflect.ValueOf(ctx), reflect.ValueOf(http.NotFoundHandler()), config,
+		reflect.ValueOf("catalogue"),
 	})
 	require.Len(t, results, 2)
 	require.True(t, results[1].IsNil(), "%v", results[1])

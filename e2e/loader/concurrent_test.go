@@ -13,12 +13,13 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// TestConcurrentVerdicts asks one router for its own hosts and for others at the same time: in the interpreter, what a
-// request keeps in variables must not reach another request.
+// TestConcurrentVerdicts sends one router requests for its own hosts and for others concurrently:
+// in the interpreter, variables of one request must not reach another.
 func TestConcurrentVerdicts(t *testing.T) {
 	plugin := Load(t, "")
 	config := forms["crd"].decode(t, readForm(t, forms["crd"].file))[lab.PluginName]
-	handler, err := plugin.New(RouterContext(t.Context(), "websecure", "acme-web@docker"), teapot, config, "guard@file")
+	handler, err := plugin.New(RouterContext(t.Context(), "websecure", "acme-web@docker"), teapot,
+		config, "guard@file")
 	require.NoError(t, err)
 
 	requests := []struct {

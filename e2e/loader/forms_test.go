@@ -23,18 +23,21 @@ import (
 type form struct {
 	file   string
 	decode func(t *testing.T, content string) map[string]dynamic.PluginConf
-	// unknown adds a key that the plugin does not know, nested, with the value "surprise".
+	// unknown adds a nested key that the plugin does not know, with the value "surprise".
 	unknown func(content string) string
 }
 
 var forms = map[string]form{
-	"yaml":        {"policy.yaml", fileForm(".yaml"), replace("observe: ttl", "observed: surprise")},
-	"toml":        {"policy.toml", fileForm(".toml"), replace(`observe = "ttl"`, `observed = "surprise"`)},
-	"labels":      {"labels.txt", labelsForm, replace("observe=ttl", "observed=surprise")},
-	"key-value":   {"kv.json", kvForm, replace(`observe": "ttl"`, `observed": "surprise"`)},
-	"flags":       {"flags.txt", flagsForm, replace("observe=ttl", "observed=surprise")},
-	"environment": {"environment.txt", environmentForm, replace("OBSERVE=ttl", "OBSERVED=surprise")},
-	"crd":         {"middleware-crd.yaml", crdForm, replace("observe: ttl", "observed: surprise")},
+	"yaml": {"policy.yaml", fileForm(".yaml"),
+		replace("observe: ttl", "observed: surprise")},
+	"toml": {"policy.toml", fileForm(".toml"),
+		replace(`observe = "ttl"`, `observed = "surprise"`)},
+	"labels":    {"labels.txt", labelsForm, replace("observe=ttl", "observed=surprise")},
+	"key-value": {"kv.json", kvForm, replace(`observe": "ttl"`, `observed": "surprise"`)},
+	"flags":     {"flags.txt", flagsForm, replace("observe=ttl", "observed=surprise")},
+	"environment": {"environment.txt", environmentForm,
+		replace("OBSERVE=ttl", "OBSERVED=surprise")},
+	"crd": {"middleware-crd.yaml", crdForm, replace("observe: ttl", "observed: surprise")},
 }
 
 func replace(before, after string) func(string) string {
@@ -80,7 +83,8 @@ func kvForm(t *testing.T, content string) map[string]dynamic.PluginConf {
 	return configuration.HTTP.Middlewares["guard"].Plugin
 }
 
-// flagsForm decodes in the manner of Traefik's command line, which itself knows the static configuration only.
+// flagsForm decodes like Traefik's command line, which itself accepts only the static
+// configuration.
 func flagsForm(t *testing.T, content string) map[string]dynamic.PluginConf {
 	t.Helper()
 	configuration := &dynamic.Configuration{}
@@ -88,7 +92,7 @@ func flagsForm(t *testing.T, content string) map[string]dynamic.PluginConf {
 	return configuration.HTTP.Middlewares["guard"].Plugin
 }
 
-// environmentForm decodes in the manner of Traefik's environment variables. All keys arrive in lower case.
+// environmentForm decodes like Traefik's environment variables. All keys become lower case.
 func environmentForm(t *testing.T, content string) map[string]dynamic.PluginConf {
 	t.Helper()
 	configuration := &dynamic.Configuration{}
@@ -96,7 +100,8 @@ func environmentForm(t *testing.T, content string) map[string]dynamic.PluginConf
 	return configuration.HTTP.Middlewares["guard"].Plugin
 }
 
-// crdForm decodes as the Kubernetes CRD provider does: the raw JSON of each plugin into a PluginConf.
+// crdForm decodes as the Kubernetes CRD provider does: the raw JSON of each plugin into a
+// PluginConf.
 func crdForm(t *testing.T, content string) map[string]dynamic.PluginConf {
 	t.Helper()
 	var middleware v1alpha1.Middleware

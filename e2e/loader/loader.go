@@ -16,22 +16,22 @@ import (
 
 const (
 	module = "github.com/tenantguard/tenantguard"
-	// goPath is where Traefik looks for local plugins, from its working directory.
+	// goPath is the folder of local plugins, relative to Traefik's working directory.
 	goPath = "plugins-local"
 )
 
-// loading guards the working directory and the global logger, which loading a plugin reads.
+// loading guards the working directory and the global logger, which loading a plugin uses.
 var loading sync.Mutex
 
 // Plugin is a plugin in an interpreter of its own.
 type Plugin struct {
-	// Log is what the plugin logs.
+	// Log is the plugin's log.
 	Log *Log
 
 	builder *plugins.Builder
 }
 
-// Passthrough is the directory of a plugin that passes every request.
+// Passthrough returns the directory of a plugin that passes every request.
 func Passthrough(t lab.T) string {
 	t.Helper()
 	root, err := repo.Root()
@@ -39,8 +39,8 @@ func Passthrough(t lab.T) string {
 	return filepath.Join(root, "e2e", "loader", "testdata", "passthrough")
 }
 
-// Load loads the plugin in a directory, this repository's if empty. The interpreter keeps the environment of this moment,
-// as it does in Traefik: set variables before.
+// Load loads the plugin in a directory, this repository's if empty. As in Traefik, the interpreter
+// copies the environment: set variables before.
 func Load(t lab.T, source string) *Plugin {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,14 +53,17 @@ func Load(t lab.T, source string) *Plugin {
 	defer plugin.Log.capture()()
 
 	var err error
-	plugin.builder, err = plugins.NewBuilder(nil, nil, map[string]plugins.LocalDescriptor{lab.PluginName: {ModuleName: module}})
+	local := map[string]plugins.LocalDescriptor{lab.PluginName: {ModuleName: module}}
+	plugin.builder, err = plugins.NewBuilder(nil, nil, local)
 	require.NoError(t, err)
 	return plugin
 }
 
-// New builds the handler of one router: config is the dynamic configuration's, name the middleware's qualified name.
-// Traefik decodes the configuration anew for every router, and so does this.
-func (p *Plugin) New(ctx context.Context, next http.Handler, config map[string]any, name string) (http.Handler, error) {
+// New builds the handler of one router. config is the middleware's dynamic configuration and name
+// its qualified name. As in Traefik, the configuration is decoded anew for every router.
+func (p *Plugin) New(
+	ctx context.Context, next http.Handler, config map[string]any, name string,
+) (http.Handler, error) {
 	constructor, err := p.builder.Build(lab.PluginName, config, name)
 	if err != nil {
 		return nil, err

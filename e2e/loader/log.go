@@ -12,26 +12,27 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// Log is the file with what a plugin logs to Traefik's logger, which it reaches by package log.
+// Log is the file with a plugin's log. The plugin reaches Traefik's logger by package log.
 type Log struct {
 	file *os.File
 }
 
 func newLog(t lab.T) *Log {
 	t.Helper()
-	file, err := os.OpenFile(filepath.Join(t.TempDir(), "plugin.log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "plugin.log"),
+		os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	require.NoError(t, err)
 	return &Log{file: file} // and never closed: a plugin's timers log after the test's end
 }
 
-// capture lets a plugin that is loaded meanwhile log here.
+// capture directs what a plugin logs that is loaded meanwhile to this file, until end is called.
 func (l *Log) capture() (end func()) {
 	logger := log.Logger
 	log.Logger = zerolog.New(l.file)
 	return func() { log.Logger = logger }
 }
 
-// String is all of the log so far.
+// String returns the log so far.
 func (l *Log) String() string {
 	content, err := os.ReadFile(l.file.Name())
 	if err != nil {
@@ -40,7 +41,7 @@ func (l *Log) String() string {
 	return string(content)
 }
 
-// Lines are the plugin's own lines so far, without what Traefik puts around them.
+// Lines returns the plugin's own lines so far, without what Traefik adds.
 func (l *Log) Lines() []string {
 	var lines []string
 	for line := range strings.Lines(l.String()) {

@@ -9,7 +9,8 @@ import (
 	"github.com/traefik/traefik/v3/pkg/server/provider"
 )
 
-// RouterContext is the context that Traefik constructs a router's middlewares with.
+// RouterContext returns a context like the one with which Traefik constructs a router's
+// middlewares.
 func RouterContext(ctx context.Context, entryPoint, router string) context.Context {
 	root := zerolog.New(io.Discard)
 	entryPointLogger := root.With().Str(logs.EntryPointName, entryPoint).Logger()

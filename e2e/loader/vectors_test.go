@@ -17,7 +17,8 @@ import (
 
 const testdata = "../../testdata"
 
-// TestVectors runs every decision vector through the plugin in Traefik's loader, with the contexts that Traefik makes.
+// TestVectors runs every decision vector through the plugin in Traefik's loader, with contexts like
+// Traefik's.
 func TestVectors(t *testing.T) {
 	plugin := Load(t, "")
 	codes := map[string]bool{}
@@ -26,7 +27,9 @@ func TestVectors(t *testing.T) {
 		require.NoError(t, err)
 		for i, c := range cases {
 			codes[c.Want] = true
-			t.Run(topic+"/"+c.Description, func(t *testing.T) { runVector(t, plugin, fmt.Sprintf("%s%d@file", topic, i), c) })
+			t.Run(topic+"/"+c.Description, func(t *testing.T) {
+				runVector(t, plugin, fmt.Sprintf("%s%d@file", topic, i), c)
+			})
 		}
 	}
 	for code := range vectors.Statuses {
@@ -43,7 +46,8 @@ func runVector(t *testing.T, plugin *Plugin, middleware string, c vectors.Case) 
 	recorder := httptest.NewRecorder()
 	guard.ServeHTTP(recorder, request(t, c))
 	if c.Want == "pass" || c.Reported {
-		assert.Equal(t, http.StatusTeapot, recorder.Code, recorder.Header().Get("Tenantguard-Reason"))
+		reason := recorder.Header().Get("Tenantguard-Reason")
+		assert.Equal(t, http.StatusTeapot, recorder.Code, reason)
 		return
 	}
 	assert.Equal(t, c.Want, recorder.Header().Get("Tenantguard-Reason"))
@@ -84,7 +88,8 @@ func request(t *testing.T, c vectors.Case) *http.Request {
 	return req
 }
 
-// TestConfigurationVectors has the plugin in Traefik's loader refuse and accept configurations.
+// TestConfigurationVectors checks which configurations the plugin in Traefik's loader refuses and
+// accepts.
 func TestConfigurationVectors(t *testing.T) {
 	all, err := vectors.LoadConfigurations(testdata)
 	require.NoError(t, err)
@@ -101,10 +106,11 @@ func TestConfigurationVectors(t *testing.T) {
 }
 
 func runConfiguration(t *testing.T, plugin *Plugin, i int, c vectors.Configuration) {
-	// Each case is a middleware of its own, in the same namespace.
+	// Each case is a middleware of its own in the same namespace.
 	middleware := strings.Replace(c.Middleware, "@", fmt.Sprintf("%d@", i), 1)
 	before := len(plugin.Log.Lines())
-	guard, err := plugin.New(RouterContext(t.Context(), "websecure", "nobodys@docker"), teapot, c.Policy, middleware)
+	guard, err := plugin.New(RouterContext(t.Context(), "websecure", "unbound@docker"), teapot,
+		c.Policy, middleware)
 	require.NoError(t, err, "an error drops the router, and a broader one catches its requests")
 	recorder := httptest.NewRecorder()
 	guard.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))

@@ -16,8 +16,8 @@ const (
 	allowRequests = 2000
 )
 
-// allowed measures the allow path: TLS, the tenant's own Host and server name, the certificate observed and its answer
-// cached.
+// allowed measures the fast path: TLS, the tenant's own Host and server name, and a cached
+// observation and verdict.
 func allowed(t lab.T, source string) []row {
 	entryPoint := newEntryPoint(t)
 	base := handlerOf(t, loader.Load(t, loader.Passthrough(t)), nil)
@@ -32,7 +32,10 @@ func allowed(t lab.T, source string) []row {
 	}
 	return []row{
 		compared(t, "an allowed request, ns", baseTimes, guardTimes, 1, allowLimit),
-		{"its allocations", number(allocations(base, req)), number(allocations(guard, req)), "", ""},
+		{
+			"its allocations",
+			number(allocations(base, req)), number(allocations(guard, req)), "", "",
+		},
 	}
 }
 
@@ -43,13 +46,15 @@ func handlerOf(t lab.T, plugin *loader.Plugin, config map[string]any) http.Handl
 	return handler
 }
 
-// requireGuarded makes sure that what is measured is at work, and has observed the certificate.
+// requireGuarded checks that the guard works and has observed the certificate.
 func requireGuarded(t lab.T, guard http.Handler, entryPoint *entryPoint) {
 	before := entryPoint.handshakes()
 	for range 3 {
-		require.Equal(t, http.StatusTeapot, statusOf(guard, entryPoint.request(t, "acme.example.com")))
+		require.Equal(t, http.StatusTeapot,
+			statusOf(guard, entryPoint.request(t, "acme.example.com")))
 	}
-	require.Equal(t, before+3+1, entryPoint.handshakes(), "wanted three requests and one observation")
+	require.Equal(t, before+3+1, entryPoint.handshakes(),
+		"wanted three requests and one observation")
 	foreign := entryPoint.request(t, "acme.example.com")
 	foreign.Host = "globex.example.com"
 	require.Equal(t, http.StatusForbidden, statusOf(guard, foreign))

@@ -20,12 +20,13 @@ const (
 	newRounds = 7
 	routers   = 2000
 	tenants   = 500
-	// settling is how long the timers of a plugin that is not in use any more may keep it on the heap.
+	// settling is how long timers may keep an unused plugin on the heap.
 	settling = 2 * time.Second
 )
 
-// constructed measures a whole configuration: many routers with one policy file, the first time and on a reload. The
-// pass-through plugin gets the same configuration, for Traefik decodes it for every router.
+// constructed measures a whole configuration: many routers with one policy file, the first time and
+// on a reload. The pass-through plugin gets the same configuration, since Traefik decodes it for
+// every router.
 func constructed(t lab.T, source string) []row {
 	config := map[string]any{"policyFile": writePolicy(t)}
 	var base, guard measured
@@ -40,20 +41,24 @@ func constructed(t lab.T, source string) []row {
 	return []row{
 		compared(t, what, base.first, guard.first, ms, newLimit),
 		compared(t, "the same on a reload, ms", base.reload, guard.reload, ms, newLimit),
-		{"until each of them has answered, ms", number(base.answered.median() / ms), number(guard.answered.median() / ms), "", ""},
-		{"heap of those New, KiB", number(base.heap.median() / kib), number(guard.heap.median() / kib), "", ""},
-		{"heap when each has answered, KiB", number(base.heapAnswered.median() / kib), number(guard.heapAnswered.median() / kib), "", ""},
+		{"until each of them has answered, ms", number(base.answered.median() / ms),
+			number(guard.answered.median() / ms), "", ""},
+		{"heap of those New, KiB", number(base.heap.median() / kib),
+			number(guard.heap.median() / kib), "", ""},
+		{"heap when each has answered, KiB", number(base.heapAnswered.median() / kib),
+			number(guard.heapAnswered.median() / kib), "", ""},
 	}
 }
 
-// measured is what a configuration of many routers costs: the time of its New, that of the first request to each, that of
-// the New of a reload, and the heap after the first two.
+// measured is the cost of a configuration with many routers: the time of its New calls, of the
+// first request to each router and of the New calls of a reload, and the heap after the first two.
 type measured struct {
 	first, answered, reload, heap, heapAnswered sample
 }
 
 func (m *measured) add(r round) {
-	m.first, m.answered, m.reload = append(m.first, r.first), append(m.answered, r.answered), append(m.reload, r.reload)
+	m.first, m.answered = append(m.first, r.first), append(m.answered, r.answered)
+	m.reload = append(m.reload, r.reload)
 	m.heap, m.heapAnswered = append(m.heap, r.heap), append(m.heapAnswered, r.heapAnswered)
 }
 
@@ -87,20 +92,24 @@ func construct(t lab.T, plugin *loader.Plugin, config map[string]any) (r round) 
 	return r
 }
 
-func routersOf(t lab.T, ctx context.Context, plugin *loader.Plugin, config map[string]any) []http.Handler {
+func routersOf(
+	t lab.T, ctx context.Context, plugin *loader.Plugin, config map[string]any,
+) []http.Handler {
 	handlers := make([]http.Handler, 0, routers)
 	for n := range routers {
 		router := fmt.Sprintf("tenant-%d_web_%d@kubernetescrd", n%tenants, n/tenants)
-		handler, err := plugin.New(loader.RouterContext(ctx, "web", router), nothing{}, config, "guard@file")
+		handler, err := plugin.New(loader.RouterContext(ctx, "web", router), nothing{}, config,
+			"guard@file")
 		require.NoError(t, err)
 		handlers = append(handlers, handler)
 	}
 	return handlers
 }
 
-// requireAnswered sends the tenant's own request to its router.
+// requireAnswered sends a tenant's own request to its router.
 func requireAnswered(t lab.T, handler http.Handler, n int) {
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://t%d.example.com/", n%tenants), nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		fmt.Sprintf("http://t%d.example.com/", n%tenants), nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusTeapot, statusOf(handler, req))
 }
@@ -124,7 +133,8 @@ func writePolicy(t lab.T) string {
 		list = append(list, map[string]any{
 			"name":       fmt.Sprintf("tenant-%d", i),
 			"namespaces": []string{fmt.Sprintf("tenant-%d", i), fmt.Sprintf("t%d-*", i)},
-			"hosts":      []string{fmt.Sprintf("t%d.example.com", i), fmt.Sprintf("*.t%d.example.com", i)},
+			"hosts": []string{fmt.Sprintf("t%d.example.com", i),
+				fmt.Sprintf("*.t%d.example.com", i)},
 		})
 	}
 	text, err := json.Marshal(map[string]any{"tenants": list})

@@ -24,19 +24,21 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// nothing stands behind the middleware and costs nothing.
+// nothing is the handler behind the middleware.
 type nothing struct{}
 
-func (nothing) ServeHTTP(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusTeapot) }
+func (nothing) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
+	rw.WriteHeader(http.StatusTeapot)
+}
 
-// discard takes a response and costs nothing.
+// discard is a response writer that ignores everything.
 type discard struct{}
 
 func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
 
-// entryPoint is a real TLS server on loopback, to take real requests from and to be observed.
+// entryPoint is a real TLS server on loopback: a source of real requests, and observable.
 type entryPoint struct {
 	address  string
 	root     []byte
@@ -50,8 +52,12 @@ func newEntryPoint(t lab.T) *entryPoint {
 	e := &entryPoint{requests: make(chan *http.Request, 1)}
 	certificate := e.issue(t, "acme.example.com", "*.acme.example.com")
 	server := &http.Server{
-		Handler: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { e.requests <- req }),
-		TLSConfig: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		Handler: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+			e.requests <- req
+		}),
+		TLSConfig: &tls.Config{GetCertificate: func(
+			*tls.ClientHelloInfo,
+		) (*tls.Certificate, error) {
 			e.accepted.Add(1)
 			return &certificate, nil
 		}},
@@ -66,7 +72,7 @@ func newEntryPoint(t lab.T) *entryPoint {
 	return e
 }
 
-// issue makes a root and a certificate that it signed.
+// issue makes a root and a certificate signed by it.
 func (e *entryPoint) issue(t lab.T, names ...string) tls.Certificate {
 	t.Helper()
 	rootKey, key := newKey(t), newKey(t)
@@ -76,8 +82,10 @@ func (e *entryPoint) issue(t lab.T, names ...string) tls.Certificate {
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), DNSNames: names, NotBefore: root.NotBefore, NotAfter: root.NotAfter,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		SerialNumber: big.NewInt(2), DNSNames: names,
+		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
 	require.NoError(t, err)
@@ -96,21 +104,24 @@ func newKey(t lab.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// config is a policy with two tenants whose certificates must verify to the root.
+// config returns a policy with two tenants whose certificates must verify to the root.
 func (e *entryPoint) config(t lab.T) map[string]any {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "roots.pem")
 	require.NoError(t, os.WriteFile(path, e.root, 0o600))
 	return map[string]any{
 		"tenants": []any{
-			map[string]any{"name": "acme", "routers": "acme-*@docker", "hosts": "acme.example.com,*.acme.example.com"},
-			map[string]any{"name": "globex", "routers": "globex-*@docker", "hosts": "globex.example.com"},
+			map[string]any{"name": "acme", "routers": "acme-*@docker",
+				"hosts": "acme.example.com,*.acme.example.com"},
+			map[string]any{"name": "globex", "routers": "globex-*@docker",
+				"hosts": "globex.example.com"},
 		},
 		"certificates": map[string]any{"roots": path, "ttl": "1h"},
 	}
 }
 
-// request makes a real request and returns it as the server got it, to be served again any number of times.
+// request makes a real request and returns it as the server received it. It can be served any
+// number of times.
 func (e *entryPoint) request(t lab.T, host string) *http.Request {
 	t.Helper()
 	transport := &http.Transport{
@@ -128,12 +139,12 @@ func (e *entryPoint) request(t lab.T, host string) *http.Request {
 	return req.WithContext(context.WithoutCancel(req.Context()))
 }
 
-// handshakes counts the handshakes so far.
+// handshakes returns the number of handshakes so far.
 func (e *entryPoint) handshakes() int {
 	return int(e.accepted.Load())
 }
 
-// handshakeTime is how long a handshake takes from compiled code.
+// handshakeTime measures a handshake made by compiled code.
 func (e *entryPoint) handshakeTime(t lab.T, host string) float64 {
 	t.Helper()
 	start := time.Now()
@@ -144,7 +155,7 @@ func (e *entryPoint) handshakeTime(t lab.T, host string) float64 {
 	return float64(took)
 }
 
-// contextOfReload is the context that Traefik cancels on the next reload.
+// contextOfReload returns a context like the one that Traefik cancels on the next reload.
 func contextOfReload(t lab.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)

@@ -1,5 +1,6 @@
-// Command bench prints what the guard costs beside a pass-through plugin, both through Traefik's loader and measured in
-// the same moments: machines differ, and are shared. It fails when a ratio is over its limit.
+// Command bench prints the guard's cost beside a pass-through plugin's. Both run through Traefik's
+// loader and are measured at the same time, since machines differ and are shared. It fails if a
+// ratio exceeds its limit.
 package main
 
 import (
@@ -17,7 +18,9 @@ func main() {
 	source := flag.String("source", "", "folder of the plugin, this repository's if empty")
 	flag.Parse()
 	err := lab.Main(context.Background(), os.Stderr, func(t lab.T) {
-		rows := []row{{"through Traefik's loader", "pass-through", "tenantguard", "ratio", "at most"}}
+		rows := []row{
+			{"through Traefik's loader", "pass-through", "tenantguard", "ratio", "at most"},
+		}
 		for _, measure := range []func(lab.T, string) []row{allowed, constructed, observed} {
 			rows = append(rows, measure(t, *source)...)
 		}
@@ -29,7 +32,7 @@ func main() {
 	}
 }
 
-// row is one line of the table: what, for pass-through, for the guard, ratio, limit.
+// row is one line of the table: subject, pass-through, guard, ratio, limit.
 type row [5]string
 
 func write(rows []row) {
@@ -40,13 +43,16 @@ func write(rows []row) {
 	_ = out.Flush()
 }
 
-// compared is the row of a ratio with a limit.
+// compared returns the row of a ratio with a limit.
 func compared(t lab.T, what string, base, guard sample, unit float64, limit float64) row {
 	ratio := guard.over(base).median()
 	if ratio > limit {
 		t.Errorf("%s: ratio %.2f, want at most %.1f", what, ratio, limit)
 	}
-	return row{what, number(base.median() / unit), number(guard.median() / unit), fmt.Sprintf("%.2f", ratio), fmt.Sprintf("%.1f", limit)}
+	return row{
+		what, number(base.median() / unit), number(guard.median() / unit),
+		fmt.Sprintf("%.2f", ratio), fmt.Sprintf("%.1f", limit),
+	}
 }
 
 // sample has one value for each round.
@@ -56,7 +62,7 @@ func (s sample) median() float64 {
 	return slices.Sorted(slices.Values(s))[len(s)/2]
 }
 
-// over divides round by round, so that what slows down a round does so on both sides.
+// over divides round by round, so that a slow moment affects both sides alike.
 func (s sample) over(base sample) sample {
 	ratios := make(sample, len(s))
 	for i := range s {

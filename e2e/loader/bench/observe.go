@@ -11,7 +11,8 @@ import (
 
 const observations = 201
 
-// observed measures the first request for a name, which waits for one handshake, beside that handshake from compiled code.
+// observed measures the first request for a name, which waits for one handshake, beside such a
+// handshake made by compiled code.
 func observed(t lab.T, source string) []row {
 	entryPoint := newEntryPoint(t)
 	guard := handlerOf(t, loader.Load(t, source), entryPoint.config(t))
@@ -26,7 +27,9 @@ func observed(t lab.T, source string) []row {
 		guard.ServeHTTP(discard{}, req)
 		first = append(first, float64(time.Since(start)))
 	}
-	require.Equal(t, before+3*observations, entryPoint.handshakes(), "wanted a request, a bare handshake and one observation for each name")
+	require.Equal(t, before+3*observations, entryPoint.handshakes(),
+		"wanted a request, a bare handshake and one observation for each name")
 	ms := float64(time.Millisecond)
-	return []row{{"a handshake alone, a request with one observation, ms", number(bare.median() / ms), number(first.median() / ms), "", ""}}
+	return []row{{"a handshake alone, a request with one observation, ms",
+		number(bare.median() / ms), number(first.median() / ms), "", ""}}
 }

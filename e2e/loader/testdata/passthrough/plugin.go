@@ -1,4 +1,5 @@
-// Package tenantguard stands in for the plugin and passes every request: what any plugin costs.
+// Package tenantguard replaces the plugin with one that passes every request. It shows what any
+// plugin costs.
 package tenantguard
 
 import (
