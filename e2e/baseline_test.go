@@ -20,15 +20,17 @@ const (
 	hostB = "b.example.com"
 )
 
-// TestBaseline shows what two tenants of one unguarded Traefik can do, to each other too.
+// TestBaseline shows what two tenants of one unguarded Traefik can do to each other.
 func TestBaseline(t *testing.T) {
 	platform := lab.NewCA(t, "platform CA")
 	certA, certB := platform.Issue(t, hostA), platform.Issue(t, hostB)
 	teamA, teamB := lab.NewBackend(t, "team-a"), lab.NewBackend(t, "team-b")
 	shared := lab.NewConfig().
 		Route("team-a_web_0", "Host(`"+hostA+"`)", teamA).
-		Route("team-a_grpc_0", "Host(`"+hostA+"`) && Header(`Content-Type`, `application/grpc`)", teamA, lab.Map{"service": teamA.GRPC()}).
-		Route("team-a_plain_0", "Host(`"+hostA+"`)", teamA, lab.Map{"entryPoints": []string{"web"}}).
+		Route("team-a_grpc_0", "Host(`"+hostA+"`) && Header(`Content-Type`, `application/grpc`)",
+			teamA, lab.Map{"service": teamA.GRPC()}).
+		Route("team-a_plain_0", "Host(`"+hostA+"`)", teamA,
+			lab.Map{"entryPoints": []string{"web"}}).
 		Route("team-b_web_0", "Host(`"+hostB+"`)", teamB).
 		Serve(certA, certB)
 	tr := lab.Start(t, lab.Options{HTTP3: true, ProxyProtocol: true, Dynamic: shared})
@@ -54,7 +56,8 @@ func TestBaseline(t *testing.T) {
 
 	t.Run("requests that no client makes", func(t *testing.T) {
 		responses := lab.RawHTTP1(t, tr.Target(hostA), 2,
-			"GET / HTTP/1.1\r\nHost: A.EXAMPLE.COM.\r\n\r\nGET https://"+hostB+"/ HTTP/1.1\r\nHost: "+hostA+"\r\n\r\n")
+			"GET / HTTP/1.1\r\nHost: A.EXAMPLE.COM.\r\n\r\nGET https://"+hostB+
+				"/ HTTP/1.1\r\nHost: "+hostA+"\r\n\r\n")
 		require.Len(t, responses, 2)
 		assert.Equal(t, "team-a", responses[0].Tenant())
 		assert.Equal(t, "team-b", responses[1].Tenant())
@@ -78,7 +81,8 @@ func TestBaseline(t *testing.T) {
 	t.Run("server-sent events", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		response, err := lab.Dial(t, lab.HTTP2, tr.Target(hostA)).Open(ctx, lab.Request{Host: hostA, Path: "/sse"})
+		response, err := lab.Dial(t, lab.HTTP2, tr.Target(hostA)).
+			Open(ctx, lab.Request{Host: hostA, Path: "/sse"})
 		require.NoError(t, err)
 		defer response.Body.Close()
 		line, err := bufio.NewReader(response.Body).ReadString('\n')
@@ -89,7 +93,8 @@ func TestBaseline(t *testing.T) {
 	t.Run("grpc", func(t *testing.T) {
 		client := grpc_health_v1.NewHealthClient(lab.GRPC(t, tr.Target(hostA), hostA))
 		var header metadata.MD
-		_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header))
+		_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{},
+			grpc.Header(&header))
 		require.NoError(t, err)
 		assert.Equal(t, []string{"team-a"}, header.Get(lab.TenantHeader))
 

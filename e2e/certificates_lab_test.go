@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,11 +19,12 @@ import (
 
 const hostC = "c.example.com"
 
-// certTeams are three tenants, each with one host, one router and one certificate of the platform's authority.
+// certTeams are three tenants, each with one host, one router and one certificate of the platform's
+// authority.
 type certTeams struct {
 	platform            *lab.Cert
 	certA, certB, certC *lab.Cert
-	// routes has the routers, and no certificate.
+	// routes has the routers and no certificate.
 	routes *lab.Config
 }
 
@@ -44,14 +44,14 @@ func newCertTeams(t *testing.T) *certTeams {
 	}
 }
 
-// serve is the configuration with these certificates.
+// serve returns the configuration with these certificates.
 func (c *certTeams) serve(certificates ...*lab.Cert) *lab.Config {
 	return c.routes.Clone().Serve(certificates...)
 }
 
-// certTenant is one tenant of a policy. more are keys beside the name, the routers and the hosts.
+// certTenant returns one tenant of a policy. more holds keys beside name, routers and hosts.
 func certTenant(name, host string, more ...lab.Map) lab.Map {
-	tenant := lab.Map{"name": name, "routers": []string{name + "-*@file"}, "hosts": []string{host}}
+	tenant := tenantOf(name, host)
 	for _, keys := range more {
 		tenant = lab.Merge(tenant, keys)
 	}
@@ -59,11 +59,14 @@ func certTenant(name, host string, more ...lab.Map) lab.Map {
 	return tenant
 }
 
-// certPolicy is the guard's configuration for certTeams. more are keys beside tenants and exposeReason.
+// certPolicy returns the guard's configuration for certTeams. more holds keys beside tenants and
+// exposeReason.
 func certPolicy(more ...lab.Map) lab.Map {
 	guard := lab.Map{
 		"exposeReason": true,
-		"tenants":      []lab.Map{certTenant("team-a", hostA), certTenant("team-b", hostB), certTenant("team-c", hostC)},
+		"tenants": []lab.Map{
+			certTenant("team-a", hostA), certTenant("team-b", hostB), certTenant("team-c", hostC),
+		},
 	}
 	for _, keys := range more {
 		guard = lab.Merge(guard, keys)
@@ -72,40 +75,42 @@ func certPolicy(more ...lab.Map) lab.Map {
 	return guard
 }
 
-// certChain serves a certificate with others behind it, whether they vouch for it or not.
+// certChain returns a certificate that is served with others behind it, whether or not they signed
+// it.
 func certChain(t *testing.T, leaf *lab.Cert, behind ...*lab.Cert) *lab.Cert {
 	t.Helper()
 	var chain []byte
 	for _, certificate := range append([]*lab.Cert{leaf}, behind...) {
-		chain = append(chain, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})...)
+		chain = append(chain,
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})...)
 	}
 	file := filepath.Join(t.TempDir(), "chain.crt")
 	require.NoError(t, os.WriteFile(file, chain, 0o644))
 
-	return &lab.Cert{Certificate: leaf.Certificate, Key: leaf.Key, CertFile: file, KeyFile: leaf.KeyFile}
+	return &lab.Cert{
+		Certificate: leaf.Certificate, Key: leaf.Key, CertFile: file, KeyFile: leaf.KeyFile,
+	}
 }
 
-// certWant is what a request must come to.
+// certWant is the result that a request must have.
 type certWant struct {
-	// served is the certificate that the client sees, nil for Traefik's default one.
+	outcome
+	// served is the certificate that the client sees; nil means Traefik's default one.
 	served *lab.Cert
-	// tenant's backend answers, or the guard does with a status and a reason.
-	tenant string
-	status int
-	reason string
 }
 
 func certPasses(tenant string, served *lab.Cert) certWant {
-	return certWant{served: served, tenant: tenant, status: 200}
+	return certWant{passes(tenant), served}
 }
 
-// certDenied is the guard's answer: 421, for the request may be tried on another connection.
 func certDenied(reason string, served *lab.Cert) certWant {
-	return certWant{served: served, status: 421, reason: reason}
+	return certWant{denied(reason), served}
 }
 
-// assertCertGet asks for a host over each protocol.
-func assertCertGet(t *testing.T, tr *lab.Traefik, host string, want certWant, protocols ...lab.Protocol) {
+// assertCertGet requests a host over each protocol.
+func assertCertGet(
+	t *testing.T, tr *lab.Traefik, host string, want certWant, protocols ...lab.Protocol,
+) {
 	t.Helper()
 	for _, protocol := range protocols {
 		assertCertResponse(t, lab.Get(t, protocol, tr.Target(host), host, "/"), want)
@@ -114,36 +119,19 @@ func assertCertGet(t *testing.T, tr *lab.Traefik, host string, want certWant, pr
 
 func assertCertResponse(t *testing.T, response *lab.Response, want certWant) {
 	t.Helper()
-	got := certWant{tenant: response.Tenant(), status: response.Status, reason: response.Reason(), served: want.served}
-	assert.Equal(t, want, got, response.Protocol)
+	assertOutcome(t, response, want.outcome, want.served)
+	served := response.Served
 	if want.served == nil {
-		assert.Equal(t, "TRAEFIK DEFAULT CERT", response.Served.Subject.CommonName, response.Protocol)
+		assert.Equal(t, defaultCert, served.Subject.CommonName, response.Protocol)
 		return
 	}
-	assert.Equal(t, want.served.Pin(), lab.Pin(response.Served), "%s: the certificate served", response.Protocol)
-	assert.Equal(t, want.served.Issuer.String(), response.Served.Issuer.String(), response.Protocol)
-	if want.reason != "" {
-		assert.Equal(t, "no-store", response.Header.Get("Cache-Control"))
-		assert.NotContains(t, response.Body, "team-")
-	}
+	assert.Equal(t, want.served.Issuer.String(), served.Issuer.String(), response.Protocol)
 }
 
-// certLines are the lines of the log that hold the text.
-func certLines(log *lab.Log, text string) []string {
-	var lines []string
-	for _, line := range log.Lines() {
-		if strings.Contains(line, text) {
-			lines = append(lines, line)
-		}
-	}
-
-	return lines
-}
-
-// observationTap stands between the guard and the entry point: a TCP router takes what comes from 127.0.0.1, which is the
-// guard's observations, and passes it through to here. Clients come with a PROXY protocol header that tells another
-// address. So every observation is a connection here, and none else is. A TCP router goes before HTTP routers only where
-// these have no Host rule, hence HostRegexp.
+// observationTap receives the guard's observations in place of the entry point. The guard connects
+// from 127.0.0.1, and a TCP router passes connections from there through to the tap. Clients send a
+// PROXY protocol header with another address, so every connection to the tap is an observation. A
+// TCP router is preferred to HTTP routers only if none of them has a Host rule, hence HostRegexp.
 type observationTap struct {
 	addr string
 
@@ -178,10 +166,10 @@ func newObservationTap(t *testing.T, behave func(conn net.Conn)) *observationTap
 	return tap
 }
 
-// observations is how many there were.
+// observations returns the number of observations so far.
 func (tap *observationTap) observations() int { return int(tap.accepted.Load()) }
 
-// set changes what the next observations meet.
+// set changes how the tap treats the next observations.
 func (tap *observationTap) set(behave func(conn net.Conn)) {
 	tap.mu.Lock()
 	defer tap.mu.Unlock()
@@ -197,11 +185,14 @@ func (tap *observationTap) route(config *lab.Config, host string) *lab.Config {
 			"service":     "tap",
 			"tls":         lab.Map{"passthrough": true},
 		}},
-		"services": lab.Map{"tap": lab.Map{"loadBalancer": lab.Map{"servers": []lab.Map{{"address": tap.addr}}}}},
+		"services": lab.Map{
+			"tap": lab.Map{"loadBalancer": lab.Map{"servers": []lab.Map{{"address": tap.addr}}}},
+		},
 	}})
 }
 
-// tapShows does the handshake with a certificate and its key, and waits for the guard to leave.
+// tapShows completes the handshake with a certificate and its key, then waits for the guard to
+// close.
 func tapShows(certificate *lab.Cert) func(conn net.Conn) {
 	return func(conn net.Conn) {
 		conn.SetDeadline(time.Now().Add(10 * time.Second))
@@ -215,7 +206,7 @@ func tapShows(certificate *lab.Cert) func(conn net.Conn) {
 // tapRefuses closes the connection at once.
 func tapRefuses(net.Conn) {}
 
-// tappedClient is a client that does not come from 127.0.0.1.
+// tappedClient returns a target for clients whose address is not 127.0.0.1.
 func tappedClient(t *testing.T, tr *lab.Traefik, host string) lab.Target {
 	t.Helper()
 	target := tr.Target(host)
@@ -224,8 +215,10 @@ func tappedClient(t *testing.T, tr *lab.Traefik, host string) lab.Target {
 	return target
 }
 
-// certTry is Get for goroutines, which can't end the test.
-func certTry(ctx context.Context, protocol lab.Protocol, target lab.Target, request lab.Request) (*lab.Response, error) {
+// certTry is lab.Get for goroutines, which cannot end the test.
+func certTry(
+	ctx context.Context, protocol lab.Protocol, target lab.Target, request lab.Request,
+) (*lab.Response, error) {
 	conn, err := lab.TryDial(ctx, protocol, target)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 // defaultCert is the common name of the certificate that Traefik makes for itself.
 const defaultCert = "TRAEFIK DEFAULT CERT"
 
-// TestFronting has requests travel in another tenant's TLS connection.
+// TestFronting sends requests for one tenant's host over another tenant's TLS connection.
 func TestFronting(t *testing.T) {
 	p := newPair(t, lab.Options{})
 	for _, protocol := range protocols {
@@ -35,7 +35,8 @@ func TestFronting(t *testing.T) {
 						assertOutcome(t, on.Get(t, c.foreign, "/"), denied("sni-foreign"), c.served)
 					}
 					assertOutcome(t, on.Get(t, c.serverName, "/"), passes(c.own), c.served)
-					// The foreign host is remembered as allowed for its own server name, and for no other.
+					// The foreign host is cached as allowed for its own server name, and for no
+					// other.
 					assertGet(t, p.on, c.foreign, "/", passes(c.other), nil)
 					assertOutcome(t, on.Get(t, c.foreign, "/"), denied("sni-foreign"), c.served)
 				}
@@ -43,21 +44,26 @@ func TestFronting(t *testing.T) {
 
 			t.Run("only foreign hosts", func(t *testing.T) {
 				reached := p.teamB.Requests()
-				assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA), hostB, "/"), denied("sni-foreign"), p.certA)
-				assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA), strings.ToUpper(hostB)+".:443", "/"), denied("sni-foreign"), p.certA)
+				assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA), hostB, "/"),
+					denied("sni-foreign"), p.certA)
+				assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA),
+					strings.ToUpper(hostB)+".:443", "/"), denied("sni-foreign"), p.certA)
 				assert.Equal(t, reached, p.teamB.Requests())
-				assertOutcome(t, lab.Get(t, protocol, p.off.Target(hostA), hostB, "/"), passes("team-b"), p.certA)
+				assertOutcome(t, lab.Get(t, protocol, p.off.Target(hostA), hostB, "/"),
+					passes("team-b"), p.certA)
 			})
 
 			t.Run("a server name in upper case", func(t *testing.T) {
 				name := strings.ToUpper(hostA)
-				assertOutcome(t, lab.Get(t, protocol, p.on.Target(name), hostA, "/"), passes("team-a"), p.certA)
-				assertOutcome(t, lab.Get(t, protocol, p.on.Target(name), hostB, "/"), denied("sni-foreign"), p.certA)
+				assertOutcome(t, lab.Get(t, protocol, p.on.Target(name), hostA, "/"),
+					passes("team-a"), p.certA)
+				assertOutcome(t, lab.Get(t, protocol, p.on.Target(name), hostB, "/"),
+					denied("sni-foreign"), p.certA)
 			})
 
 			for name, c := range map[string]struct{ serverName, reason string }{
 				"no server name":                 {"", "sni-missing"},
-				"a server name that nobody owns": {"nobody.test", "sni-foreign"},
+				"a server name without an owner": {"nobody.test", "sni-foreign"},
 				"the name above":                 {"example.com", "sni-foreign"},
 			} {
 				t.Run(name, func(t *testing.T) {
@@ -91,12 +97,14 @@ func TestFronting(t *testing.T) {
 			})
 		})
 	}
-	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "sni-foreign", Router: "team-b-web@file", Tenant: "team-b", Host: hostB, SNI: hostA})
-	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "sni-missing", Router: "team-a-web@file", Tenant: "team-a", Host: hostA})
+	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "sni-foreign", Router: "team-b-web@file",
+		Tenant: "team-b", Host: hostB, SNI: hostA})
+	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "sni-missing", Router: "team-a-web@file",
+		Tenant: "team-a", Host: hostA})
 	p.assertLegitimate(t)
 }
 
-// TestFrontingAtOnce mixes own and foreign requests on one connection, all at the same time.
+// TestFrontingAtOnce sends own and foreign requests over one connection concurrently.
 func TestFrontingAtOnce(t *testing.T) {
 	const requests = 200
 	n := newTenants(t)
@@ -120,7 +128,8 @@ func TestFrontingAtOnce(t *testing.T) {
 	}
 }
 
-// TestReuse has a browser use one connection for two hosts of the same tenant (RFC 9113 section 9.1.1).
+// TestReuse uses one connection for two hosts of the same tenant, as browsers do (RFC 9113 section
+// 9.1.1).
 func TestReuse(t *testing.T) {
 	p := newPair(t, lab.Options{})
 	both := p.routes
@@ -149,16 +158,19 @@ func TestReuse(t *testing.T) {
 			assertOutcome(t, off.Get(t, hostA, "/"), passes("team-a"), certA)
 			assertOutcome(t, off.Get(t, hostA2, "/"), passes("team-a"), certA)
 
-			// The guard ends a connection whose certificate it refuses, so each needs another.
+			// The guard closes a connection whose certificate it refuses, so each request needs
+			// another.
 			for range 2 {
 				on := lab.Dial(t, protocol, p.on.Target(hostA))
 				assertOutcome(t, on.Get(t, hostA, "/"), passes("team-a"), certA)
 				assertOutcome(t, on.Get(t, hostA2, "/"), denied("certificate-name"), certA)
 			}
-			// As 421 asks for: on a connection of its own.
-			assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA2), hostA2, "/"), passes("team-a"), certA2)
+			// Status 421 invites the client to retry on a connection of its own.
+			assertOutcome(t, lab.Get(t, protocol, p.on.Target(hostA2), hostA2, "/"),
+				passes("team-a"), certA2)
 		}
-		assertDenialLine(t, p.on.Log, lab.Denial{Reason: "certificate-name", Router: "team-a-shop@file", Tenant: "team-a", Host: hostA2, SNI: hostA,
+		assertDenialLine(t, p.on.Log, lab.Denial{Reason: "certificate-name",
+			Router: "team-a-shop@file", Tenant: "team-a", Host: hostA2, SNI: hostA,
 			Certificate: certA.Pin() + " " + hostA})
 	})
 
@@ -166,7 +178,8 @@ func TestReuse(t *testing.T) {
 	p.assertLegitimate(t)
 }
 
-// TestPlaintext has requests without TLS, which the policy allows or denies. Whose host it is counts either way.
+// TestPlaintext sends requests without TLS, which the policy allows or denies. The owner of the
+// host matters either way.
 func TestPlaintext(t *testing.T) {
 	p := newPair(t, lab.Options{})
 	web := lab.Map{"entryPoints": []string{"web"}}
@@ -198,6 +211,8 @@ func TestPlaintext(t *testing.T) {
 			p.assertLegitimate(t)
 		})
 	}
-	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "tls-required", Router: "team-a-plain@file", Tenant: "team-a", Host: hostA})
-	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "host-foreign", Router: "team-b-claim@file", Tenant: "team-b", Host: hostA})
+	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "tls-required", Router: "team-a-plain@file",
+		Tenant: "team-a", Host: hostA})
+	assertDenialLine(t, p.on.Log, lab.Denial{Reason: "host-foreign", Router: "team-b-claim@file",
+		Tenant: "team-b", Host: hostA})
 }

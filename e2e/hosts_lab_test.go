@@ -22,10 +22,11 @@ import (
 // rawPatience is how long a raw request waits for an answer.
 const rawPatience = 10 * time.Second
 
-// rawHTTP1 sends the bytes as they are. Unlike lab.RawHTTP1 it takes an answer in HTTP/1.0.
+// rawHTTP1 sends the bytes unchanged. Unlike lab.RawHTTP1 it accepts an answer in HTTP/1.0.
 func rawHTTP1(t *testing.T, target lab.Target, request string) *lab.Response {
 	t.Helper()
-	conn, err := tls.Dial("tcp", target.Addr, &tls.Config{ServerName: target.ServerName, InsecureSkipVerify: true})
+	config := &tls.Config{ServerName: target.ServerName, InsecureSkipVerify: true}
+	conn, err := tls.Dial("tcp", target.Addr, config)
 	require.NoError(t, err)
 	defer conn.Close()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(rawPatience)))
@@ -46,14 +47,15 @@ func rawHTTP1(t *testing.T, target lab.Target, request string) *lab.Response {
 	}
 }
 
-// rawHTTP3 sends one request of exactly these header fields, pseudo-header fields included. It returns an error if the
-// server resets the stream or closes the connection instead of an answer.
+// rawHTTP3 sends one request with exactly these header fields, pseudo-header fields included. It
+// returns an error if the server resets the stream or closes the connection instead of answering.
 func rawHTTP3(t *testing.T, target lab.Target, fields ...[2]string) (*lab.Response, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), rawPatience)
 	defer cancel()
 	conn, err := quic.DialAddr(ctx, target.Addr,
-		&tls.Config{ServerName: target.ServerName, InsecureSkipVerify: true, NextProtos: []string{http3.NextProtoH3}}, nil)
+		&tls.Config{ServerName: target.ServerName, InsecureSkipVerify: true,
+			NextProtos: []string{http3.NextProtoH3}}, nil)
 	require.NoError(t, err)
 	defer conn.CloseWithError(0, "")
 	stream, err := conn.OpenStreamSync(ctx)
@@ -65,7 +67,8 @@ func rawHTTP3(t *testing.T, target lab.Target, fields ...[2]string) (*lab.Respon
 	for _, field := range fields {
 		require.NoError(t, encoder.WriteField(qpack.HeaderField{Name: field[0], Value: field[1]}))
 	}
-	// A server that has answered, or reset the stream, may refuse the rest of the request. What it said tells.
+	// A server that has already answered or reset the stream may refuse the rest of the request.
+	// The read below shows which.
 	_, _ = stream.Write(append(frameHTTP3(1, block.Len()), block.Bytes()...))
 	_ = stream.Close()
 
@@ -76,7 +79,8 @@ func rawHTTP3(t *testing.T, target lab.Target, fields ...[2]string) (*lab.Respon
 	})
 }
 
-// frameHTTP3 is the head of a frame (RFC 9114 section 7.1): 0 has data, 1 header fields.
+// frameHTTP3 returns the header of a frame (RFC 9114 section 7.1): kind 0 is data, kind 1 header
+// fields.
 func frameHTTP3(kind uint64, length int) []byte {
 	return quicvarint.Append(quicvarint.Append(nil, kind), uint64(length))
 }

@@ -16,12 +16,13 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// TestPolicyUnderLoad changes the policy file while 50 connections stream, with no reload of Traefik's configuration, and
-// asks without pause: not one verdict is the old one's once the new one was seen, and none is anybody's else.
+// TestPolicyUnderLoad changes the policy file while 50 connections stream, without a reload by
+// Traefik, and sends requests without pause. Once one verdict follows the new policy all do, and
+// the verdicts for other hosts do not change.
 func TestPolicyUnderLoad(t *testing.T) {
 	const connections = 50
 	n := newTenants(t)
-	// A certificate for each host: one that names a host which is no longer the tenant's is refused as well.
+	// One certificate for each host: one that names a host which the tenant lost would be refused.
 	n.certA = n.platform.Issue(t, hostA)
 	certShop := n.platform.Issue(t, hostA2)
 	routes := lab.NewConfig().
@@ -32,13 +33,14 @@ func TestPolicyUnderLoad(t *testing.T) {
 		Serve(n.certA, certShop, n.certB)
 	full := policyJSON(t, n.list())
 	narrow := policyJSON(t, n.list(lab.Map{"tenants": []lab.Map{
-		{"name": "team-a", "routers": []string{"team-a-*@file"}, "hosts": []string{hostA}},
-		{"name": "team-b", "routers": []string{"team-b-*@file"}, "hosts": []string{hostB}},
+		tenantOf("team-a", hostA),
+		tenantOf("team-b", hostB),
 	}}))
 	path := filepath.Join(t.TempDir(), "policy.json")
 	replaceFile(t, path, full)
-	tr := lab.Start(t, lab.Options{HTTP3: true, Guard: lab.Map{"exposeReason": true, "policyFile": path},
-		Dynamic: routes})
+	tr := lab.Start(t, lab.Options{
+		HTTP3: true, Guard: lab.Map{"exposeReason": true, "policyFile": path}, Dynamic: routes,
+	})
 	assertAll := func() {
 		t.Helper()
 		assertGet(t, tr, hostA, "/", passes("team-a"), n.certA)
@@ -79,7 +81,7 @@ func TestPolicyUnderLoad(t *testing.T) {
 	foreign.assertSettled(t, denied("sni-foreign"), began, time.Now())
 	assertAll()
 
-	// A broken policy, and a reload of Traefik's own, break no stream either.
+	// A broken policy does not end a stream, and neither does a reload by Traefik.
 	replaceFile(t, path, []byte("{"))
 	tr.Log.Wait(t, "wanted JSON")
 	running.assertFlowing(t)
@@ -88,11 +90,12 @@ func TestPolicyUnderLoad(t *testing.T) {
 	assertAll()
 }
 
-// TestOwnNarrowerPolicy has team-b put a narrower policy of its own on its route: both count.
+// TestOwnNarrowerPolicy has team-b add a narrower policy to its own route: both apply.
 func TestOwnNarrowerPolicy(t *testing.T) {
 	p := newPair(t, lab.Options{Plugin: true})
 	p.apply(t, p.routes.Clone().
-		Route("team-b-narrow", "Host(`"+hostB+"`) && PathPrefix(`/narrow`)", p.teamB, lab.Map{"middlewares": []string{"team-b-guard"}}).
+		Route("team-b-narrow", "Host(`"+hostB+"`) && PathPrefix(`/narrow`)", p.teamB,
+			lab.Map{"middlewares": []string{"team-b-guard"}}).
 		Guard("team-b-guard", lab.Map{"exposeReason": true, "tenants": []lab.Map{
 			{"name": "team-b", "routers": []string{"*"}, "hosts": []string{"other.example.com"}}}}))
 	assertGet(t, p.off, hostB, "/narrow", denied("host-unowned"), p.certB)
@@ -100,7 +103,7 @@ func TestOwnNarrowerPolicy(t *testing.T) {
 	p.assertLegitimate(t)
 }
 
-// flows are clients that read without end, each on its own connection.
+// flows are clients that read streams, each on its own connection.
 type flows struct {
 	lines  []atomic.Int64
 	stop   context.CancelFunc
@@ -109,7 +112,7 @@ type flows struct {
 	errors []string
 }
 
-// openFlows opens so many streams of server-sent events or lines, over all protocols in turn.
+// openFlows opens count streams of server-sent events or lines, with all protocols in turn.
 func openFlows(t *testing.T, target lab.Target, host string, count int) *flows {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -131,7 +134,8 @@ func openFlows(t *testing.T, target lab.Target, host string, count int) *flows {
 				}
 				if err != nil {
 					s.mu.Lock()
-					s.errors = append(s.errors, fmt.Sprintf("%s %s, stream %d: %v after %d lines", conn.Protocol, path, i, err, s.lines[i].Load()))
+					s.errors = append(s.errors, fmt.Sprintf("%s %s, stream %d: %v after %d lines",
+						conn.Protocol, path, i, err, s.lines[i].Load()))
 					s.mu.Unlock()
 					return
 				}
@@ -145,12 +149,14 @@ func openFlows(t *testing.T, target lab.Target, host string, count int) *flows {
 	return s
 }
 
-// assertFlowing waits until each stream has brought more, and tells of those that broke.
+// assertFlowing waits until each stream has delivered more, and checks that none broke.
 func (s *flows) assertFlowing(t *testing.T) {
 	t.Helper()
 	for i := range s.lines {
 		seen := s.lines[i].Load()
-		assert.Eventually(t, func() bool { return s.lines[i].Load() > seen }, 10*time.Second, time.Millisecond, "stream %d brings nothing", i)
+		assert.Eventually(t, func() bool {
+			return s.lines[i].Load() > seen
+		}, 10*time.Second, time.Millisecond, "stream %d brings nothing", i)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +168,7 @@ func (s *flows) end() {
 	s.done.Wait()
 }
 
-// probe asks for one host without pause and keeps what came of it.
+// probe requests one host without pause and records the answers.
 type probe struct {
 	mu      sync.Mutex
 	answers []probed
@@ -176,13 +182,13 @@ type probed struct {
 	outcome        outcome
 }
 
-// startProbe starts a client that keeps its connection, and one that makes a new one for each request.
+// startProbe starts one client that keeps its connection and one that dials for each request.
 func startProbe(t *testing.T, target lab.Target, host string) *probe {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	p := &probe{stop: stop}
 	t.Cleanup(p.end)
-	for i, kept := range []bool{true, false} {
+	for i, keepAlive := range []bool{true, false} {
 		p.done.Go(func() {
 			var conn *lab.Conn
 			for ctx.Err() == nil {
@@ -202,10 +208,11 @@ func startProbe(t *testing.T, target lab.Target, host string) *probe {
 				}
 				if err != nil && ctx.Err() == nil {
 					p.mu.Lock()
-					p.errors = append(p.errors, fmt.Sprintf("%s after %s: %v", conn.Protocol, time.Since(sent), err))
+					p.errors = append(p.errors, fmt.Sprintf("%s after %s: %v", conn.Protocol,
+						time.Since(sent), err))
 					p.mu.Unlock()
 				}
-				if err != nil || !kept {
+				if err != nil || !keepAlive {
 					conn.Close()
 					conn = nil
 				}
@@ -222,7 +229,7 @@ func (p *probe) end() {
 	p.done.Wait()
 }
 
-// waitFor waits until both outcomes of the last answers are as wanted, and returns when the first one came.
+// waitFor waits for an answer like want to a request sent after since, and returns when it came.
 func (p *probe) waitFor(t *testing.T, want outcome, since time.Time) time.Time {
 	t.Helper()
 	var first time.Time
@@ -241,7 +248,7 @@ func (p *probe) waitFor(t *testing.T, want outcome, since time.Time) time.Time {
 	return first
 }
 
-// assertSettled asserts that every answer to a request sent in between is as wanted.
+// assertSettled checks that every answer between the two times is as wanted.
 func (p *probe) assertSettled(t *testing.T, want outcome, from, to time.Time) {
 	t.Helper()
 	p.mu.Lock()

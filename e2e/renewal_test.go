@@ -13,7 +13,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// renewalRouters make a reload take long, so that much happens during one.
+// renewalRouters is large, so that a reload takes long and much happens during one.
 const renewalRouters = 200
 
 // renewalLab is a Traefik with many routers of two tenants.
@@ -33,7 +33,8 @@ func newRenewalLab(t *testing.T) *renewalLab {
 	teamA, teamB := lab.NewBackend(t, "team-a"), lab.NewBackend(t, "team-b")
 	r.routes = lab.NewConfig().Route("team-a-web", "Host(`"+hostA+"`)", teamA)
 	for i := range renewalRouters {
-		r.routes.Route(fmt.Sprint("team-b-", i), fmt.Sprintf("Host(`%s`) && Path(`/%d`)", hostB, i), teamB)
+		r.routes.Route(fmt.Sprint("team-b-", i), fmt.Sprintf("Host(`%s`) && Path(`/%d`)", hostB, i),
+			teamB)
 	}
 	r.guard = lab.Map{
 		"exposeReason": true,
@@ -55,15 +56,16 @@ type answer struct {
 
 func (a answer) String() string {
 	return fmt.Sprintf("%s: dialled %s, sent %s and received %s later: %d %q from %q", a.client,
-		a.dialled.Format("15:04:05.000000"), a.sent.Sub(a.dialled), a.received.Sub(a.dialled), a.status, a.reason, a.tenant)
+		a.dialled.Format("15:04:05.000000"), a.sent.Sub(a.dialled), a.received.Sub(a.dialled),
+		a.status, a.reason, a.tenant)
 }
 
-// load is a number of clients that ask for one host without pause.
+// load is a group of clients that request one host without pause.
 type load struct {
 	mu      sync.Mutex
 	answers []answer
 	errors  []string
-	// last are the last answers of the clients that make new connections.
+	// last holds the last answer of each client that makes new connections.
 	last map[string]answer
 
 	stop context.CancelFunc
@@ -71,12 +73,12 @@ type load struct {
 }
 
 const (
-	renewalNew  = 6
-	renewalKept = 4
+	renewalNew       = 6
+	renewalKeepAlive = 4
 )
 
-// startLoad starts clients of both protocols: such as make a new connection for every two requests, and such as keep
-// theirs until they are told that it is the wrong one.
+// startLoad starts clients of both protocols: some dial anew after every two requests, the others
+// keep their connection until a request is answered 421.
 func startLoad(t *testing.T, target lab.Target, host string) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -84,17 +86,24 @@ func startLoad(t *testing.T, target lab.Target, host string) *load {
 	t.Cleanup(l.end)
 	protocols := []lab.Protocol{lab.HTTP1, lab.HTTP2}
 	for i := range renewalNew {
-		l.done.Go(func() { l.client(ctx, fmt.Sprint("new connections, ", i), protocols[i%2], target, host, 2) })
+		l.done.Go(func() {
+			l.client(ctx, fmt.Sprint("new connections, ", i), protocols[i%2], target, host, 2)
+		})
 	}
-	for i := range renewalKept {
-		l.done.Go(func() { l.client(ctx, fmt.Sprint("kept connection, ", i), protocols[i%2], target, host, 0) })
+	for i := range renewalKeepAlive {
+		l.done.Go(func() {
+			l.client(ctx, fmt.Sprint("kept connection, ", i), protocols[i%2], target, host, 0)
+		})
 	}
 
 	return l
 }
 
-// client makes so many requests on a connection, any number where that is 0.
-func (l *load) client(ctx context.Context, name string, protocol lab.Protocol, target lab.Target, host string, requests int) {
+// client makes this many requests on each connection, any number if requests is 0.
+func (l *load) client(
+	ctx context.Context, name string, protocol lab.Protocol, target lab.Target, host string,
+	requests int,
+) {
 	name = string(protocol) + ", " + name
 	for ctx.Err() == nil {
 		dialled := time.Now()
@@ -110,7 +119,8 @@ func (l *load) client(ctx context.Context, name string, protocol lab.Protocol, t
 				l.fail(ctx, name, err)
 				break
 			}
-			a.received, a.status, a.reason, a.tenant = time.Now(), response.Status, response.Reason(), response.Tenant()
+			a.received, a.status = time.Now(), response.Status
+			a.reason, a.tenant = response.Reason(), response.Tenant()
 			l.mu.Lock()
 			l.answers = append(l.answers, a)
 			if requests > 0 {
@@ -134,8 +144,8 @@ func (l *load) fail(ctx context.Context, name string, err error) {
 	l.errors = append(l.errors, name+": "+err.Error())
 }
 
-// waitSeen waits until every client that makes new connections made one from now on that has the certificate, and got an
-// answer on it.
+// waitSeen waits until every client that makes new connections has made one from now on that has
+// the certificate, and got an answer on it.
 func (l *load) waitSeen(t *testing.T, served *lab.Cert) {
 	t.Helper()
 	after := time.Now()
@@ -156,8 +166,9 @@ func (l *load) end() {
 	l.done.Wait()
 }
 
-// TestHijackUnderLoad has the hijacker's certificate appear ten times while clients ask for the victim's host. From the
-// first request on a connection that was made after Traefik serves it, nothing passes; the ttl plays no part.
+// TestHijackUnderLoad serves the hijacker's certificate ten times while clients request the
+// victim's host. On connections made after Traefik serves it nothing passes, from the first request
+// on and whatever the ttl.
 func TestHijackUnderLoad(t *testing.T) {
 	const swaps = 10
 	r := newRenewalLab(t)
@@ -167,15 +178,16 @@ func TestHijackUnderLoad(t *testing.T) {
 	r.Apply(t, legitimate)
 	l := startLoad(t, r.Target(hostA), hostA)
 
-	// swap is one appearance: written begins the reload, ended is before the legitimate one is put back, and back after.
-	type swap struct{ written, ended, back time.Time }
+	// swap is one period of the hijacker's certificate: the reload begins at written; the reload
+	// back to the legitimate one runs from ending to back.
+	type swap struct{ written, ending, back time.Time }
 	past := []swap{{back: time.Now()}}
 	for range swaps {
 		l.waitSeen(t, own)
 		s := swap{written: time.Now()}
 		r.Apply(t, hijacked)
 		l.waitSeen(t, hijack)
-		s.ended = time.Now()
+		s.ending = time.Now()
 		r.Apply(t, legitimate)
 		s.back = time.Now()
 		past = append(past, s)
@@ -184,7 +196,7 @@ func TestHijackUnderLoad(t *testing.T) {
 	l.end()
 	past = append(past, swap{written: time.Now()})
 	for _, err := range l.errors {
-		// What Go's client says of a connection that the guard closed after a denial.
+		// Go's client says this of a connection that the guard closed after a denial.
 		assert.Contains(t, err, "readLoop exiting")
 	}
 
@@ -193,26 +205,31 @@ func TestHijackUnderLoad(t *testing.T) {
 		for _, a := range l.answers {
 			forged := a.served.Equal(hijack.Certificate)
 			switch {
-			case forged && a.dialled.After(s.written) && a.received.Before(s.ended):
+			case forged && a.dialled.After(s.written) && a.received.Before(s.ending):
 				denied++
-				assert.True(t, a.status == 421 && a.reason == "certificate-foreign" && a.tenant == "", "passed over the hijacker's certificate: %s", a)
-			case forged && a.dialled.After(s.written) && a.dialled.Before(s.back) && a.status == 200:
+				assert.True(t, a.status == 421 && a.reason == "certificate-foreign" &&
+					a.tenant == "", "passed over the hijacker's certificate: %s", a)
+			case forged && a.dialled.After(s.written) && a.dialled.Before(s.back) &&
+				a.status == 200:
 				late++ // see TestHijackedConnection
 			case !forged && a.dialled.After(past[i].back) && a.received.Before(s.written):
 				passed++
-				assert.True(t, a.status == 200 && a.tenant == "team-a", "denied with the legitimate certificate: %s", a)
+				assert.True(t, a.status == 200 && a.tenant == "team-a",
+					"denied with the legitimate certificate: %s", a)
 			}
 		}
 	}
 	assert.GreaterOrEqual(t, denied, swaps*renewalNew)
 	assert.GreaterOrEqual(t, passed, swaps*renewalNew)
-	t.Logf("%d answers: %d denied over the hijacker's certificate, %d passed over the legitimate one, %d passed over the hijacker's once the legitimate one was put back",
+	t.Logf("%d answers: %d denied over the hijacker's certificate, %d passed over the legitimate "+
+		"one, %d passed over the hijacker's once the legitimate one was put back",
 		len(l.answers), denied, passed, late)
 }
 
-// TestHijackedConnection keeps a connection that was made over the hijacker's certificate, and denied, until the legitimate
-// one is served again. Its handshake stays what it was: nothing may pass on it. Over HTTP/3, and on a connection that is
-// first used when the certificate is back, nothing tells the guard so before Go 1.27.
+// TestHijackedConnection keeps a connection that was made with the hijacker's certificate, and
+// denied, until the legitimate one is served again. Nothing may pass on it, since its handshake is
+// the old one. Before Go 1.27 the guard cannot see this over HTTP/3, nor on a connection that is
+// first used when the legitimate certificate is back.
 func TestHijackedConnection(t *testing.T) {
 	teams := newCertTeams(t)
 	legitimate := teams.serve(teams.certA, teams.certB, teams.certC)
@@ -221,7 +238,8 @@ func TestHijackedConnection(t *testing.T) {
 	connections := map[lab.Protocol]*lab.Conn{}
 	for _, protocol := range []lab.Protocol{lab.HTTP1, lab.HTTP2} {
 		connections[protocol] = lab.Dial(t, protocol, tr.Target(hostA))
-		assertCertResponse(t, connections[protocol].Get(t, hostA, "/"), certDenied("certificate-foreign", hijack))
+		assertCertResponse(t, connections[protocol].Get(t, hostA, "/"),
+			certDenied("certificate-foreign", hijack))
 	}
 	tr.Apply(t, legitimate)
 	for protocol, conn := range connections {
@@ -236,8 +254,8 @@ func TestHijackedConnection(t *testing.T) {
 	}
 }
 
-// TestRenewalUnderLoad has the legitimate certificate renewed ten times, each time with a new key, while clients ask for
-// its host: nothing is denied.
+// TestRenewalUnderLoad renews the legitimate certificate ten times, each time with a new key, while
+// clients request its host: nothing is denied.
 func TestRenewalUnderLoad(t *testing.T) {
 	const renewals = 10
 	r := newRenewalLab(t)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
@@ -26,104 +25,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// streamsBackend does what a ResponseWriter that is not passed through untouched would break. It speaks HTTP/1.1 and HTTP/2
-// without TLS:
-//
-//	/steps    a chunk for each value that the test sends to step
-//	/digest   the length and the digest of the body
-//	/trailers the body, and two trailers, one of them announced
-//	/hints    103 with a Link, then 200
-//	/echo     each line of the body, as it comes
-type streamsBackend struct {
-	*httptest.Server
-
-	step chan int
-}
-
-func newStreamsBackend(t *testing.T) *streamsBackend {
-	t.Helper()
-	b := &streamsBackend{step: make(chan int)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/steps", func(rw http.ResponseWriter, req *http.Request) {
-		rw.WriteHeader(http.StatusOK)
-		for http.NewResponseController(rw).Flush() == nil {
-			select {
-			case n := <-b.step:
-				fmt.Fprintln(rw, n)
-			case <-req.Context().Done():
-				return
-			}
-		}
-	})
-	mux.HandleFunc("/digest", func(rw http.ResponseWriter, req *http.Request) {
-		hash := sha256.New()
-		length, err := io.Copy(hash, req.Body)
-		fmt.Fprintln(rw, length, hex.EncodeToString(hash.Sum(nil)), err)
-	})
-	mux.HandleFunc("/trailers", func(rw http.ResponseWriter, req *http.Request) {
-		rw.Header().Set("Trailer", "Announced")
-		io.Copy(rw, req.Body)
-		rw.Header().Set("Announced", "yes")
-		rw.Header().Set(http.TrailerPrefix+"Surprise", "yes")
-	})
-	mux.HandleFunc("/hints", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Link", "</style.css>; rel=preload")
-		rw.WriteHeader(http.StatusEarlyHints)
-		fmt.Fprintln(rw, "done")
-	})
-	mux.HandleFunc("/echo", func(rw http.ResponseWriter, req *http.Request) {
-		control := http.NewResponseController(rw)
-		rw.WriteHeader(http.StatusOK)
-		for reader := bufio.NewReader(req.Body); control.Flush() == nil; {
-			line, err := reader.ReadString('\n')
-			if err != nil {
-				return
-			}
-			io.WriteString(rw, line)
-		}
-	})
-	b.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		rw.Header().Set(lab.TenantHeader, "team-a")
-		mux.ServeHTTP(rw, req)
-	}))
-	b.Config.Protocols = new(http.Protocols)
-	b.Config.Protocols.SetHTTP1(true)
-	b.Config.Protocols.SetUnencryptedHTTP2(true)
-	b.Start()
-	t.Cleanup(func() {
-		b.CloseClientConnections()
-		b.Close()
-	})
-
-	return b
-}
-
-// route adds the backend as team-a's, over HTTP/1.1 and, below /h2c, over HTTP/2.
-func (b *streamsBackend) route(n *tenants, config *lab.Config) *lab.Config {
-	service := func(url string) lab.Map {
-		return lab.Map{"loadBalancer": lab.Map{"servers": []lab.Map{{"url": url}}}}
-	}
-	rule := "(Host(`" + hostA + "`) && PathRegexp(`^/(steps|digest|trailers|hints|echo)$`))"
-
-	return config.
-		Route("team-a-streams", rule, n.teamA, lab.Map{"service": "team-a-streams", "entryPoints": []string{"websecure"}}).
-		Route("team-a-h2c", "Host(`"+hostA+"`) && PathPrefix(`/h2c`)", n.teamA,
-			lab.Map{"service": "team-a-h2c", "middlewares": []string{"strip"}}).
-		Merge(lab.Map{"http": lab.Map{
-			"middlewares": lab.Map{"strip": lab.Map{"stripPrefix": lab.Map{"prefixes": []string{"/h2c"}}}},
-			"services": lab.Map{
-				"team-a-streams": service(b.URL),
-				"team-a-h2c":     service("h2c" + b.URL[len("http"):]),
-			},
-		}})
-}
-
-// TestStreams has everything that is more than a request and an answer pass the guard as it passes without.
+// TestStreams checks that everything beyond one request and one answer works with the guard as
+// without.
 func TestStreams(t *testing.T) {
 	n := newTenants(t)
 	backend := newStreamsBackend(t)
 	web := lab.Map{"entryPoints": []string{"web"}}
-	grpcRule := func(host string) string { return "Host(`" + host + "`) && Header(`Content-Type`, `application/grpc`)" }
+	grpcRule := func(host string) string {
+		return "Host(`" + host + "`) && Header(`Content-Type`, `application/grpc`)"
+	}
 	routes := backend.route(n, n.routes.Clone().
 		Route("team-a-plain", "Host(`"+hostA+"`)", n.teamA, web).
 		Route("team-a-grpc", grpcRule(hostA), n.teamA, lab.Map{"service": n.teamA.GRPC()}).
@@ -134,15 +44,17 @@ func TestStreams(t *testing.T) {
 	on := lab.Start(t, lab.Options{HTTP3: true, Dynamic: routes, Guard: n.guard()})
 
 	t.Run("websocket", func(t *testing.T) {
-		for name, target := range map[string]lab.Target{"over TLS": on.Target(hostA), "plain": on.Plain()} {
+		for name, target := range map[string]lab.Target{
+			"over TLS": on.Target(hostA), "plain": on.Plain(),
+		} {
 			conn, _, err := lab.WebSocket(t, target, hostA, "/ws")
 			require.NoError(t, err, name)
 			for i := range 3 {
-				said := fmt.Sprint("hello ", i)
-				require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(said)), name)
+				sent := fmt.Sprint("hello ", i)
+				require.NoError(t, conn.WriteMessage(websocket.TextMessage, []byte(sent)), name)
 				_, message, err := conn.ReadMessage()
 				require.NoError(t, err, name)
-				assert.Equal(t, "team-a "+said, string(message), name)
+				assert.Equal(t, "team-a "+sent, string(message), name)
 			}
 		}
 		for _, c := range []struct{ serverName, host, reason string }{
@@ -169,7 +81,8 @@ func TestStreams(t *testing.T) {
 		call := func(tr *lab.Traefik, serverName, host string) (string, error) {
 			client := grpc_health_v1.NewHealthClient(lab.GRPC(t, tr.Target(serverName), host))
 			var header metadata.MD
-			_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header))
+			_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{},
+				grpc.Header(&header))
 			if err != nil {
 				return "", err
 			}
@@ -219,8 +132,10 @@ func TestStreams(t *testing.T) {
 	}
 
 	t.Run("100 Continue", func(t *testing.T) {
-		const expecting = "POST /digest HTTP/1.1\r\nHost: HOST\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
-		response := rawHTTP1(t, on.Target(hostA), strings.ReplaceAll(expecting, "HOST", hostA)+"abc")
+		const expecting = "POST /digest HTTP/1.1\r\nHost: HOST\r\nContent-Length: 3\r\n" +
+			"Expect: 100-continue\r\n\r\n"
+		response := rawHTTP1(t, on.Target(hostA),
+			strings.ReplaceAll(expecting, "HOST", hostA)+"abc")
 		assert.Equal(t, http.StatusContinue, response.Status)
 		response = rawHTTP1(t, on.Target(hostA2), strings.ReplaceAll(expecting, "HOST", hostA2))
 		assertOutcome(t, response, denied("host-foreign"), n.certA)
@@ -229,18 +144,21 @@ func TestStreams(t *testing.T) {
 	t.Run("a denied upload", func(t *testing.T) {
 		for _, protocol := range []lab.Protocol{lab.HTTP2, lab.HTTP3} {
 			conn := lab.Dial(t, protocol, on.Target(hostA2))
-			response, err := conn.Try(t.Context(), lab.Request{Method: http.MethodPost, Host: hostA2, Path: "/digest", Body: uploaded()})
+			response, err := conn.Try(t.Context(), lab.Request{
+				Method: http.MethodPost, Host: hostA2, Path: "/digest", Body: uploaded(),
+			})
 			require.NoError(t, err, protocol)
 			assertOutcome(t, response, denied("host-foreign"), n.certA)
 		}
 	})
 
-	// A websocket and a stream outlive a reload that builds the guard anew.
+	// A websocket and a stream outlive a reload, which builds the guard anew.
 	t.Run("reload", func(t *testing.T) {
 		socket, _, err := lab.WebSocket(t, on.Target(hostA), hostA, "/ws")
 		require.NoError(t, err)
 		running := openFlows(t, on.Target(hostA), hostA, len(protocols))
-		on.Apply(t, routes.Clone().Route("team-a-more", "Host(`"+hostA+"`) && Path(`/more`)", n.teamA))
+		on.Apply(t, routes.Clone().Route("team-a-more", "Host(`"+hostA+"`) && Path(`/more`)",
+			n.teamA))
 		running.assertFlowing(t)
 		require.NoError(t, socket.WriteMessage(websocket.TextMessage, []byte("still there")))
 		_, message, err := socket.ReadMessage()
@@ -249,14 +167,14 @@ func TestStreams(t *testing.T) {
 	})
 }
 
-// streaming is one protocol's.
+// streaming is the test of one protocol.
 type streaming struct {
 	tr       *lab.Traefik
 	protocol lab.Protocol
 	backend  *streamsBackend
 }
 
-// open makes a request on a connection of its own.
+// open makes a request on a new connection.
 func (s *streaming) open(t *testing.T, ctx context.Context, request lab.Request) *http.Response {
 	t.Helper()
 	request.Host = hostA
@@ -269,7 +187,7 @@ func (s *streaming) open(t *testing.T, ctx context.Context, request lab.Request)
 	return answer
 }
 
-// flushes has each chunk arrive before the next one is written.
+// flushes checks that each chunk arrives before the next one is written.
 func (s *streaming) flushes(t *testing.T) {
 	for _, path := range []string{"/steps", "/h2c/steps"} {
 		ctx, cancel := context.WithTimeout(t.Context(), rawPatience)
@@ -289,7 +207,7 @@ func (s *streaming) flushes(t *testing.T) {
 	}
 }
 
-// uploaded is a long body, the same each time and of no length that the client could tell.
+// uploaded returns a long body, always the same, whose length the client does not know.
 func uploaded() io.Reader { return io.LimitReader(rand.NewChaCha8([32]byte{}), 16<<20) }
 
 func (s *streaming) upload(t *testing.T) {
@@ -297,10 +215,12 @@ func (s *streaming) upload(t *testing.T) {
 	length, err := io.Copy(hash, uploaded())
 	require.NoError(t, err)
 	for _, path := range []string{"/digest", "/h2c/digest"} {
-		answer := s.open(t, t.Context(), lab.Request{Method: http.MethodPost, Path: path, Body: uploaded()})
+		answer := s.open(t, t.Context(), lab.Request{Method: http.MethodPost, Path: path,
+			Body: uploaded()})
 		body, err := io.ReadAll(answer.Body)
 		require.NoError(t, err, path)
-		assert.Equal(t, fmt.Sprintln(length, hex.EncodeToString(hash.Sum(nil)), nil), string(body), path)
+		assert.Equal(t, fmt.Sprintln(length, hex.EncodeToString(hash.Sum(nil)), nil), string(body),
+			path)
 	}
 }
 
@@ -309,7 +229,8 @@ func (s *streaming) trailers(t *testing.T) {
 		if s.protocol == lab.HTTP1 && path == "/h2c/trailers" {
 			continue // Traefik drops them, guard or not
 		}
-		answer := s.open(t, t.Context(), lab.Request{Method: http.MethodPost, Path: path, Body: strings.NewReader("abc")})
+		answer := s.open(t, t.Context(), lab.Request{Method: http.MethodPost, Path: path,
+			Body: strings.NewReader("abc")})
 		body, err := io.ReadAll(answer.Body)
 		require.NoError(t, err, path)
 		assert.Equal(t, "abc", string(body), path)
@@ -334,13 +255,14 @@ func (s *streaming) hints(t *testing.T) {
 	assert.Equal(t, []string{"</style.css>; rel=preload"}, links)
 }
 
-// bothWays has each line come back before the next one is sent.
+// bothWays checks that each line comes back before the next one is sent.
 func (s *streaming) bothWays(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), rawPatience)
 	defer cancel()
 	body, send := io.Pipe()
 	defer send.Close()
-	lines := bufio.NewReader(s.open(t, ctx, lab.Request{Method: http.MethodPost, Path: "/h2c/echo", Body: body}).Body)
+	lines := bufio.NewReader(s.open(t, ctx,
+		lab.Request{Method: http.MethodPost, Path: "/h2c/echo", Body: body}).Body)
 	for i := range 5 {
 		_, err := fmt.Fprintln(send, i)
 		require.NoError(t, err)

@@ -13,10 +13,13 @@ import (
 // hostA2 is another host of team-a, in the same certificate as hostA.
 const hostA2 = "shop.a.example.com"
 
-// protocols are all that Traefik speaks.
+// hostUnowned is a host that no tenant owns.
+const hostUnowned = "nobody.test"
+
+// protocols are all versions of HTTP that Traefik speaks.
 var protocols = []lab.Protocol{lab.HTTP1, lab.HTTP2, lab.HTTP3}
 
-// statuses are the contract's, by code.
+// statuses are the documented statuses by code.
 var statuses = map[string]int{
 	"policy-invalid":   503,
 	"router-unknown":   403,
@@ -28,10 +31,17 @@ var statuses = map[string]int{
 	"tls-required":     403,
 	"sni-missing":      421,
 	"sni-foreign":      421,
-	"certificate-name": 421,
+
+	"certificate-unavailable": 503,
+	"certificate-expired":     421,
+	"certificate-name":        421,
+	"certificate-foreign":     421,
+	"certificate-untrusted":   421,
+	"certificate-unpinned":    421,
 }
 
-// tenants are team-a and team-b, each with a backend, a certificate of the platform's authority and a router.
+// tenants are team-a and team-b, each with a backend, a certificate of the platform's authority and
+// a router.
 type tenants struct {
 	platform, certA, certB *lab.Cert
 	teamA, teamB           *lab.Backend
@@ -58,12 +68,17 @@ func newTenants(t *testing.T) *tenants {
 	return n
 }
 
-// list is the tenants' part of a policy. more are keys beside them.
+// tenantOf returns a tenant of a policy with the routers NAME-*@file.
+func tenantOf(name string, hosts ...string) lab.Map {
+	return lab.Map{"name": name, "routers": []string{name + "-*@file"}, "hosts": hosts}
+}
+
+// list returns the tenants' part of a policy. more holds further keys.
 func (n *tenants) list(more ...lab.Map) lab.Map {
 	policy := lab.Map{
 		"tenants": []lab.Map{
-			{"name": "team-a", "routers": []string{"team-a-*@file"}, "hosts": []string{hostA, "*." + hostA}},
-			{"name": "team-b", "routers": []string{"team-b-*@file"}, "hosts": []string{hostB}},
+			tenantOf("team-a", hostA, "*."+hostA),
+			tenantOf("team-b", hostB),
 		},
 		"certificates": lab.Map{"roots": n.platform.CertFile},
 	}
@@ -74,19 +89,19 @@ func (n *tenants) list(more ...lab.Map) lab.Map {
 	return policy
 }
 
-// guard is the guard's configuration. more are keys beside the tenants.
+// guard returns the guard's configuration. more holds keys beside the tenants.
 func (n *tenants) guard(more ...lab.Map) lab.Map {
 	return lab.Merge(lab.Map{"exposeReason": true}, n.list(more...))
 }
 
-// pair is two Traefiks with the same configuration, of which only one has the guard: the one shows what an attack brings,
-// the other what is left of it.
+// pair is two Traefiks with the same configuration, one of them guarded: the other shows what an
+// attack achieves without the guard.
 type pair struct {
 	*tenants
 	off, on *lab.Traefik
 }
 
-// newPair starts both with the tenants' routers. more are keys of the guard.
+// newPair starts both with the tenants' routers. more holds keys of the guard.
 func newPair(t *testing.T, options lab.Options, more ...lab.Map) *pair {
 	t.Helper()
 	p := &pair{tenants: newTenants(t)}
@@ -101,7 +116,7 @@ func newPair(t *testing.T, options lab.Options, more ...lab.Map) *pair {
 	return p
 }
 
-// apply replaces the dynamic configuration of both. more replace keys of the guard.
+// apply replaces the dynamic configuration of both. more replaces keys of the guard.
 func (p *pair) apply(t *testing.T, dynamic *lab.Config, more ...lab.Map) {
 	t.Helper()
 	revision := p.off.Write(t, dynamic)
@@ -110,7 +125,8 @@ func (p *pair) apply(t *testing.T, dynamic *lab.Config, more ...lab.Map) {
 	p.off.WaitServed(t, revision)
 }
 
-// outcome is what a request comes to: a tenant's backend answers, or the guard does with a status and a reason.
+// outcome is the result of a request: the tenant whose backend answered, or the guard's status and
+// reason.
 type outcome struct {
 	tenant string
 	status int
@@ -125,20 +141,21 @@ func outcomeOf(response *lab.Response) outcome {
 	return outcome{tenant: response.Tenant(), status: response.Status, reason: response.Reason()}
 }
 
-// assertOutcome compares, and looks at a denial as a client sees it. served is the certificate that the client must have
-// seen, nil where the test says nothing of it.
+// assertOutcome compares the outcome, and checks a denial as a client sees it. served is the
+// certificate that the client must have seen; nil is any.
 func assertOutcome(t *testing.T, response *lab.Response, want outcome, served *lab.Cert) {
 	t.Helper()
 	assert.Equal(t, want, outcomeOf(response), response.Protocol)
 	if served != nil {
-		assert.Equal(t, served.Pin(), lab.Pin(response.Served), "%s: the certificate served", response.Protocol)
+		assert.Equal(t, served.Pin(), lab.Pin(response.Served), "%s: the certificate served",
+			response.Protocol)
 	}
 	if want.reason != "" {
 		assertDenial(t, response.Status, response.Header, response.Body)
 	}
 }
 
-// assertDenial looks at what the guard answers: plain text that names nobody, and that no cache may keep.
+// assertDenial checks the guard's answer: plain text that names no tenant and must not be cached.
 func assertDenial(t *testing.T, status int, header http.Header, body string) {
 	t.Helper()
 	assert.Equal(t, http.StatusText(status)+"\n", body)
@@ -152,7 +169,7 @@ func assertDenial(t *testing.T, status int, header http.Header, body string) {
 	}
 }
 
-// assertGet asks for a host over its own TLS connection, with each protocol.
+// assertGet requests a host with each protocol, each time over a new TLS connection.
 func assertGet(t *testing.T, tr *lab.Traefik, host, path string, want outcome, served *lab.Cert) {
 	t.Helper()
 	for _, protocol := range protocols {
@@ -160,7 +177,7 @@ func assertGet(t *testing.T, tr *lab.Traefik, host, path string, want outcome, s
 	}
 }
 
-// assertLegitimate has both tenants ask for their own hosts.
+// assertLegitimate requests both tenants' own hosts.
 func (p *pair) assertLegitimate(t *testing.T) {
 	t.Helper()
 	p.tenants.assertLegitimate(t, p.on)
@@ -173,7 +190,7 @@ func (n *tenants) assertLegitimate(t *testing.T, tr *lab.Traefik) {
 	assertGet(t, tr, hostB, "/", passes("team-b"), n.certB)
 }
 
-// assertDenialLine waits for the denial of a router and a host and compares it in full.
+// assertDenialLine waits for the log line of a router's denial for a host, and compares it in full.
 func assertDenialLine(t *testing.T, log *lab.Log, want lab.Denial) {
 	t.Helper()
 	want.Event, want.Status = "deny", statuses[want.Reason]
@@ -184,16 +201,17 @@ func assertDenialLine(t *testing.T, log *lab.Log, want lab.Denial) {
 		want.Client = "127.0.0.1"
 	}
 	assert.Equal(t, want, log.WaitDenial(t, func(denial lab.Denial) bool {
-		return denial.Router == want.Router && denial.Host == want.Host && denial.Reason == want.Reason &&
-			denial.SNI == want.SNI && denial.Mode == want.Mode
+		return denial.Router == want.Router && denial.Host == want.Host &&
+			denial.Reason == want.Reason && denial.SNI == want.SNI && denial.Mode == want.Mode
 	}))
 }
 
-// requireRouters looks for routers by the names that Traefik gave them.
+// requireRouters checks that Traefik has routers with these names.
 func requireRouters(t *testing.T, tr *lab.Traefik, names ...string) {
 	t.Helper()
 	routers := tr.API(t, "/api/http/routers?per_page=1000")
 	for _, name := range names {
-		require.True(t, strings.Contains(routers, `"name":"`+name+`"`), "no router %s in %s", name, routers)
+		require.True(t, strings.Contains(routers, `"name":"`+name+`"`), "no router %s in %s", name,
+			routers)
 	}
 }

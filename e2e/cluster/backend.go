@@ -14,7 +14,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// backendProgram builds the program of a backend, once for all tests of a process.
+// backendProgram builds the backend's program, once per test process.
 var backendProgram = sync.OnceValues(func() (string, error) {
 	root, err := repo.Root()
 	if err != nil {
@@ -33,21 +33,21 @@ var backendProgram = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-// startBackend starts a tenant's server, a process of its own, at an address that is no loopback address, which the API would
-// not take for an endpoint. It ends with the test.
+// startBackend starts a tenant's server as a process of its own, which ends with the test. Its
+// address is not a loopback address, since Kubernetes rejects those in endpoints.
 func startBackend(t lab.T, tenant string) netip.AddrPort {
 	t.Helper()
 	binary, err := backendProgram()
-	fatal(t, err, "building a backend")
+	lab.Fatal(t, err, "building a backend")
 	host, err := ownAddress()
-	fatal(t, err, "finding an address for endpoints")
+	lab.Fatal(t, err, "finding an address for endpoints")
 	port, err := ports.Free(host.String())
-	fatal(t, err, "finding a port for a backend")
+	lab.Fatal(t, err, "finding a port for a backend")
 	address := netip.AddrPortFrom(host, uint16(port))
 
 	p := newProcess(t, t.TempDir(), binary, "-tenant", tenant, "-address", address.String())
-	fatal(t, p.start(), "starting a backend")
-	fatal(t, until(t.Context(), func() error {
+	lab.Fatal(t, p.start(), "starting a backend")
+	lab.Fatal(t, until(t.Context(), func() error {
 		if err := p.alive(); err != nil {
 			return err
 		}

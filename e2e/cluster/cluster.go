@@ -1,5 +1,6 @@
-// Package cluster runs a real Kubernetes API: kube-apiserver with RBAC on etcd, with the resources that Traefik and its
-// tenants need. Nothing else runs: no controllers, no nodes, so that what a controller would do is done here, by hand.
+// Package cluster runs a real Kubernetes API: kube-apiserver with RBAC on etcd, with the resources
+// that Traefik and its tenants need. There are no controllers and no nodes: this package does by
+// hand what a controller would do.
 package cluster
 
 import (
@@ -8,7 +9,6 @@ import (
 	"crypto"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,11 +24,11 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// Options say how a cluster is to run.
+// Options configure a cluster.
 type Options struct {
-	// Traefik is the release whose resources are installed; the tests' own if empty.
+	// Traefik is the release whose resources are installed; the default is traefik.Version.
 	Traefik string
-	// Flags are more flags of kube-apiserver.
+	// Flags are additional flags of kube-apiserver.
 	Flags []string
 }
 
@@ -38,7 +38,7 @@ type Cluster struct {
 	Dir string
 	// URL is the API's address.
 	URL string
-	// CAFile holds the authority that issued the API's certificate.
+	// CAFile holds the certificate of the authority that issued the API's certificate.
 	CAFile string
 
 	ca         *lab.Cert
@@ -56,56 +56,58 @@ const (
 	adminToken = "admin"
 )
 
-// Start starts a cluster and stops it with the test.
+// Start starts a cluster with the default options. The test's cleanup stops it.
 func Start(t lab.T) *Cluster {
 	t.Helper()
 	return StartWith(t, Options{})
 }
 
-// StartWith starts a cluster and stops it with the test.
+// StartWith starts a cluster. The test's cleanup stops it.
 func StartWith(t lab.T, options Options) *Cluster {
 	t.Helper()
 	if options.Traefik == "" {
 		options.Traefik = traefik.Version
 	}
 	etcd, err := binaries.Etcd(t.Context(), os.Stderr)
-	fatal(t, err, "building etcd")
+	lab.Fatal(t, err, "building etcd")
 	api, err := binaries.APIServer(t.Context(), os.Stderr)
-	fatal(t, err, "building kube-apiserver")
+	lab.Fatal(t, err, "building kube-apiserver")
 
-	for attempt := 0; ; attempt++ {
-		c, err := start(t, etcd, api, options)
-		if errors.Is(err, errPort) && attempt < 3 {
-			continue
-		}
-		fatal(t, err, "starting a cluster")
-		fatal(t, c.install(t.Context(), options.Traefik), "installing resources")
-		return c
-	}
+	var c *Cluster
+	err = ports.Retry(func() (err error) {
+		c, err = start(t, etcd, api, options)
+		return err
+	})
+	lab.Fatal(t, err, "starting a cluster")
+	lab.Fatal(t, c.install(t.Context(), options.Traefik), "installing resources")
+
+	return c
 }
 
 func start(t lab.T, etcd, api string, options Options) (*Cluster, error) {
 	t.Helper()
-	var given [3]int
-	for i := range given {
+	var chosen [3]int
+	for i := range chosen {
 		port, err := ports.Free("127.0.0.1")
 		if err != nil {
 			return nil, err
 		}
-		given[i] = port
+		chosen[i] = port
 	}
 
 	c := &Cluster{
 		Dir:        t.TempDir(),
-		URL:        fmt.Sprintf("https://127.0.0.1:%d", given[0]),
+		URL:        fmt.Sprintf("https://127.0.0.1:%d", chosen[0]),
 		ca:         lab.NewCA(t, "cluster"),
 		adminToken: adminToken,
 	}
 	c.CAFile = c.ca.CertFile
-	c.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}}}
+	c.http = &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}},
+	}
 	t.Cleanup(c.http.CloseIdleConnections)
-	c.etcd = newProcess(t, c.Dir, etcd, c.etcdArgs(given[1], given[2])...)
-	args, err := c.apiArgs(t, given[0], given[1])
+	c.etcd = newProcess(t, c.Dir, etcd, c.etcdArgs(chosen[1], chosen[2])...)
+	args, err := c.apiArgs(t, chosen[0], chosen[1])
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +139,7 @@ func (c *Cluster) etcdArgs(clientPort, peerPort int) []string {
 		"--name=etcd",
 		"--initial-cluster=etcd=" + peer,
 		"--log-level=warn",
-		// Nothing here has to outlive a crash of the machine.
+		// The data need not survive a crash of the machine.
 		"--unsafe-no-fsync",
 	}
 }
@@ -148,7 +150,8 @@ func (c *Cluster) apiArgs(t lab.T, port, etcdPort int) ([]string, error) {
 	signing := lab.SelfSignedSpec(t, lab.Spec{RSA: true})
 	c.tokenKey = signing.Key
 	tokens := filepath.Join(c.Dir, "tokens.csv")
-	if err := os.WriteFile(tokens, []byte(c.adminToken+",admin,admin,system:masters\n"), 0o600); err != nil {
+	token := []byte(c.adminToken + ",admin,admin,system:masters\n")
+	if err := os.WriteFile(tokens, token, 0o600); err != nil {
 		return nil, err
 	}
 
@@ -165,7 +168,7 @@ func (c *Cluster) apiArgs(t lab.T, port, etcdPort int) ([]string, error) {
 		"--service-account-issuer=" + issuer,
 		"--service-account-key-file=" + signing.KeyFile,
 		"--service-account-signing-key-file=" + signing.KeyFile,
-		// A token lives as long as was asked for.
+		// A token expires when its request host for, and no later.
 		"--service-account-extend-token-expiration=false",
 		"--service-cluster-ip-range=10.96.0.0/16",
 		"--endpoint-reconciler-type=none",
@@ -173,17 +176,17 @@ func (c *Cluster) apiArgs(t lab.T, port, etcdPort int) ([]string, error) {
 	}, nil
 }
 
-// Stop stops the API server at once, as a crash would. etcd runs on.
+// Stop kills the API server, as a crash would. etcd keeps running.
 func (c *Cluster) Stop(t lab.T) {
 	t.Helper()
 	c.api.kill()
 }
 
-// Start starts the API server again, at the same address, and waits until it is ready.
+// Start starts the API server again at the same address and waits until it is ready.
 func (c *Cluster) Start(t lab.T) {
 	t.Helper()
-	fatal(t, c.api.start(), "starting kube-apiserver")
-	fatal(t, c.waitReady(t.Context()), "waiting for kube-apiserver")
+	lab.Fatal(t, c.api.start(), "starting kube-apiserver")
+	lab.Fatal(t, c.waitReady(t.Context()), "waiting for kube-apiserver")
 }
 
 func (c *Cluster) waitReady(ctx context.Context) error {
@@ -198,7 +201,7 @@ func (c *Cluster) waitReady(ctx context.Context) error {
 	})
 }
 
-// call makes a request as admin, for what is no matter of resources.
+// call sends a request as admin, for paths that are not resources.
 func (c *Cluster) call(ctx context.Context, method, path string, body any) ([]byte, error) {
 	encoded, err := json.Marshal(body)
 	if err != nil {
@@ -226,18 +229,20 @@ func (c *Cluster) call(ctx context.Context, method, path string, body any) ([]by
 	return content, nil
 }
 
-// config reaches the API as nobody.
+// config returns access to the API without credentials.
 func (c *Cluster) config() *rest.Config {
-	config := &rest.Config{Host: c.URL, QPS: -1, UserAgent: fieldManager, WarningHandler: rest.NoWarnings{}}
+	config := &rest.Config{
+		Host: c.URL, QPS: -1, UserAgent: fieldManager, WarningHandler: rest.NoWarnings{},
+	}
 	config.CAFile = c.CAFile
 
 	return config
 }
 
-// Admin may do everything.
+// Admin returns access to the API with all rights.
 func (c *Cluster) Admin() *rest.Config { return c.WithToken(c.adminToken) }
 
-// WithToken is whoever holds the token.
+// WithToken returns the access that a token grants.
 func (c *Cluster) WithToken(token string) *rest.Config {
 	config := c.config()
 	config.BearerToken = token
@@ -245,17 +250,17 @@ func (c *Cluster) WithToken(token string) *rest.Config {
 	return config
 }
 
-// As is a user, known by a client certificate, who may do what roles bound to that name allow.
+// As returns the access of a user with a client certificate: what roles bound to that name allow.
 func (c *Cluster) As(t lab.T, user string) *rest.Config {
 	t.Helper()
 	certificate := c.ca.IssueSpec(t, lab.Spec{CommonName: user})
 	config := c.config()
-	// Not the files: client-go would go on reading them after the test that they belong to.
+	// Data, not files: client-go would keep reading the files after the test deleted them.
 	var err error
 	config.CertData, err = os.ReadFile(certificate.CertFile)
-	fatal(t, err, "reading a certificate")
+	lab.Fatal(t, err, "reading a certificate")
 	config.KeyData, err = os.ReadFile(certificate.KeyFile)
-	fatal(t, err, "reading a key")
+	lab.Fatal(t, err, "reading a key")
 
 	return config
 }

@@ -23,8 +23,8 @@ const (
 //go:embed operator.yaml
 var operator string
 
-// install applies the definitions of Traefik's and the Gateway API's resources, from the modules that the release
-// of Traefik is built of, and what the operator has set up.
+// install applies the operator's resources and the definitions of Traefik's and the Gateway API's
+// resources, taken from the modules that the Traefik release is built with.
 func (c *Cluster) install(ctx context.Context, release string) error {
 	traefik, err := build.Download(ctx, traefikModule, release)
 	if err != nil {
@@ -39,12 +39,13 @@ func (c *Cluster) install(ctx context.Context, release string) error {
 		return err
 	}
 
-	// Traefik asks for resources of the experimental channel only where experimentalChannel is set.
+	// Traefik uses the experimental channel only if experimentalChannel is set.
 	files, err := filepath.Glob(filepath.Join(gateway.Dir, "config", "crd", "standard", "*.yaml"))
 	if err != nil {
 		return err
 	}
-	files = append(files, filepath.Join(traefik.Dir, "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"))
+	files = append(files, filepath.Join(traefik.Dir,
+		"docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"))
 	if err := c.define(ctx, files); err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (c *Cluster) install(ctx context.Context, release string) error {
 	return c.TryApply(ctx, c.Admin(), operator)
 }
 
-// define applies definitions of resources and waits until they can be used.
+// define applies definitions of resources and waits until they are usable.
 func (c *Cluster) define(ctx context.Context, files []string) error {
 	var manifests []string
 	for _, file := range files {
@@ -74,7 +75,8 @@ func (c *Cluster) define(ctx context.Context, files []string) error {
 	})
 }
 
-// defined returns an error as long as a definition is not established, or not all of its versions are discovered.
+// defined returns an error until the definition is established and all of its versions are
+// discovered.
 func (c *Cluster) defined(ctx context.Context, definition *unstructured.Unstructured) error {
 	resource, err := c.resource(c.Admin(), "", definition)
 	if err != nil {
@@ -91,7 +93,8 @@ func (c *Cluster) defined(ctx context.Context, definition *unstructured.Unstruct
 	established := false
 	for _, condition := range conditions {
 		fields, ok := condition.(map[string]any)
-		established = established || ok && fields["type"] == "Established" && fields["status"] == "True"
+		established = established || ok && fields["type"] == "Established" &&
+			fields["status"] == "True"
 	}
 	if !established {
 		return fmt.Errorf("%s is not established", definition.GetName())

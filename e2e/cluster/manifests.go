@@ -19,46 +19,51 @@ import (
 	"k8s.io/client-go/restmapper"
 )
 
-// fieldManager owns the fields that the tests apply.
+// fieldManager is the field manager of what the tests apply.
 const fieldManager = "tenantguard-test"
 
-// Apply applies manifests, YAML with any number of documents each, as the user of the configuration.
+// Apply applies YAML manifests of any number of documents with the configuration's rights.
 func (c *Cluster) Apply(t lab.T, config *rest.Config, manifests ...string) {
 	t.Helper()
-	fatal(t, c.TryApply(t.Context(), config, manifests...), "applying manifests")
+	lab.Fatal(t, c.TryApply(t.Context(), config, manifests...), "applying manifests")
 }
 
-// TryApply applies manifests and returns the API's error, which apierrors.IsForbidden and its like know.
+// TryApply is Apply that returns the API's error, for apierrors.IsForbidden and the like.
 func (c *Cluster) TryApply(ctx context.Context, config *rest.Config, manifests ...string) error {
 	return c.each(manifests, func(object *unstructured.Unstructured) error {
 		return c.apply(ctx, config, "default", object)
 	})
 }
 
-// Delete deletes what the manifests name, as the user of the configuration.
+// Delete deletes the objects of the manifests with the configuration's rights.
 func (c *Cluster) Delete(t lab.T, config *rest.Config, manifests ...string) {
 	t.Helper()
-	fatal(t, c.TryDelete(t.Context(), config, manifests...), "deleting")
+	lab.Fatal(t, c.TryDelete(t.Context(), config, manifests...), "deleting")
 }
 
-// TryDelete deletes what the manifests name and returns the API's error.
+// TryDelete is Delete that returns the API's error.
 func (c *Cluster) TryDelete(ctx context.Context, config *rest.Config, manifests ...string) error {
 	return c.each(manifests, func(object *unstructured.Unstructured) error {
 		return c.delete(ctx, config, "default", object)
 	})
 }
 
-func (c *Cluster) apply(ctx context.Context, config *rest.Config, namespace string, object *unstructured.Unstructured) error {
+func (c *Cluster) apply(
+	ctx context.Context, config *rest.Config, namespace string, object *unstructured.Unstructured,
+) error {
 	resource, err := c.resource(config, namespace, object)
 	if err != nil {
 		return err
 	}
-	_, err = resource.Apply(ctx, object.GetName(), object, metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
+	_, err = resource.Apply(ctx, object.GetName(), object,
+		metav1.ApplyOptions{FieldManager: fieldManager, Force: true})
 
 	return named(object, err)
 }
 
-func (c *Cluster) delete(ctx context.Context, config *rest.Config, namespace string, object *unstructured.Unstructured) error {
+func (c *Cluster) delete(
+	ctx context.Context, config *rest.Config, namespace string, object *unstructured.Unstructured,
+) error {
 	resource, err := c.resource(config, namespace, object)
 	if err != nil {
 		return err
@@ -75,8 +80,11 @@ func named(object *unstructured.Unstructured, err error) error {
 	return fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 }
 
-// resource is where an object belongs; in the namespace, if it needs one and names none.
-func (c *Cluster) resource(config *rest.Config, namespace string, object *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+// resource returns the client for an object's resource, in the namespace if the object needs one
+// and names none.
+func (c *Cluster) resource(
+	config *rest.Config, namespace string, object *unstructured.Unstructured,
+) (dynamic.ResourceInterface, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -95,7 +103,8 @@ func (c *Cluster) resource(config *rest.Config, namespace string, object *unstru
 	return client.Resource(mapping.Resource).Namespace(object.GetNamespace()), nil
 }
 
-// mapping finds an object's resource, asking the API again for one that was defined since.
+// mapping returns an object's resource. It discovers the API's resources anew if that one is
+// unknown.
 func (c *Cluster) mapping(object *unstructured.Unstructured) (*meta.RESTMapping, error) {
 	kind := object.GroupVersionKind()
 	mapping, err := c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
@@ -107,7 +116,7 @@ func (c *Cluster) mapping(object *unstructured.Unstructured) (*meta.RESTMapping,
 	return mapping, err
 }
 
-// discover prepares to ask the API for its resources.
+// discover prepares the discovery of the API's resources.
 func (c *Cluster) discover() error {
 	client, err := discovery.NewDiscoveryClientForConfig(c.Admin())
 	if err != nil {
@@ -119,7 +128,7 @@ func (c *Cluster) discover() error {
 	return nil
 }
 
-// each calls do for each object of the manifests, until an error.
+// each calls do for each object of the manifests and stops at the first error.
 func (c *Cluster) each(manifests []string, do func(object *unstructured.Unstructured) error) error {
 	objects, err := parse(manifests...)
 	if err != nil {
@@ -134,7 +143,7 @@ func (c *Cluster) each(manifests []string, do func(object *unstructured.Unstruct
 	return nil
 }
 
-// parse reads the objects of the manifests.
+// parse returns the objects of the manifests.
 func parse(manifests ...string) ([]*unstructured.Unstructured, error) {
 	var objects []*unstructured.Unstructured
 	for _, manifest := range manifests {

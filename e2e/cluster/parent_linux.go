@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// dieWithParent ends the program even when a test panics or is killed and cleans nothing up.
+// dieWithParent ends the program with the test process, even if that panics or is killed.
 func dieWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 }

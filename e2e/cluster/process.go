@@ -1,18 +1,18 @@
 package cluster
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/poll"
+	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// process is a program of the cluster. It may be started again after it was stopped.
+// process is a program of the cluster. It can be started again once it was stopped.
 type process struct {
 	binary  string
 	args    []string
@@ -24,7 +24,9 @@ type process struct {
 
 func newProcess(t lab.T, dir, binary string, args ...string) *process {
 	t.Helper()
-	p := &process{binary: binary, args: args, logFile: filepath.Join(dir, filepath.Base(binary)+".log")}
+	p := &process{
+		binary: binary, args: args, logFile: filepath.Join(dir, filepath.Base(binary)+".log"),
+	}
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -35,7 +37,7 @@ func newProcess(t lab.T, dir, binary string, args ...string) *process {
 	return p
 }
 
-// start runs the program. Its log goes on where it ended.
+// start runs the program. A second start appends to the log.
 func (p *process) start() error {
 	log, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -50,7 +52,8 @@ func (p *process) start() error {
 
 	started, exited := make(chan error), make(chan struct{})
 	go func() {
-		// The kernel takes the thread that starts a process for its parent, so that thread must not end before it.
+		// Linux takes the starting thread for the parent of a process, so it must outlive the
+		// process.
 		runtime.LockOSThread()
 		defer close(exited)
 		err := cmd.Start()
@@ -67,7 +70,7 @@ func (p *process) start() error {
 	return nil
 }
 
-// kill ends the program at once and waits for its end.
+// kill kills the program and waits for its end.
 func (p *process) kill() {
 	if p.running == nil {
 		return
@@ -81,11 +84,7 @@ func (p *process) kill() {
 func (p *process) alive() error {
 	select {
 	case <-p.exited:
-		log := p.log(5)
-		if strings.Contains(log, errPort.Error()) {
-			return stop(errPort)
-		}
-		return stop(fmt.Errorf("%s ended, its log: %s", filepath.Base(p.binary), log))
+		return poll.Stop(ports.Exited(filepath.Base(p.binary), p.log(5)))
 	default:
 		return nil
 	}
@@ -101,6 +100,3 @@ func (p *process) log(count int) string {
 
 	return strings.Join(lines[max(0, len(lines)-count):], "\n")
 }
-
-// errPort is the failure of a start that another one may not meet: someone took a port between its choice and its use.
-var errPort = errors.New("address already in use")

@@ -19,10 +19,10 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// Proxy stands in front of the API server, counts what is asked of it and disturbs it. Its certificate is of the
-// cluster's authority. Only tokens get through it, no client certificates.
+// Proxy is a proxy in front of the API server that counts the calls and disturbs them. The
+// cluster's authority issued its certificate. It forwards tokens and no client certificates.
 type Proxy struct {
-	// URL is its address, an endpoint like the cluster's.
+	// URL is the proxy's address, to be used in place of the cluster's.
 	URL string
 
 	next http.Handler
@@ -35,50 +35,38 @@ type Proxy struct {
 	conns   map[net.Conn]bool
 }
 
-// Faults are what a proxy does wrong. None, if zero.
+// Faults are what a proxy does wrong. The zero value is no fault.
 type Faults struct {
-	// Only says which calls are disturbed; all, if nil. It does not matter to Refuse.
+	// Only selects the calls that are disturbed; nil selects all. Refuse ignores it.
 	Only func(Call) bool
-	// Latency is how long an answer is held back.
+	// Latency delays every answer.
 	Latency time.Duration
-	// Status is answered instead of asking, such as 429.
+	// Status is answered without asking the API, such as 429.
 	Status int
-	// RetryAfter is sent with Status, if not empty.
+	// RetryAfter is sent with Status if it is not empty.
 	RetryAfter string
 	// Hang never answers.
 	Hang bool
-	// Stall holds back what watches say, also those that run already.
+	// Stall withholds the events of watches, including running ones.
 	Stall bool
-	// Refuse ends every connection as soon as it is made.
+	// Refuse closes every connection as soon as it is accepted.
 	Refuse bool
 }
 
-// Call is a request to the API.
-type Call struct {
-	At time.Time
-	// Client is the first word of the user agent.
-	Client string
-	// Verb is what RBAC calls it, such as list; for a path that is no resource's, the method in small letters.
-	Verb string
-	// Resource is empty for a path that is no resource's.
-	Resource    string
-	Subresource string
-	Namespace   string
-	Name        string
-	Path        string
-	Query       string
-}
-
-// watch is a watch that runs.
+// watch is a running watch.
 type watch struct{ cancel context.CancelFunc }
 
 // Proxy starts a proxy in front of the API server.
 func (c *Cluster) Proxy(t lab.T) *Proxy {
 	t.Helper()
 	target, err := url.Parse(c.URL)
-	fatal(t, err, "reading the API's address")
-	p := &Proxy{changed: make(chan struct{}), watches: map[*watch]bool{}, conns: map[net.Conn]bool{}}
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}, ForceAttemptHTTP2: true}
+	lab.Fatal(t, err, "reading the API's address")
+	p := &Proxy{
+		changed: make(chan struct{}), watches: map[*watch]bool{}, conns: map[net.Conn]bool{},
+	}
+	transport := &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: c.ca.Pool()}, ForceAttemptHTTP2: true,
+	}
 	t.Cleanup(transport.CloseIdleConnections)
 	quiet := log.New(io.Discard, "", 0)
 	p.next = &httputil.ReverseProxy{
@@ -86,12 +74,14 @@ func (c *Cluster) Proxy(t lab.T) *Proxy {
 		Transport:      transport,
 		FlushInterval:  -1,
 		ModifyResponse: p.hold,
-		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:       quiet,
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {
+			panic(http.ErrAbortHandler)
+		},
+		ErrorLog: quiet,
 	}
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	fatal(t, err, "listening for a proxy")
+	lab.Fatal(t, err, "listening for a proxy")
 	p.URL = "https://" + listener.Addr().String()
 	server := &http.Server{
 		Handler:   p,
@@ -105,7 +95,7 @@ func (c *Cluster) Proxy(t lab.T) *Proxy {
 	return p
 }
 
-// Set replaces the faults. It does not change calls that run, but for Stall and Refuse.
+// Set replaces the faults. Of these only Stall and Refuse change calls that are already running.
 func (p *Proxy) Set(faults Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +110,7 @@ func (p *Proxy) Set(faults Faults) {
 	}
 }
 
-// CutWatches ends all watches, in the middle of what they say, and returns how many.
+// CutWatches ends all watches, in the middle of an event if need be, and returns their number.
 func (p *Proxy) CutWatches() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -138,7 +128,7 @@ func (p *Proxy) cutWatches() int {
 	return count
 }
 
-// Watches is how many watches run.
+// Watches returns the number of running watches.
 func (p *Proxy) Watches() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,15 +143,17 @@ func (p *Proxy) Reset() {
 	p.calls = nil
 }
 
-// Calls returns the calls so far that match; all of them, if matches is nil.
+// Calls returns the calls so far that match; all of them if matches is nil.
 func (p *Proxy) Calls(matches func(Call) bool) []Call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
-	return slices.DeleteFunc(slices.Clone(p.calls), func(call Call) bool { return matches != nil && !matches(call) })
+	return slices.DeleteFunc(slices.Clone(p.calls), func(call Call) bool {
+		return matches != nil && !matches(call)
+	})
 }
 
-// Count returns how many calls there were by client, verb and resource, such as "traefik list secrets".
+// Count returns the number of calls by client, verb and resource, such as "traefik list secrets".
 func (p *Proxy) Count() map[string]int {
 	counts := map[string]int{}
 	for _, call := range p.Calls(nil) {
@@ -171,20 +163,7 @@ func (p *Proxy) Count() map[string]int {
 	return counts
 }
 
-// String is the call's client, verb and resource, or path if it is no resource's.
-func (c Call) String() string {
-	what := c.Resource
-	if what == "" {
-		what = c.Path
-	}
-	if c.Subresource != "" {
-		what += "/" + c.Subresource
-	}
-
-	return fmt.Sprintf("%s %s %s", c.Client, c.Verb, what)
-}
-
-// ServeHTTP passes a call on, or does not.
+// ServeHTTP forwards a call, unless a fault prevents it.
 func (p *Proxy) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	call := parseCall(req)
 	p.mu.Lock()
@@ -214,7 +193,7 @@ func (p *Proxy) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	p.next.ServeHTTP(rw, req)
 }
 
-// before is what goes wrong before a call is passed on. It returns whether it is.
+// before applies what goes wrong before a call is forwarded. It reports whether to forward it.
 func (f Faults) before(rw http.ResponseWriter, req *http.Request) bool {
 	select {
 	case <-time.After(f.Latency):
@@ -234,25 +213,28 @@ func (f Faults) before(rw http.ResponseWriter, req *http.Request) bool {
 		rw.Header().Set("Retry-After", f.RetryAfter)
 	}
 	rw.WriteHeader(f.Status)
-	fmt.Fprintf(rw, `{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":%q,"code":%d}`,
+	fmt.Fprintf(rw, `{"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", `+
+		`"message": %q, "code": %d}`,
 		http.StatusText(f.Status), f.Status)
 
 	return false
 }
 
-// callKey is the key of a watch's call in its context.
+// callKey is the context key of a watch's call.
 var callKey = new(int)
 
-// hold lets what a watch says wait as long as it is to be stalled.
+// hold makes the events of a watch wait while the watch is stalled.
 func (p *Proxy) hold(answer *http.Response) error {
 	if call, ok := answer.Request.Context().Value(callKey).(*Call); ok {
-		answer.Body = &stalled{ReadCloser: answer.Body, proxy: p, call: *call, done: answer.Request.Context().Done()}
+		answer.Body = &stalled{
+			ReadCloser: answer.Body, proxy: p, call: *call, done: answer.Request.Context().Done(),
+		}
 	}
 
 	return nil
 }
 
-// stalled is what a watch says.
+// stalled is the body of a watch's answer.
 type stalled struct {
 	io.ReadCloser
 
@@ -278,7 +260,7 @@ func (s *stalled) Read(buffer []byte) (int, error) {
 	}
 }
 
-// track knows the connections, to end them.
+// track records the connections, so that Refuse can close them.
 func (p *Proxy) track(conn net.Conn, state http.ConnState) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -291,36 +273,6 @@ func (p *Proxy) track(conn net.Conn, state http.ConnState) {
 	case http.StateClosed, http.StateHijacked:
 		delete(p.conns, conn)
 	}
-}
-
-// parseCall tells what a request asks for.
-func parseCall(req *http.Request) Call {
-	client, _, _ := strings.Cut(req.UserAgent(), "/")
-	call := Call{At: time.Now(), Client: client, Verb: strings.ToLower(req.Method), Path: req.URL.Path, Query: req.URL.RawQuery}
-
-	parts := strings.Split(strings.Trim(req.URL.Path, "/"), "/")
-	switch {
-	case len(parts) > 2 && parts[0] == "api":
-		parts = parts[2:]
-	case len(parts) > 3 && parts[0] == "apis":
-		parts = parts[3:]
-	default:
-		return call
-	}
-	if parts[0] == "namespaces" && len(parts) > 2 && parts[2] != "status" && parts[2] != "finalize" {
-		call.Namespace = parts[1]
-		parts = parts[2:]
-	}
-	call.Resource = parts[0]
-	if len(parts) > 1 {
-		call.Name = parts[1]
-	}
-	if len(parts) > 2 {
-		call.Subresource = parts[2]
-	}
-	call.Verb = verb(req, call.Name != "")
-
-	return call
 }
 
 func verb(req *http.Request, one bool) string {

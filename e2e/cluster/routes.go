@@ -6,15 +6,15 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// Route is a tenant's route to a Service of its own, for the providers to make manifests of.
+// Route is a tenant's route to its own Service. Its methods return the manifests by provider.
 type Route struct {
 	Name, Host, Service string
-	// Path is where the route of an Ingress begins, "/" if empty.
+	// Path is the path prefix of an Ingress, "/" if empty.
 	Path string
 }
 
-// IngressRoute has more keys, such as "entryPoints: [web]", and more of its one route. Its rule is that of the host unless it
-// is given.
+// IngressRoute returns an IngressRoute. keys are further keys of its spec, such as "entryPoints:
+// [web]", and routeKeys of its one route. An empty rule is the one for Host.
 func (r Route) IngressRoute(rule, keys, routeKeys string) string {
 	if rule == "" {
 		rule = "Host(`" + r.Host + "`)"
@@ -27,7 +27,7 @@ spec: {%s, routes: [{kind: Rule, match: '%s', services: [{name: %s, port: http}]
 `, r.Name, keys, rule, r.Service, also(routeKeys))
 }
 
-// Ingress is one of a class, with a certificate from a Secret unless that is empty.
+// Ingress returns an Ingress of a class, with the certificate of a Secret unless that is empty.
 func (r Route) Ingress(class, secret, annotations string) string {
 	secured, path := "", r.Path
 	if secret != "" {
@@ -42,12 +42,17 @@ kind: Ingress
 metadata: {name: %s, annotations: {%s}}
 spec:
   ingressClassName: %s
-  rules: [{host: %s, http: {paths: [{path: %s, pathType: Prefix, backend: {service: {name: %s, port: {name: http}}}}]}}]
+  rules:
+    - host: %s
+      http:
+        paths:
+          - {path: %s, pathType: Prefix, backend: {service: {name: %s, port: {name: http}}}}
   %s
 `, r.Name, annotations, class, r.Host, path, r.Service, secured)
 }
 
-// Gateway is an HTTPRoute or a GRPCRoute of the Gateway that GatewayManifests has, on one of its listeners or on all.
+// Gateway returns an HTTPRoute or a GRPCRoute of the Gateway in GatewayManifests, on one of its
+// listeners or, if listener is empty, on all.
 func (r Route) Gateway(kind, listener, ruleKeys string) string {
 	port := PortHTTP
 	if kind == "GRPCRoute" {
@@ -76,7 +81,8 @@ func also(keys string) string {
 	return ", " + keys
 }
 
-// GatewayManifests are the operator's Gateway, whose listeners are entry points of a Traefik, and its certificate.
+// GatewayManifests returns the operator's Gateway, whose listeners are entry points of a Traefik,
+// and the Secret with its certificate.
 func GatewayManifests(t lab.T, tr *Traefik, certificate *lab.Cert) []string {
 	t.Helper()
 	return []string{
@@ -89,7 +95,11 @@ spec:
   gatewayClassName: traefik
   listeners:
     - {name: web, protocol: HTTP, port: %d, allowedRoutes: {namespaces: {from: All}}}
-    - {name: websecure, protocol: HTTPS, port: %d, allowedRoutes: {namespaces: {from: All}}, tls: {certificateRefs: [{name: gateway}]}}
+    - name: websecure
+      protocol: HTTPS
+      port: %d
+      allowedRoutes: {namespaces: {from: All}}
+      tls: {certificateRefs: [{name: gateway}]}
 `, TraefikNamespace, tr.Port("web"), tr.Port("websecure")),
 	}
 }

@@ -30,10 +30,10 @@ const (
 	PortGRPC = 81
 )
 
-// Tenant is someone who may set up routes in a namespace and do nothing else.
+// Tenant is a user who may set up routes in one namespace and do nothing else.
 type Tenant struct {
 	Namespace string
-	// User is the name that the API knows the tenant by.
+	// User is the tenant's user name at the API.
 	User string
 	// Config is the tenant's access to the API.
 	Config *rest.Config
@@ -41,8 +41,9 @@ type Tenant struct {
 	cluster *Cluster
 }
 
-// Tenant makes a namespace, with the labels and annotations given as the operator sets them ("tenantguard.io/tenant=x",
-// an annotation with "@" before it), and a tenant whose only right is the role "tenant" in it.
+// Tenant creates a namespace and a tenant whose only right is the role "tenant" in it. marks are
+// the labels ("tenantguard.io/tenant=x") and annotations ("@" before the name) that the operator
+// sets on the namespace.
 func (c *Cluster) Tenant(t lab.T, namespace string, marks ...string) *Tenant {
 	t.Helper()
 	tenant := &Tenant{Namespace: namespace, User: namespace + "-user", cluster: c}
@@ -59,7 +60,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %s}]
 	return tenant
 }
 
-// Namespace makes a namespace, or changes its labels and annotations.
+// Namespace creates a namespace, or changes its labels and annotations.
 func (c *Cluster) Namespace(t lab.T, name string, marks ...string) {
 	t.Helper()
 	labels, annotations := map[string]any{}, map[string]any{}
@@ -78,10 +79,10 @@ func (c *Cluster) Namespace(t lab.T, name string, marks ...string) {
 	}))
 }
 
-// DeleteNamespace deletes a namespace with all that is in it, as the namespace controller would.
+// DeleteNamespace deletes a namespace with everything in it, as the namespace controller would.
 func (c *Cluster) DeleteNamespace(t lab.T, name string) {
 	t.Helper()
-	fatal(t, c.deleteNamespace(t.Context(), name), "deleting a namespace")
+	lab.Fatal(t, c.deleteNamespace(t.Context(), name), "deleting a namespace")
 }
 
 func (c *Cluster) deleteNamespace(ctx context.Context, name string) error {
@@ -102,7 +103,7 @@ func (c *Cluster) deleteNamespace(ctx context.Context, name string) error {
 	return err
 }
 
-// empty deletes all that is in a namespace.
+// empty deletes everything in a namespace.
 func (c *Cluster) empty(ctx context.Context, namespace string) error {
 	client, err := dynamic.NewForConfig(c.Admin())
 	if err != nil {
@@ -113,7 +114,7 @@ func (c *Cluster) empty(ctx context.Context, namespace string) error {
 		return err
 	}
 
-	// The API takes a second to prepare for the first question about a resource: all are asked about at once.
+	// The API needs a second for the first request for each resource, so all are requested at once.
 	var all sync.WaitGroup
 	failures := make(chan error, 1000)
 	for _, list := range lists {
@@ -123,7 +124,8 @@ func (c *Cluster) empty(ctx context.Context, namespace string) error {
 		}
 		for _, resource := range list.APIResources {
 			all.Go(func() {
-				if err := deleteAll(ctx, client.Resource(version.WithResource(resource.Name)).Namespace(namespace), resource.Verbs); err != nil {
+				if err := deleteAll(ctx, client.Resource(version.WithResource(resource.Name)).
+					Namespace(namespace), resource.Verbs); err != nil {
 					failures <- fmt.Errorf("%s: %w", resource.Name, err)
 				}
 			})
@@ -144,7 +146,8 @@ func deleteAll(ctx context.Context, resource dynamic.ResourceInterface, verbs me
 		return err
 	}
 	for _, object := range objects.Items {
-		if err := resource.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		if err := resource.Delete(ctx, object.GetName(), metav1.DeleteOptions{}); err != nil &&
+			!apierrors.IsNotFound(err) {
 			return err
 		}
 	}
@@ -152,45 +155,45 @@ func deleteAll(ctx context.Context, resource dynamic.ResourceInterface, verbs me
 	return nil
 }
 
-// Apply applies manifests as the tenant, in its namespace where they name none.
+// Apply applies manifests as the tenant, in its namespace unless they name one.
 func (n *Tenant) Apply(t lab.T, manifests ...string) {
 	t.Helper()
-	fatal(t, n.TryApply(t.Context(), manifests...), "applying manifests of "+n.Namespace)
+	lab.Fatal(t, n.TryApply(t.Context(), manifests...), "applying manifests of "+n.Namespace)
 }
 
-// TryApply applies manifests as the tenant and returns the API's error.
+// TryApply is Apply that returns the API's error.
 func (n *Tenant) TryApply(ctx context.Context, manifests ...string) error {
 	return n.cluster.each(manifests, func(object *unstructured.Unstructured) error {
 		return n.cluster.apply(ctx, n.Config, n.Namespace, object)
 	})
 }
 
-// Delete deletes what the manifests name, as the tenant.
+// Delete deletes the objects of the manifests as the tenant.
 func (n *Tenant) Delete(t lab.T, manifests ...string) {
 	t.Helper()
-	fatal(t, n.TryDelete(t.Context(), manifests...), "deleting of "+n.Namespace)
+	lab.Fatal(t, n.TryDelete(t.Context(), manifests...), "deleting of "+n.Namespace)
 }
 
-// TryDelete deletes what the manifests name, as the tenant, and returns the API's error.
+// TryDelete is Delete that returns the API's error.
 func (n *Tenant) TryDelete(ctx context.Context, manifests ...string) error {
 	return n.cluster.each(manifests, func(object *unstructured.Unstructured) error {
 		return n.cluster.delete(ctx, n.Config, n.Namespace, object)
 	})
 }
 
-// Secret makes a Secret of type kubernetes.io/tls, or renews it.
+// Secret creates a Secret of type kubernetes.io/tls, or replaces its certificate.
 func (n *Tenant) Secret(t lab.T, name string, certificate *lab.Cert) {
 	t.Helper()
 	n.Apply(t, SecretManifest(t, n.Namespace, name, certificate))
 }
 
-// SecretManifest is the manifest of a Secret of type kubernetes.io/tls.
+// SecretManifest returns the manifest of a Secret of type kubernetes.io/tls.
 func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) string {
 	t.Helper()
 	chain, err := os.ReadFile(certificate.CertFile)
-	fatal(t, err, "reading a certificate")
+	lab.Fatal(t, err, "reading a certificate")
 	key, err := os.ReadFile(certificate.KeyFile)
-	fatal(t, err, "reading a key")
+	lab.Fatal(t, err, "reading a key")
 
 	return manifest(t, map[string]any{
 		"apiVersion": "v1",
@@ -201,8 +204,8 @@ func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) stri
 	})
 }
 
-// Service makes a Service that leads to a backend, a process that names itself as the Service is named. It has the ports
-// PortHTTP and PortGRPC, and its name is returned.
+// Service creates a Service with the ports PortHTTP and PortGRPC and returns its name. It leads to
+// a backend, a process of its own, that answers with that name.
 func (n *Tenant) Service(t lab.T, name string) string {
 	t.Helper()
 	backend := startBackend(t, name)
@@ -222,9 +225,10 @@ func (n *Tenant) Service(t lab.T, name string) string {
 		kind = "IPv6"
 	}
 	slice := manifest(t, map[string]any{
-		"apiVersion":  "discovery.k8s.io/v1",
-		"kind":        "EndpointSlice",
-		"metadata":    map[string]any{"name": name, "labels": map[string]any{"kubernetes.io/service-name": name}},
+		"apiVersion": "discovery.k8s.io/v1",
+		"kind":       "EndpointSlice",
+		"metadata": map[string]any{"name": name,
+			"labels": map[string]any{"kubernetes.io/service-name": name}},
 		"addressType": kind,
 		"endpoints": []any{map[string]any{
 			"addresses":  []any{address.String()},
@@ -240,16 +244,16 @@ func (n *Tenant) Service(t lab.T, name string) string {
 	return name
 }
 
-// manifest encodes an object.
+// manifest returns an encoded object.
 func manifest(t lab.T, object map[string]any) string {
 	t.Helper()
 	encoded, err := json.Marshal(object)
-	fatal(t, err, "encoding an object")
+	lab.Fatal(t, err, "encoding an object")
 
 	return string(encoded)
 }
 
-// ownAddress is an address of this machine that others could reach it at; one of version 4 if it has any.
+// ownAddress returns an address of this machine that is not a loopback address, IPv4 if possible.
 func ownAddress() (netip.Addr, error) {
 	addresses, err := net.InterfaceAddrs()
 	if err != nil {
@@ -266,7 +270,8 @@ func ownAddress() (netip.Addr, error) {
 		}
 	}
 	if !found.IsValid() {
-		return found, errors.New("this machine has no address but loopback ones, which Kubernetes takes for no endpoint; give it one, for instance: ip addr add 192.0.2.1/32 dev lo")
+		return found, errors.New("this machine has only loopback addresses, which Kubernetes " +
+			"rejects in endpoints; add another one, for instance: ip addr add 192.0.2.1/32 dev lo")
 	}
 
 	return found, nil

@@ -17,14 +17,15 @@ import (
 )
 
 const (
-	// shortest is the least that the TokenRequest API gives a token to live.
+	// shortest is the shortest lifetime that the TokenRequest API gives.
 	shortest = 10 * time.Minute
-	// leeway is how much longer than it says the API takes a token.
+	// leeway is how long after its expiry the API still accepts a token.
 	leeway = time.Minute
 )
 
-// Token returns a token of a service account. The API gives none for less than ten minutes: one that is to expire
-// sooner is signed here, with the cluster's key. The API goes on taking a token that it has seen for ten seconds.
+// Token returns a token of a service account. Since the API issues none for less than ten minutes,
+// shorter ones are signed here with the cluster's key. The API caches a verified token for ten
+// seconds.
 func (c *Cluster) Token(t lab.T, namespace, serviceAccount string, ttl time.Duration) string {
 	t.Helper()
 	issue := c.requestToken
@@ -32,12 +33,12 @@ func (c *Cluster) Token(t lab.T, namespace, serviceAccount string, ttl time.Dura
 		issue = c.signToken
 	}
 	token, err := issue(t.Context(), namespace, serviceAccount, ttl)
-	fatal(t, err, "getting a token")
+	lab.Fatal(t, err, "getting a token")
 
 	return token
 }
 
-// TokenFile writes a token of a service account to a file of its own and returns the file's name.
+// TokenFile writes a token of a service account to a new file and returns the file's name.
 func (c *Cluster) TokenFile(t lab.T, namespace, serviceAccount string, ttl time.Duration) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "token")
@@ -46,24 +47,28 @@ func (c *Cluster) TokenFile(t lab.T, namespace, serviceAccount string, ttl time.
 	return file
 }
 
-// RotateToken replaces the token in a file at once, as a kubelet does.
+// RotateToken replaces the token in a file atomically, as a kubelet does.
 func (c *Cluster) RotateToken(t lab.T, file, namespace, serviceAccount string, ttl time.Duration) {
 	t.Helper()
 	unfinished := file + ".new"
-	fatal(t, os.WriteFile(unfinished, []byte(c.Token(t, namespace, serviceAccount, ttl)), 0o600), "writing a token")
-	fatal(t, os.Rename(unfinished, file), "writing a token")
+	token := []byte(c.Token(t, namespace, serviceAccount, ttl))
+	lab.Fatal(t, os.WriteFile(unfinished, token, 0o600), "writing a token")
+	lab.Fatal(t, os.Rename(unfinished, file), "writing a token")
 }
 
 func accountPath(namespace, serviceAccount string) string {
 	return "/api/v1/namespaces/" + namespace + "/serviceaccounts/" + serviceAccount
 }
 
-func (c *Cluster) requestToken(ctx context.Context, namespace, serviceAccount string, ttl time.Duration) (string, error) {
-	answer, err := c.call(ctx, http.MethodPost, accountPath(namespace, serviceAccount)+"/token", map[string]any{
-		"apiVersion": "authentication.k8s.io/v1",
-		"kind":       "TokenRequest",
-		"spec":       map[string]any{"expirationSeconds": int(ttl.Seconds())},
-	})
+func (c *Cluster) requestToken(
+	ctx context.Context, namespace, serviceAccount string, ttl time.Duration,
+) (string, error) {
+	answer, err := c.call(ctx, http.MethodPost, accountPath(namespace, serviceAccount)+"/token",
+		map[string]any{
+			"apiVersion": "authentication.k8s.io/v1",
+			"kind":       "TokenRequest",
+			"spec":       map[string]any{"expirationSeconds": int(ttl.Seconds())},
+		})
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +78,9 @@ func (c *Cluster) requestToken(ctx context.Context, namespace, serviceAccount st
 	return request.Status.Token, err
 }
 
-func (c *Cluster) signToken(ctx context.Context, namespace, serviceAccount string, ttl time.Duration) (string, error) {
+func (c *Cluster) signToken(
+	ctx context.Context, namespace, serviceAccount string, ttl time.Duration,
+) (string, error) {
 	answer, err := c.call(ctx, http.MethodGet, accountPath(namespace, serviceAccount), nil)
 	if err != nil {
 		return "", err

@@ -8,40 +8,60 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// testCertificates has a tenant bring certificates for another's host into Traefik's store.
+// testCertificates has a tenant bring certificates for another tenant's host into Traefik's store.
 func testCertificates(t *testing.T, w *world) {
 	g, a := w.globex, w.acme
-	hijack := func(provider, name string, by *team, victim string, certificate *lab.Cert, code string, manifest string, router func(cluster.Router) bool) {
+	hijack := func(
+		provider, name string, by *team, victim string, certificate *lab.Cert, code string,
+		manifest string, router func(cluster.Router) bool,
+	) {
 		w.run(t, attack{
-			name: name, provider: provider, by: by, router: router,
-			manifests: []string{cluster.SecretManifest(t, by.Namespace, "evil", certificate), manifest},
-			host:      host(victim), succeeds: victim, served: certificate, forged: true, certificate: certificate.Certificate,
-			code: both(code), victims: map[string]string{host(by.name): by.name},
-			denied: both(map[string]string{host(victim): code}),
+			name:     name,
+			provider: provider,
+			by:       by,
+			router:   router,
+			manifests: []string{cluster.SecretManifest(t, by.Namespace, "evil", certificate),
+				manifest},
+			host:        host(victim),
+			succeeds:    victim,
+			served:      certificate,
+			forged:      true,
+			certificate: certificate.Certificate,
+			code:        both(code),
+			victims:     map[string]string{host(by.name): by.name},
+			denied:      both(map[string]string{host(victim): code}),
 		})
 	}
 	more := lab.SelfSigned(t, "acme.test", "zzz.evil.test")
 	tlsEvil := "entryPoints: [websecure], tls: {secretName: evil}"
-	hijack("kubernetesCRD", "hijack: Secret + IngressRoute tls", g, "acme", more, "certificate-foreign",
+	hijack("kubernetesCRD", "hijack: Secret + IngressRoute tls", g, "acme", more,
+		"certificate-foreign",
 		g.route("evil", "Host(`evil.globex.test`)", tlsEvil), cluster.ForHost("evil.globex.test"))
-	hijack("kubernetesIngress", "hijack: Secret + Ingress tls", g, "acme", more, "certificate-foreign",
-		g.ingress("evil", "traefik", "evil.globex.test", "/", "evil", ""), cluster.ForHost("evil.globex.test"))
+	hijack("kubernetesIngress", "hijack: Secret + Ingress tls", g, "acme", more,
+		"certificate-foreign",
+		g.ingress("evil", "traefik", "evil.globex.test", "/", "evil", ""),
+		cluster.ForHost("evil.globex.test"))
 	hijack("ingress-nginx", "hijack: Secret + Ingress tls", g, "acme", more, "certificate-foreign",
-		g.ingress("evil", "nginx", "evil.globex.test", "/", "evil", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'"), cluster.ForHost("evil.globex.test"))
-	// Traefik takes the Secrets in the order of their namespaces, and of two certificates for the same names the first.
+		g.ingress("evil", "nginx", "evil.globex.test", "/", "evil", cluster.NoRedirect),
+		cluster.ForHost("evil.globex.test"))
+	// Traefik reads the Secrets in the order of their namespaces. Of two certificates with the same
+	// names it uses the first.
 	same := lab.SelfSigned(t, "globex.test", "*.globex.test")
-	hijack("kubernetesCRD", "certificate of exactly the same names", a, "globex", same, "certificate-secret",
+	hijack("kubernetesCRD", "certificate of exactly the same names", a, "globex", same,
+		"certificate-secret",
 		a.route("evil", "Host(`evil.acme.test`)", tlsEvil), cluster.ForHost("evil.acme.test"))
-	// Names of the victim's, and more of them: nothing foreign is in it.
+	// All of its names are the victim's, so no name is foreign.
 	wider := lab.SelfSigned(t, "acme.test", "www.acme.test")
-	hijack("kubernetesCRD", "certificate of only the victim's names", g, "acme", wider, "certificate-secret",
+	hijack("kubernetesCRD", "certificate of only the victim's names", g, "acme", wider,
+		"certificate-secret",
 		g.route("evil", "Host(`evil.globex.test`)", tlsEvil), cluster.ForHost("evil.globex.test"))
 	platform := lab.SelfSigned(t, "*.platform.test", "acme.platform.test")
 	testPlatform(t, w, platform)
 	testCopiedSecret(t, w)
 }
 
-// testPlatform shows that a platform certificate passes from a shared namespace, and one of the same names from no other.
+// testPlatform checks that a platform certificate passes if its Secret is in a shared namespace,
+// and that one with the same names from elsewhere does not.
 func testPlatform(t *testing.T, w *world, forged *lab.Cert) {
 	const host = "acme.platform.test"
 	route := w.acme.route("platform", "Host(`"+host+"`)", "entryPoints: [websecure], tls: {}")
@@ -50,31 +70,49 @@ func testPlatform(t *testing.T, w *world, forged *lab.Cert) {
 	for _, name := range namings {
 		w.on[name].WaitRouter(t, cluster.ForHost(host))
 		response := get(t, w.on[name], host, "/", false)
-		assert.Equal(t, "acme", response.Tenant(), "%s: %d %s", name, response.Status, response.Reason())
+		assert.Equal(t, "acme", response.Tenant(), "%s: %d %s", name, response.Status,
+			response.Reason())
 	}
 	w.run(t, attack{
-		name: "forged platform certificate", provider: "kubernetesCRD", by: w.globex,
+		name:     "forged platform certificate",
+		provider: "kubernetesCRD",
+		by:       w.globex,
 		manifests: []string{
 			cluster.SecretManifest(t, w.globex.Namespace, "evil", forged),
-			w.globex.route("evil", "Host(`evil.globex.test`)", "entryPoints: [websecure], tls: {secretName: evil}"),
+			w.globex.route("evil", "Host(`evil.globex.test`)",
+				"entryPoints: [websecure], tls: {secretName: evil}"),
 		},
-		router: cluster.ForHost("evil.globex.test"), host: host, served: forged, forged: true, certificate: forged.Certificate,
-		succeeds: "acme", code: both("certificate-secret"), victims: map[string]string{"acme.test": "acme"},
+		router:      cluster.ForHost("evil.globex.test"),
+		host:        host,
+		served:      forged,
+		forged:      true,
+		certificate: forged.Certificate,
+		succeeds:    "acme",
+		code:        both("certificate-secret"),
+		victims:     map[string]string{"acme.test": "acme"},
 	})
 }
 
-// testCopiedSecret has someone copy a victim's Secret. As long as the victim has that certificate itself, it is the
-// victim's. The copy of one that the victim has renewed since is not.
+// testCopiedSecret has the attacker copy a victim's Secret. While the victim still has that
+// certificate it counts as the victim's. Once the victim has renewed it, the old copy does not.
 func testCopiedSecret(t *testing.T, w *world) {
 	a, g := w.acme, w.globex
 	copied := []string{
 		cluster.SecretManifest(t, a.Namespace, "copied", g.certificate),
-		a.route("copied", "Host(`copied.acme.test`)", "entryPoints: [websecure], tls: {secretName: copied}"),
+		a.route("copied", "Host(`copied.acme.test`)",
+			"entryPoints: [websecure], tls: {secretName: copied}"),
 	}
 	w.run(t, attack{
-		name: "the victim's Secret copied", provider: "kubernetesCRD", by: a, manifests: copied,
-		router: cluster.ForHost("copied.acme.test"), host: "globex.test", succeeds: "globex", certificate: g.certificate.Certificate,
-		victims: map[string]string{"acme.test": "acme"}, note: "; still the victim's own certificate",
+		name:        "the victim's Secret copied",
+		provider:    "kubernetesCRD",
+		by:          a,
+		manifests:   copied,
+		router:      cluster.ForHost("copied.acme.test"),
+		host:        "globex.test",
+		succeeds:    "globex",
+		certificate: g.certificate.Certificate,
+		victims:     map[string]string{"acme.test": "acme"},
+		note:        "; still the victim's own certificate",
 	})
 
 	old := g.certificate
@@ -82,8 +120,17 @@ func testCopiedSecret(t *testing.T, w *world) {
 	g.certificate = lab.SelfSigned(t, "globex.test", "*.globex.test")
 	g.Secret(t, "tls", g.certificate)
 	w.run(t, attack{
-		name: "a copy of a Secret that the victim renewed", provider: "kubernetesCRD", by: a, manifests: copied,
-		router: cluster.ForHost("copied.acme.test"), host: "globex.test", served: old, certificate: old.Certificate,
-		succeeds: "globex", eventually: true, code: both("certificate-secret"), victims: map[string]string{"acme.test": "acme"},
+		name:        "a copy of a Secret that the victim renewed",
+		provider:    "kubernetesCRD",
+		by:          a,
+		manifests:   copied,
+		router:      cluster.ForHost("copied.acme.test"),
+		host:        "globex.test",
+		served:      old,
+		certificate: old.Certificate,
+		succeeds:    "globex",
+		eventually:  true,
+		code:        both("certificate-secret"),
+		victims:     map[string]string{"acme.test": "acme"},
 	})
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 )
 
-// testForgedNames has a tenant give a route a name with which its router's name reads as another tenant's.
+// testForgedNames has a tenant name a route so that its router's name can be read as another
+// tenant's.
 func testForgedNames(t *testing.T, w *world) {
 	attacker, victim := w.team(t, "team"), w.team(t, "team-b")
 	own := []string{
@@ -28,7 +29,7 @@ func testForgedNames(t *testing.T, w *world) {
 	}
 	const candidates = "team,team-b"
 	victims, denied := map[string]string{"acme.test": "acme"}, map[string]string{}
-	if ingressesTold {
+	if hasIngressNamespace {
 		victims["ingress.team-b.test"] = "team-b"
 	} else {
 		denied["ingress.team-b.test"] = "router-ambiguous"
@@ -39,40 +40,68 @@ func testForgedNames(t *testing.T, w *world) {
 		return more
 	}
 	w.run(t, attack{
-		name: "namespace team, route b-web, against team-b", provider: "kubernetesCRD", by: attacker,
-		manifests: []string{attacker.route("b-web", "Host(`team-b.test`) && PathPrefix(`/login`)", "entryPoints: [websecure]")}, router: ruled("/login"),
-		host: "team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code:       map[naming]string{safe: "host-foreign", legacy: "router-ambiguous"},
-		namespaces: map[naming]string{safe: "team", legacy: candidates},
-		victims:    victims,
-		denied:     map[naming]map[string]string{safe: denied, legacy: also("team-b.test")},
+		name:     "namespace team, route b-web, against team-b",
+		provider: "kubernetesCRD",
+		by:       attacker,
+		manifests: []string{attacker.route("b-web", "Host(`team-b.test`) && PathPrefix(`/login`)",
+			"entryPoints: [websecure]")},
+		router:      ruled("/login"),
+		host:        "team-b.test",
+		path:        "/login",
+		succeeds:    "team",
+		certificate: victim.certificate.Certificate,
+		code:        map[naming]string{safe: "host-foreign", legacy: "router-ambiguous"},
+		namespaces:  map[naming]string{safe: "team", legacy: candidates},
+		victims:     victims,
+		denied:      map[naming]map[string]string{safe: denied, legacy: also("team-b.test")},
 	})
 	w.run(t, attack{
-		name: "namespace team, HTTPRoute b-web, against team-b", provider: "kubernetesGateway", by: attacker,
-		manifests: []string{attacker.gatewayRoute("HTTPRoute", "b-web", "websecure", "http.team-b.test", "matches: [{path: {type: PathPrefix, value: /login}}]")}, router: ruled("/login"),
-		host: "http.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code: both("router-ambiguous"), namespaces: both(candidates),
-		victims: victims, denied: both(also("http.team-b.test")),
+		name:     "namespace team, HTTPRoute b-web, against team-b",
+		provider: "kubernetesGateway",
+		by:       attacker,
+		manifests: []string{attacker.gatewayRoute("HTTPRoute", "b-web", "websecure",
+			"http.team-b.test", "matches: [{path: {type: PathPrefix, value: /login}}]")},
+		router:      ruled("/login"),
+		host:        "http.team-b.test",
+		path:        "/login",
+		succeeds:    "team",
+		certificate: victim.certificate.Certificate,
+		code:        both("router-ambiguous"),
+		namespaces:  both(candidates),
+		victims:     victims,
+		denied:      both(also("http.team-b.test")),
 	})
-	w.run(t, attack{
-		name: "Ingress b-web in team, router named as team-b's", provider: "kubernetesIngress", by: attacker,
-		manifests: []string{attacker.ingress("b-web", "traefik", "ingress.team-b.test", "/login", "", "")}, router: ruled("/login"),
-		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: both(denied),
-	})
-	w.run(t, attack{
-		name: "Ingress b-web in team, router named as team-b's", provider: "ingress-nginx", by: attacker,
-		manifests: []string{attacker.ingress("b-web", "nginx", "ingress.team-b.test", "/login", "", "nginx.ingress.kubernetes.io/ssl-redirect: 'false'")}, router: ruled("/login"),
-		host: "ingress.team-b.test", path: "/login", succeeds: "team", certificate: victim.certificate.Certificate,
-		code: ofIngress("host-foreign", "router-ambiguous"), namespaces: ofIngress("team", candidates), victims: victims, denied: both(denied),
-	})
+	for _, by := range []struct{ provider, class, annotations string }{
+		{"kubernetesIngress", "traefik", ""},
+		{"ingress-nginx", "nginx", cluster.NoRedirect},
+	} {
+		const host = "ingress.team-b.test"
+		w.run(t, attack{
+			name:     "Ingress b-web in team, router named as team-b's",
+			provider: by.provider,
+			by:       attacker,
+			manifests: []string{
+				attacker.ingress("b-web", by.class, host, "/login", "", by.annotations),
+			},
+			router:      ruled("/login"),
+			host:        host,
+			path:        "/login",
+			succeeds:    "team",
+			certificate: victim.certificate.Certificate,
+			code:        ofIngress("host-foreign", "router-ambiguous"),
+			namespaces:  ofIngress("team", candidates),
+			victims:     victims,
+			denied:      both(denied),
+		})
+	}
 	testExactImitation(t, w, attacker, victim)
 	victim.Delete(t, own...)
 	testEntryPointName(t, w)
 }
 
-// testExactImitation gives an Ingress the very name, host and path with which its router has the key of another's. Traefik
-// keeps one of the two, by chance anew at each change: the attacker makes changes until it is his.
+// testExactImitation gives an Ingress the name, host and path with which its router gets the same
+// key as the victim's. Traefik keeps one of the two, at random after each change: the attacker
+// makes changes until Traefik keeps the attacker's.
 func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
 	const at = "ingress.team-b.test"
 	manifest := func(try int) string {
@@ -93,7 +122,8 @@ func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
 			require.NotEqual(t, attacker.name, on.Tenant(), name)
 			if on.Tenant() != victim.name {
 				refused[name] = true
-				assert.Equal(t, ofIngress("host-foreign", "router-ambiguous")[name], on.Reason(), "%s: %d", name, on.Status)
+				assert.Equal(t, ofIngress("host-foreign", "router-ambiguous")[name], on.Reason(),
+					"%s: %d", name, on.Status)
 				line.on = add(line.on, w.describe(on, attack{}))
 			}
 		}
@@ -104,12 +134,13 @@ func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
 	w.rows = append(w.rows, line)
 }
 
-// testEntryPointName has a namespace whose name is another's behind what Traefik puts before the names of routers on
-// several entry points.
+// testEntryPointName has a namespace whose name is the entry point prefix, which Traefik gives
+// routers on several entry points, followed by another tenant's namespace.
 func testEntryPointName(t *testing.T, w *world) {
 	attacker, victim := w.team(t, "websecure-team-a"), w.team(t, "team-a")
 	own := []string{
-		victim.route("web", hostRule("team-a"), "entryPoints: [web, websecure], tls: {secretName: tls}"),
+		victim.route("web", hostRule("team-a"),
+			"entryPoints: [web, websecure], tls: {secretName: tls}"),
 		victim.route("one", "Host(`one.team-a.test`)", "entryPoints: [websecure]"),
 	}
 	victim.Apply(t, own...)
@@ -121,18 +152,25 @@ func testEntryPointName(t *testing.T, w *world) {
 	}
 	candidates := "team-a,websecure-team-a"
 	w.run(t, attack{
-		name: "namespace websecure-team-a against team-a", provider: "kubernetesCRD", by: attacker,
-		manifests: []string{attacker.route("login", "Host(`team-a.test`) && PathPrefix(`/login`)", "entryPoints: [websecure]")}, router: ruled("/login"),
-		host: "team-a.test", path: "/login", succeeds: "websecure-team-a", certificate: victim.certificate.Certificate,
-		code:       both("router-ambiguous"),
-		namespaces: map[naming]string{safe: candidates, legacy: "team,team-a,websecure-team-a"},
+		name:     "namespace websecure-team-a against team-a",
+		provider: "kubernetesCRD",
+		by:       attacker,
+		manifests: []string{attacker.route("login", "Host(`team-a.test`) && PathPrefix(`/login`)",
+			"entryPoints: [websecure]")},
+		router:      ruled("/login"),
+		host:        "team-a.test",
+		path:        "/login",
+		succeeds:    "websecure-team-a",
+		certificate: victim.certificate.Certificate,
+		code:        both("router-ambiguous"),
+		namespaces:  map[naming]string{safe: candidates, legacy: "team,team-a,websecure-team-a"},
 		denied: map[naming]map[string]string{
 			safe:   {"team-a.test": "router-ambiguous"},
 			legacy: {"team-a.test": "router-ambiguous"},
 		},
 		victims: map[string]string{"acme.test": "acme"},
 	})
-	// On one entry point there is nothing before a safe name. A legacy name may be one of namespace "team".
+	// On one entry point a safe name has no prefix. A legacy name could belong to namespace "team".
 	for name, tenant := range map[naming]string{safe: "team-a", legacy: ""} {
 		if on := w.on[name]; on != nil {
 			one := get(t, on, "one.team-a.test", "/", false)

@@ -13,19 +13,25 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// testNamespaces attacks what the guard takes the tenants from.
+// testNamespaces attacks what the guard reads tenants from.
 func testNamespaces(t *testing.T, w *world) {
 	t.Run("own annotation", func(t *testing.T) { testOwnAnnotation(t, w) })
 	t.Run("deleted and made again", func(t *testing.T) { testDeletedNamespace(t, w) })
 }
 
-// testOwnAnnotation has a tenant claim a name below another's wildcard on its own Namespace.
+// testOwnAnnotation has a tenant claim a name below another tenant's wildcard on its own Namespace.
 func testOwnAnnotation(t *testing.T, w *world) {
 	const host = "forgotten.acme.test"
 	g, c := w.globex, w.cluster
-	claim := strings.Join([]string{"apiVersion: v1", "kind: Namespace", "metadata:", "  name: globex",
-		"  labels: {tenantguard.io/tenant: globex}", "  annotations:",
-		"    tenantguard.io/hosts: 'globex.test, *.globex.test, globex.platform.test, " + host + "'"}, "\n")
+	const claim = `
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: globex
+  labels: {tenantguard.io/tenant: globex}
+  annotations:
+    tenantguard.io/hosts: 'globex.test, *.globex.test, globex.platform.test, ` + host + `'
+`
 	route := g.route("claim", "Host(`"+host+"`)", "entryPoints: [websecure]")
 	g.Apply(t, route)
 	defer g.Delete(t, route)
@@ -39,14 +45,18 @@ func testOwnAnnotation(t *testing.T, w *world) {
 			unguarded := get(t, w.off[name], host, "/", false)
 			require.Equal(t, "globex", unguarded.Tenant(), "guard off, %s", name)
 			off = w.describe(unguarded, attack{})
-			require.Eventually(t, func() bool { return get(t, w.on[name], host, "/", false).Reason() == "host-foreign" }, 10*time.Second, 50*time.Millisecond, name)
+			require.Eventually(t, func() bool {
+				return get(t, w.on[name], host, "/", false).Reason() == "host-foreign"
+			}, 10*time.Second, 50*time.Millisecond, name)
 		}
 	}
 
 	err := g.TryApply(t.Context(), claim)
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 	foreign()
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC", "any", off, "forbidden by the API; 403 host-foreign"})
+	w.rows = append(w.rows, row{
+		"own Namespace's annotation, RBAC", "any", off, "forbidden by the API; 403 host-foreign",
+	})
 
 	const role = `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -63,8 +73,11 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 	c.Apply(t, c.Admin(), role)
 	defer c.Delete(t, c.Admin(), role)
 	defer func() { c.Namespace(t, "globex", marks("globex")...) }()
-	// The negative control: with the right to write it and nothing else in the way, the guard believes the Namespace.
-	require.Eventually(t, func() bool { return g.TryApply(t.Context(), claim) == nil }, 10*time.Second, 50*time.Millisecond)
+	// Counter-check: with the right to write it, and no other obstacle, the guard believes the
+	// Namespace.
+	require.Eventually(t, func() bool {
+		return g.TryApply(t.Context(), claim) == nil
+	}, 10*time.Second, 50*time.Millisecond)
 	for _, name := range namings {
 		require.Eventually(t, func() bool {
 			response := get(t, w.on[name], host, "/", false)
@@ -72,14 +85,17 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		}, 10*time.Second, 50*time.Millisecond, name)
 	}
 	plainly := get(t, w.on[namings[0]], host, "/", false)
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows", "any", off, "the claim is believed: " + w.describe(plainly, attack{})})
+	w.rows = append(w.rows, row{
+		"own Namespace's annotation, RBAC allows", "any", off,
+		"the claim is believed: " + w.describe(plainly, attack{}),
+	})
 	c.Namespace(t, "globex", marks("globex")...)
 	foreign()
 
-	admission := shipped(t, "admission.yaml")
+	admission := example(t, "admission.yaml")
 	c.Apply(t, c.Admin(), admission)
 	defer c.Delete(t, c.Admin(), admission)
-	// The API takes a moment to put a policy into force.
+	// The API needs a moment to enforce a new policy.
 	require.Eventually(t, func() bool {
 		err := g.TryApply(t.Context(), claim)
 		if err == nil {
@@ -88,35 +104,46 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "only operators")
 	}, 20*time.Second, 200*time.Millisecond)
 	foreign()
-	w.rows = append(w.rows, row{"own Namespace's annotation, RBAC allows, admission.yaml", "any", off, "forbidden by the policy; 403 host-foreign"})
+	w.rows = append(w.rows, row{
+		"own Namespace's annotation, RBAC allows, admission.yaml", "any", off,
+		"forbidden by the policy; 403 host-foreign",
+	})
 }
 
-// testDeletedNamespace deletes the victim's namespace and makes it again while an attacker waits for its host, first with
-// a route, then with a certificate too.
+// testDeletedNamespace deletes the victim's namespace and creates it again while an attacker waits
+// for its host: first with a route, then with a certificate as well.
 func testDeletedNamespace(t *testing.T, w *world) {
 	const at = "phoenix.test"
 	c, g := w.cluster, w.globex
 	victim := w.team(t, "phoenix")
-	own := victim.route("web", hostRule("phoenix"), "entryPoints: [websecure], tls: {secretName: tls}")
+	own := victim.route("web", hostRule("phoenix"),
+		"entryPoints: [websecure], tls: {secretName: tls}")
 	victim.Apply(t, own)
-	waiting := []string{g.routeVia("waiting", "Host(`phoenix.test`)", "entryPoints: [websecure]", "priority: 1")}
-	g.Apply(t, waiting...)
-	defer func() { g.Delete(t, waiting...) }()
+	waiting := g.routeVia("waiting", "Host(`phoenix.test`)", "entryPoints: [websecure]",
+		"priority: 1")
+	g.Apply(t, waiting)
+	defer func() { g.Delete(t, waiting) }()
 	for _, tr := range w.all(namings...) {
 		tr.WaitRouter(t, func(router cluster.Router) bool {
 			return cluster.ForHost(at)(router) && strings.Contains(router.Name, "phoenix")
 		})
 		tr.WaitRouter(t, named("waiting"))
 		tr.WaitCertificate(t, at, victim.certificate)
-		// A new Namespace is in the policy within a second.
-		assert.Eventually(t, func() bool { return get(t, tr, at, "/", false).Tenant() == "phoenix" }, 5*time.Second, 20*time.Millisecond)
+		// The guard applies a new Namespace within a second.
+		assert.Eventually(t, func() bool {
+			return get(t, tr, at, "/", false).Tenant() == "phoenix"
+		}, 5*time.Second, 20*time.Millisecond)
 	}
 
 	c.DeleteNamespace(t, "phoenix")
-	line := row{attack: "victim's namespace deleted, attacker's route waits", provider: "kubernetesCRD"}
+	line := row{
+		attack: "victim's namespace deleted, attacker's route waits", provider: "kubernetesCRD",
+	}
 	for _, name := range namings {
 		for _, tr := range w.all(name) {
-			tr.WaitGone(t, func(router cluster.Router) bool { return strings.Contains(router.Name, "phoenix") })
+			tr.WaitRemoved(t, func(router cluster.Router) bool {
+				return strings.Contains(router.Name, "phoenix")
+			})
 		}
 		off := get(t, w.off[name], at, "/", false)
 		assert.Equal(t, "globex", off.Tenant(), name)
@@ -126,10 +153,12 @@ func testDeletedNamespace(t *testing.T, w *world) {
 	}
 	w.rows = append(w.rows, line)
 
-	// A certificate of the same names, from a namespace that Traefik takes first, is there before the victim is again.
+	// Before the victim is back there is a certificate with the same names in a namespace that
+	// Traefik reads first.
 	more := []string{
 		cluster.SecretManifest(t, g.Namespace, "waiting", lab.SelfSigned(t, at, "*."+at)),
-		g.route("waiting-tls", "Host(`waiting.globex.test`)", "entryPoints: [websecure], tls: {secretName: waiting}"),
+		g.route("waiting-tls", "Host(`waiting.globex.test`)",
+			"entryPoints: [websecure], tls: {secretName: waiting}"),
 	}
 	g.Apply(t, more...)
 	victim.Tenant = c.Tenant(t, "phoenix", marks("phoenix")...)
@@ -139,7 +168,9 @@ func testDeletedNamespace(t *testing.T, w *world) {
 	victim.service = victim.Service(t, "phoenix")
 	victim.Secret(t, "tls", victim.certificate)
 	victim.Apply(t, own)
-	line = row{attack: "made again, attacker's route and certificate wait", provider: "kubernetesCRD"}
+	line = row{
+		attack: "made again, attacker's route and certificate wait", provider: "kubernetesCRD",
+	}
 	for _, name := range namings {
 		for _, tr := range w.all(name) {
 			tr.WaitRouter(t, func(router cluster.Router) bool {
@@ -151,20 +182,23 @@ func testDeletedNamespace(t *testing.T, w *world) {
 		assert.False(t, off.Served.Equal(victim.certificate.Certificate), name)
 		line.off = add(line.off, off.Tenant()+" answers, certificate: the attacker's")
 		on := get(t, w.on[name], at, "/", false)
-		assert.Equal(t, "certificate-secret", on.Reason(), "%s: %d %s", name, on.Status, on.Tenant())
+		assert.Equal(t, "certificate-secret", on.Reason(), "%s: %d %s", name, on.Status,
+			on.Tenant())
 		line.on = add(line.on, w.describe(on, attack{}))
 	}
 	g.Delete(t, more...)
 	for _, name := range namings {
 		w.on[name].WaitCertificate(t, at, victim.certificate)
 		response := get(t, w.on[name], at, "/", false)
-		assert.Equal(t, "phoenix", response.Tenant(), "%s: %d %s", name, response.Status, response.Reason())
+		assert.Equal(t, "phoenix", response.Tenant(), "%s: %d %s", name, response.Status,
+			response.Reason())
 	}
 	line.on = add(line.on, "victim passes once the certificate is gone")
 	w.rows = append(w.rows, line)
 }
 
-// untilCode asks until the refusal is the one wanted. Until then it must be another refusal.
+// untilCode repeats a request until it is refused with this code. Until then it must be refused
+// with another one.
 func untilCode(t *testing.T, tr *cluster.Traefik, host, code string) *lab.Response {
 	t.Helper()
 	var response *lab.Response

@@ -1,4 +1,4 @@
-// Command backend is one tenant's server, as a process of its own.
+// Command backend runs one tenant's server as a process of its own.
 package main
 
 import (
