@@ -27,39 +27,20 @@ type way struct {
 	from string
 }
 
-// TestObserve configures one Traefik in every way and observes in each.
-func TestObserve(t *testing.T) {
-	platform := lab.NewCA(t, "platform CA")
-	clientCA := lab.NewCA(t, "client CA")
-	clientCert := clientCA.Issue(t, "client.test")
-	mtls := func(version string) lab.Map {
-		return lab.Map{"minVersion": version, "maxVersion": version,
-			"clientAuth": lab.Map{
-				"caFiles":        []string{clientCA.CertFile},
-				"clientAuthType": "RequireAndVerifyClientCert",
-			}}
-	}
-	withTLS := func(change func(config *tls.Config)) func(*testing.T, *lab.Target) {
-		return func(_ *testing.T, target *lab.Target) { target.TLS = change }
-	}
-	present := withTLS(func(config *tls.Config) {
-		config.Certificates = []tls.Certificate{clientCert.TLS()}
-	})
-	suite := func(id uint16) (lab.Map, func(*testing.T, *lab.Target)) {
-		return lab.Map{"maxVersion": "VersionTLS12",
-				"cipherSuites": []string{tls.CipherSuiteName(id)}},
-			withTLS(func(config *tls.Config) { config.CipherSuites = []uint16{id} })
-	}
-	proxy := func(version byte, source, destination string) func(*testing.T, *lab.Target) {
-		return func(t *testing.T, target *lab.Target) {
-			target.Prelude = lab.ProxyHeader(t, version, source, destination)
-		}
-	}
+func withTLS(change func(config *tls.Config)) func(*testing.T, *lab.Target) {
+	return func(_ *testing.T, target *lab.Target) { target.TLS = change }
+}
 
-	// With the PROXY protocol a client claims the address it connected to: that of a server with
-	// the legitimate certificate.
-	decoy := newObservationTap(t, nil)
-	ways := []way{
+func withProxy(version byte, source, destination string) func(*testing.T, *lab.Target) {
+	return func(t *testing.T, target *lab.Target) {
+		target.Prelude = lab.ProxyHeader(t, version, source, destination)
+	}
+}
+
+// entryPointWays are the ways to configure an entry point. decoy is the address that clients claim
+// to have connected to.
+func entryPointWays(decoy string) []way {
+	return []way{
 		{name: "one address", host: "one", entryPoint: "one"},
 		{name: "IPv4 only", host: "four", entryPoint: "four"},
 		{name: "IPv6 only", host: "six", entryPoint: "six", from: "::1"},
@@ -77,22 +58,61 @@ func TestObserve(t *testing.T) {
 			from: "::1"},
 
 		{name: "PROXY protocol from trusted addresses", host: "trusted", entryPoint: "trusted",
-			from:   "192.0.2.7",
-			client: proxy(1, "192.0.2.7:1234", "203.0.113.1:443")},
+			from: "192.0.2.7", client: withProxy(1, "192.0.2.7:1234", "203.0.113.1:443")},
 		{name: "PROXY protocol from trusted addresses, without a header", host: "trusted-bare",
 			entryPoint: "trusted"},
 		{name: "PROXY protocol from trusted addresses, a forged destination",
-			host: "trusted-forged", entryPoint: "trusted",
-			from: "192.0.2.7", client: proxy(2, "192.0.2.7:1234", decoy.addr)},
+			host: "trusted-forged", entryPoint: "trusted", from: "192.0.2.7",
+			client: withProxy(2, "192.0.2.7:1234", decoy)},
 		{name: "PROXY protocol from any address", host: "any", entryPoint: "any", from: "192.0.2.7",
-			client: proxy(2, "192.0.2.7:1234", "203.0.113.1:443")},
+			client: withProxy(2, "192.0.2.7:1234", "203.0.113.1:443")},
 		{name: "PROXY protocol from any address, a forged destination", host: "any-forged",
-			entryPoint: "any",
-			from:       "127.0.0.1", client: proxy(1, "127.0.0.1:1234", decoy.addr)},
+			entryPoint: "any", from: "127.0.0.1",
+			client: withProxy(1, "127.0.0.1:1234", decoy)},
 		{name: "PROXY protocol from any address, IPv6", host: "any6", entryPoint: "any",
-			from:   "2001:db8::7",
-			client: proxy(2, "[2001:db8::7]:1234", "[2001:db8::1]:443")},
+			from: "2001:db8::7", client: withProxy(2, "[2001:db8::7]:1234", "[2001:db8::1]:443")},
+	}
+}
 
+// observeEntryPoints returns the entry points of entryPointWays.
+func observeEntryPoints() lab.Map {
+	entryPoints := lab.Map{}
+	for name, keys := range map[string]lab.Map{
+		"one":  {"address": "127.0.0.2:0", "http3": lab.Map{}},
+		"four": {"address": "0.0.0.0:0"},
+		"six":  {"address": "[::1]:0", "http3": lab.Map{}},
+		"dual": {"address": ":0", "http3": lab.Map{}},
+		"trusted": {
+			"address":       "127.0.0.1:0",
+			"proxyProtocol": lab.Map{"trustedIPs": []string{"127.0.0.1/32"}},
+		},
+		"any": {"address": "127.0.0.1:0", "proxyProtocol": lab.Map{"insecure": true}},
+	} {
+		entryPoints[name] = lab.Merge(keys, lab.Map{"http": lab.Map{"tls": lab.Map{}}})
+	}
+
+	return entryPoints
+}
+
+// tlsWays are the ways to configure a router's TLS.
+func tlsWays(t *testing.T) []way {
+	t.Helper()
+	clientCA := lab.NewCA(t, "client CA")
+	clientCert := clientCA.Issue(t, "client.test")
+	mtls := func(version string) lab.Map {
+		return lab.Map{
+			"minVersion": version,
+			"maxVersion": version,
+			"clientAuth": lab.Map{
+				"caFiles":        []string{clientCA.CertFile},
+				"clientAuthType": "RequireAndVerifyClientCert",
+			},
+		}
+	}
+	present := withTLS(func(config *tls.Config) {
+		config.Certificates = []tls.Certificate{clientCert.TLS()}
+	})
+	ways := []way{
 		{name: "client certificates over TLS 1.3", host: "mtls13", options: mtls("VersionTLS13"),
 			client: present},
 		{name: "client certificates over TLS 1.2", host: "mtls12", options: mtls("VersionTLS12"),
@@ -114,107 +134,117 @@ func TestObserve(t *testing.T) {
 		tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA,
 	} {
 		name := tls.CipherSuiteName(id)
-		options, client := suite(id)
-		ways = append(ways,
-			way{name: "only " + name, host: strings.ToLower(strings.ReplaceAll(name, "_", "-")),
-				options: options, client: client, rsa: !strings.Contains(name, "ECDSA")})
+		ways = append(ways, way{
+			name:    "only " + name,
+			host:    strings.ToLower(strings.ReplaceAll(name, "_", "-")),
+			options: lab.Map{"maxVersion": "VersionTLS12", "cipherSuites": []string{name}},
+			client:  withTLS(func(config *tls.Config) { config.CipherSuites = []uint16{id} }),
+			rsa:     !strings.Contains(name, "ECDSA"),
+		})
 	}
 	for name, id := range map[string]tls.CurveID{
 		"CurveP521": tls.CurveP521, "X25519": tls.X25519, "X25519MLKEM768": tls.X25519MLKEM768,
 	} {
-		ways = append(ways, way{name: "only " + name, host: strings.ToLower(name),
+		ways = append(ways, way{
+			name:    "only " + name,
+			host:    strings.ToLower(name),
 			options: lab.Map{"curvePreferences": []string{name}},
 			client: withTLS(func(config *tls.Config) {
 				config.CurvePreferences = []tls.CurveID{id}
-			})})
+			}),
+		})
 	}
 
-	// One certificate for each kind of key. The hijacker's has the hosts' own names, which sort
-	// after the wildcard.
-	const domain = ".team-a.example.com"
-	legitimate, hijackers := map[bool]*lab.Cert{}, map[bool]*lab.Cert{}
+	return ways
+}
+
+const observeDomain = ".team-a.example.com"
+
+// complete sets the defaults of a way, completes its host and adds its router to the routes.
+func (w *way) complete(backend *lab.Backend, routes *lab.Config) {
+	id := w.host
+	if w.rsa {
+		w.host += ".rsa"
+		id += "-rsa"
+	}
+	w.host += observeDomain
+	if w.entryPoint == "" {
+		w.entryPoint = "websecure"
+	}
+	if w.protocol == "" {
+		w.protocol = lab.HTTP1
+	}
+	if w.from == "" {
+		w.from = "127.0.0.1"
+	}
+	tlsKeys := lab.Map{}
+	if w.options != nil {
+		tlsKeys["options"] = id
+		routes.Merge(lab.Map{"tls": lab.Map{"options": lab.Map{id: w.options}}})
+	}
+	routes.Route("team-a-"+id, "Host(`"+w.host+"`)", backend,
+		lab.Map{"entryPoints": []string{w.entryPoint}, "tls": tlsKeys})
+}
+
+func (w *way) get(t *testing.T, tr *lab.Traefik) *lab.Response {
+	t.Helper()
+	target := lab.Target{Addr: tr.Addr(w.entryPoint), ServerName: w.host}
+	if w.client != nil {
+		w.client(t, &target)
+	}
+
+	return lab.Get(t, w.protocol, target, w.host, "/")
+}
+
+// TestObserve configures one Traefik in every way and observes in each.
+func TestObserve(t *testing.T) {
+	platform := lab.NewCA(t, "platform CA")
+	// With the PROXY protocol a client claims the address it connected to: that of a server with
+	// the legitimate certificate.
+	decoy := newObservationTap(t, nil)
+	ways := append(entryPointWays(decoy.addr), tlsWays(t)...)
 	backend := lab.NewBackend(t, "team-a")
 	routes := lab.NewConfig()
 	names := map[bool][]string{}
 	for i := range ways {
 		w := &ways[i]
-		if w.rsa {
-			w.host += ".rsa"
-		}
-		w.host += domain
+		w.complete(backend, routes)
 		names[w.rsa] = append(names[w.rsa], w.host)
-		id := strings.TrimSuffix(w.host, domain)
-		id = strings.ReplaceAll(id, ".", "-")
-		tlsKeys := lab.Map{}
-		if w.options != nil {
-			tlsKeys["options"] = id
-			routes.Merge(lab.Map{"tls": lab.Map{"options": lab.Map{id: w.options}}})
-		}
-		if w.entryPoint == "" {
-			w.entryPoint = "websecure"
-		}
-		if w.protocol == "" {
-			w.protocol = lab.HTTP1
-		}
-		if w.from == "" {
-			w.from = "127.0.0.1"
-		}
-		routes.Route("team-a-"+id, "Host(`"+w.host+"`)", backend,
-			lab.Map{"entryPoints": []string{w.entryPoint}, "tls": tlsKeys})
 	}
-	for _, rsa := range []bool{false, true} {
-		wildcard := "*" + domain
-		if rsa {
-			wildcard = "*.rsa" + domain
-		}
+
+	// One certificate for each kind of key. The hijacker's has the hosts' own names, which sort
+	// after the wildcard.
+	legitimate, hijackers := map[bool]*lab.Cert{}, map[bool]*lab.Cert{}
+	for rsa, wildcard := range map[bool]string{
+		false: "*" + observeDomain, true: "*.rsa" + observeDomain,
+	} {
 		legitimate[rsa] = platform.IssueSpec(t, lab.Spec{Names: []string{wildcard}, RSA: rsa})
 		hijackers[rsa] = lab.SelfSignedSpec(t,
 			lab.Spec{Names: append(names[rsa], "zzz.evil.test"), RSA: rsa})
 	}
 	decoy.set(tapShows(legitimate[false]))
 
-	static := lab.Map{"entryPoints": lab.Map{}}
-	for name, keys := range map[string]lab.Map{
-		"one":  {"address": "127.0.0.2:0", "http3": lab.Map{}},
-		"four": {"address": "0.0.0.0:0"},
-		"six":  {"address": "[::1]:0", "http3": lab.Map{}},
-		"dual": {"address": ":0", "http3": lab.Map{}},
-		"trusted": {"address": "127.0.0.1:0",
-			"proxyProtocol": lab.Map{"trustedIPs": []string{"127.0.0.1/32"}}},
-		"any": {"address": "127.0.0.1:0", "proxyProtocol": lab.Map{"insecure": true}},
-	} {
-		static["entryPoints"].(lab.Map)[name] = lab.Merge(keys,
-			lab.Map{"http": lab.Map{"tls": lab.Map{}}})
-	}
+	static := lab.Map{"entryPoints": observeEntryPoints()}
 	served := routes.Clone().Serve(legitimate[false], legitimate[true])
 	hijacked := served.Clone().Serve(hijackers[false], hijackers[true])
 	guard := lab.Map{
 		"exposeReason": true,
-		"tenants":      []lab.Map{certTenant("team-a", "**"+domain)},
+		"tenants":      []lab.Map{certTenant("team-a", "**"+observeDomain)},
 		"certificates": lab.Map{"roots": platform.CertFile},
 	}
 	off := lab.Start(t, lab.Options{HTTP3: true, Static: static, Dynamic: hijacked})
 	on := lab.Start(t, lab.Options{HTTP3: true, Static: static, Dynamic: served, Guard: guard})
 
-	get := func(t *testing.T, tr *lab.Traefik, w way) *lab.Response {
-		t.Helper()
-		target := lab.Target{Addr: tr.Addr(w.entryPoint), ServerName: w.host}
-		if w.client != nil {
-			w.client(t, &target)
-		}
-		return lab.Get(t, w.protocol, target, w.host, "/")
-	}
 	for _, w := range ways {
 		t.Run("legitimate/"+w.name, func(t *testing.T) {
-			assertCertResponse(t, get(t, on, w), certPasses("team-a", legitimate[w.rsa]))
+			assertCertResponse(t, w.get(t, on), certPasses("team-a", legitimate[w.rsa]))
 		})
 	}
 	on.Apply(t, hijacked)
 	for _, w := range ways {
 		t.Run("hijack/"+w.name, func(t *testing.T) {
-			assertCertResponse(t, get(t, off, w), certPasses("team-a", hijackers[w.rsa]))
-			assertCertResponse(t, get(t, on, w),
-				certDenied("certificate-foreign", hijackers[w.rsa]))
+			assertCertResponse(t, w.get(t, off), certPasses("team-a", hijackers[w.rsa]))
+			assertCertResponse(t, w.get(t, on), certDenied("certificate-foreign", hijackers[w.rsa]))
 			denial := on.Log.WaitDenial(t, func(denial lab.Denial) bool {
 				return denial.Host == w.host
 			})

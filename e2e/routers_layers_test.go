@@ -11,8 +11,9 @@ func layered(
 	config *lab.Config, parent, rule, child, childRule string, backend *lab.Backend,
 	childMore ...lab.Map,
 ) *lab.Config {
-	below := lab.Map{"rule": childRule, "parentRefs": []string{parent},
-		"service": backend.Service()}
+	below := lab.Map{
+		"rule": childRule, "parentRefs": []string{parent}, "service": backend.Service(),
+	}
 	for _, keys := range childMore {
 		below = lab.Merge(below, keys)
 	}
@@ -27,11 +28,11 @@ func layered(
 // parent only.
 func TestLayeredRouters(t *testing.T) {
 	p := newPair(t, lab.Options{Plugin: true})
-	layers := layered(p.routes.Clone(), "team-a-parent",
-		"Host(`"+hostA+"`) && PathPrefix(`/layers`)",
+	layers := p.routes.Clone()
+	layered(layers, "team-a-parent", "Host(`"+hostA+"`) && PathPrefix(`/layers`)",
 		"team-a-child", "PathPrefix(`/layers`)", p.teamA)
-	layered(layers, "team-b-parent", "Host(`"+hostB+"`) && PathPrefix(`/layers`)", "team-b-child",
-		"PathPrefix(`/layers`)", p.teamB)
+	layered(layers, "team-b-parent", "Host(`"+hostB+"`) && PathPrefix(`/layers`)",
+		"team-b-child", "PathPrefix(`/layers`)", p.teamB)
 
 	t.Run("a parent claims another tenant's host", func(t *testing.T) {
 		p.apply(t, layered(layers.Clone(), "team-b-claim", "PathPrefix(`/layers/deeper/claim`)",

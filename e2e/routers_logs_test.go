@@ -33,9 +33,12 @@ func TestRouterIdentified(t *testing.T) {
 	var settings []setting
 	for _, level := range []string{"trace", "debug", "info", "warn", "error", "fatal", "panic"} {
 		for _, format := range []string{"json", "common"} {
-			settings = append(settings, setting{name: level + " " + format, level: level,
+			settings = append(settings, setting{
+				name:   level + " " + format,
+				level:  level,
 				format: format,
-				silent: level == "fatal" || level == "panic"})
+				silent: level == "fatal" || level == "panic",
+			})
 		}
 	}
 	settings = append(settings,
@@ -70,8 +73,10 @@ func TestRouterIdentified(t *testing.T) {
 	routes := n.claim("team-b-claim", "Host(`"+hostA+"`) && Path(`/claim`)")
 	for _, s := range settings {
 		t.Run(s.name, func(t *testing.T) {
-			tr := lab.Start(t, lab.Options{HTTP3: true, Guard: n.guard(), Dynamic: routes,
-				LogLevel: s.level, LogFormat: s.format, Static: s.static})
+			tr := lab.Start(t, lab.Options{
+				HTTP3: true, Guard: n.guard(), Dynamic: routes,
+				LogLevel: s.level, LogFormat: s.format, Static: s.static,
+			})
 			n.assertLegitimate(t, tr)
 			assertGet(t, tr, hostA, "/claim", denied("host-foreign"), n.certA)
 			want := lab.Denial{Reason: "host-foreign", Router: "team-b-claim@file",

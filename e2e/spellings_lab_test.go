@@ -140,7 +140,7 @@ func (s spelling) check(
 	}
 }
 
-// assertConsistent checks the Host that the backend saw: after all connections are team-a's, only
+// assertConsistent checks the Host that the backend saw. All connections are team-a's, so only
 // team-a's names may have passed, in whatever spelling.
 func assertConsistent(t *testing.T, response *lab.Response) {
 	t.Helper()

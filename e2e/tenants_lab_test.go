@@ -183,6 +183,18 @@ func (p *pair) assertLegitimate(t *testing.T) {
 	p.tenants.assertLegitimate(t, p.on)
 }
 
+// assertClaimDenied requests a path of hostA that a router of team-b claims. team-b's backend
+// answers without the guard, and no request reaches it with the guard.
+func (p *pair) assertClaimDenied(t *testing.T, path string) {
+	t.Helper()
+	reached := p.teamB.Requests()
+	assertGet(t, p.off, hostA, path, passes("team-b"), p.certA)
+	assert.Equal(t, reached+len(protocols), p.teamB.Requests())
+	assertGet(t, p.on, hostA, path, denied("host-foreign"), p.certA)
+	assert.Equal(t, reached+len(protocols), p.teamB.Requests(),
+		"a denied request reached the attacker's backend")
+}
+
 func (n *tenants) assertLegitimate(t *testing.T, tr *lab.Traefik) {
 	t.Helper()
 	assertGet(t, tr, hostA, "/", passes("team-a"), n.certA)

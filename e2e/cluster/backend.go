@@ -24,13 +24,15 @@ var backendProgram = sync.OnceValues(func() (string, error) {
 	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", binary, "./cluster/backend")
+	// Tests of another package may run the program, or build it, at the same time.
+	unfinished := fmt.Sprintf("%s.%d", binary, os.Getpid())
+	cmd := exec.Command("go", "build", "-o", unfinished, "./cluster/backend")
 	cmd.Dir = filepath.Join(root, "e2e")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building a backend: %w\n%s", err, output)
 	}
 
-	return binary, nil
+	return binary, os.Rename(unfinished, binary)
 })
 
 // startBackend starts a tenant's server as a process of its own, which ends with the test. Its

@@ -138,11 +138,20 @@ func (tr *Traefik) run(t T, binary string) error {
 		tr.stop(cmd.Process)
 		if t.Failed() {
 			lines := tr.Log.Lines()
-			t.Logf("end of Traefik's log:\n%s", strings.Join(lines[max(0, len(lines)-40):], "\n"))
+			panicked := func(line string) bool { return strings.Contains(line, "panic") }
+			if at := slices.IndexFunc(lines, panicked); at >= 0 {
+				t.Logf("first panic in Traefik's log:\n%s", excerpt(lines[at:]))
+			}
+			t.Logf("end of Traefik's log:\n%s", excerpt(lines[max(0, len(lines)-40):]))
 		}
 	})
 
 	return nil
+}
+
+// excerpt returns the first 40 lines.
+func excerpt(lines []string) string {
+	return strings.Join(lines[:min(40, len(lines))], "\n")
 }
 
 func (tr *Traefik) stop(process *os.Process) {
