@@ -3,6 +3,7 @@
 # make traefik builds the Traefik of the tests and prints where it is
 # make bench   prints what the guard costs in the interpreter
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
+# make mutate  changes the code in small ways and lists the changes that no test notices
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
 # or a release to be built, such as TRAEFIK=v3.6.25. Without it, the first one builds Traefik for some
@@ -14,8 +15,12 @@ CACHE := $(CURDIR)/.cache
 PLUGIN := . $(sort $(dir $(wildcard internal/*/*_test.go)))
 YAEGI := github.com/traefik/yaegi/cmd/yaegi
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
+# What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
+ROOMS := internal/hosts internal/policy internal/routers internal/verdict internal/served \
+	internal/generation internal/report internal/kube internal/secrets .
 
-.PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz
+.PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz columns mutate
 
 demo:
 	cd e2e && go run ./demo
@@ -65,6 +70,22 @@ e2e: traefik cluster
 	cd e2e/kubernetes && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
+
+# Not part of make test: it takes a quarter of an hour and more, and is read, not passed. Gremlins
+# changes operators and runs the room's own tests; mutate takes pieces out and runs the root's too.
+mutate:
+	@for room in $(ROOMS); do \
+		echo "== operators in $$room"; \
+		GOWORK=off go run $(GREMLINS) unleash ./$$room --exclude-files / \
+			--invert-logical --invert-loopctrl --invert-assignments --remove-self-assignments \
+			--workers 2 --timeout-coefficient 10 --output-statuses lct || exit 1; \
+	done
+	@echo "== pieces taken out"
+	@cd e2e && go run ./mutate $(ROOMS)
+
+# Comments and code alike have at most 100 columns.
+columns:
+	@cd e2e && go run ./columns ..
 
 fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m

@@ -46,9 +46,9 @@ func show(ctx context.Context) (failed int, err error) {
 	return failed, err
 }
 
-var intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns *.acme.test, globex
-owns *.globex.test, and each has a name in the platform's *.apps.test. "acme, cert globex": acme's
-backend answered, and the client was shown globex's certificate.
+var intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns
+*.acme.test, globex owns *.globex.test, and each has a name in the platform's *.apps.test.
+"acme, cert globex": acme's backend answered, and the client was shown globex's certificate.
 `
 
 // run sends every scenario's request to both Traefiks.

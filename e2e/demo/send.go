@@ -22,17 +22,20 @@ import (
 // patience is how long a stream may take to begin.
 const patience = 10 * time.Second
 
-// over returns a request for each of the hosts, all on one connection that was made with the server name. What came of
-// the last one counts; those before must be answered by a backend.
-func (w *world) over(protocol lab.Protocol, serverName string, hosts ...string) func(lab.T, *lab.Traefik) outcome {
+// sending sends a scenario's requests and returns what came of them.
+type sending func(t lab.T, tr *lab.Traefik) outcome
+
+// over returns a request for each of the hosts, all on one connection that was made with the server
+// name. What came of the last one counts; those before must be answered by a backend.
+func (w *world) over(protocol lab.Protocol, serverName string, hosts ...string) sending {
 	return func(t lab.T, tr *lab.Traefik) outcome {
 		return w.visit(t, protocol, tr.Target(serverName), hosts...)
 	}
 }
 
-// onEach returns a request on each of the entry points, and what came of the last one, or of the first that no backend
-// answered.
-func (w *world) onEach(entryPoints ...string) func(lab.T, *lab.Traefik) outcome {
+// onEach returns a request on each of the entry points, and what came of the last one, or of the
+// first that no backend answered.
+func (w *world) onEach(entryPoints ...string) sending {
 	return func(t lab.T, tr *lab.Traefik) outcome {
 		var got outcome
 		for _, entryPoint := range entryPoints {
@@ -151,7 +154,11 @@ func (w *world) events(t lab.T, tr *lab.Traefik) outcome {
 			return failure("reading an event", fmt.Errorf("got %q, want %q", line, want))
 		}
 	}
-	return w.outcome(&lab.Response{Status: answer.StatusCode, Header: answer.Header, Served: conn.Served})
+	return w.outcome(&lab.Response{
+		Status: answer.StatusCode,
+		Header: answer.Header,
+		Served: conn.Served,
+	})
 }
 
 // grpc makes a call, and begins a stream.
@@ -161,10 +168,12 @@ func (w *world) grpc(t lab.T, tr *lab.Traefik) outcome {
 	client := grpc_health_v1.NewHealthClient(lab.GRPC(t, tr.Target(acmeShop), acmeShop))
 	var header metadata.MD
 	var server peer.Peer
-	if _, err := client.Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.Header(&header), grpc.Peer(&server)); err != nil {
+	request := &grpc_health_v1.HealthCheckRequest{}
+	_, err := client.Check(ctx, request, grpc.Header(&header), grpc.Peer(&server))
+	if err != nil {
 		return failure("making a call", err)
 	}
-	stream, err := client.Watch(ctx, &grpc_health_v1.HealthCheckRequest{})
+	stream, err := client.Watch(ctx, request)
 	if err != nil {
 		return failure("beginning a stream", err)
 	}

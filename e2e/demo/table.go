@@ -79,7 +79,8 @@ func table(rows []row) string {
 	group(out, "legitimate uses", rows, false)
 	_ = out.Flush()
 
-	// Lines without cells would end the columns. So even empty lines have cells, and with them blanks at their end.
+	// Lines without cells would end the columns. So even empty lines have cells, and with them
+	// blanks at their end.
 	var text strings.Builder
 	for line := range strings.Lines(aligned.String()) {
 		text.WriteString(strings.TrimRight(line, " \n") + "\n")
@@ -115,7 +116,8 @@ func summary(rows []row) string {
 		}
 		return n
 	}
-	return fmt.Sprintf("%d attacks: %d succeeded without the guard, %d with it; %d legitimate uses: %d pass",
+	return fmt.Sprintf("%d attacks: %d succeeded without the guard, %d with it; "+
+		"%d legitimate uses: %d pass",
 		count(func(r row) bool { return r.attack() }),
 		count(func(r row) bool { return r.attack() && r.off == r.want }),
 		count(func(r row) bool { return r.attack() && r.on == r.want }),
@@ -133,7 +135,8 @@ func failures(out io.Writer, rows []row) int {
 		}
 	}
 	if failed > 0 {
-		fmt.Fprintf(out, "demo: %d of %d requests did not come to what they must\n", failed, len(rows))
+		fmt.Fprintf(out, "demo: %d of %d requests did not come to what they must\n",
+			failed, len(rows))
 	}
 	return failed
 }

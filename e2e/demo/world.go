@@ -17,7 +17,8 @@ const (
 // partners is an entry point beside the lab's own ones.
 const partners = "partners"
 
-// traefiksDefault is what the table calls the certificate that Traefik makes itself and serves when no other matches.
+// traefiksDefault is what the table calls the certificate that Traefik makes itself and serves when
+// no other matches.
 const traefiksDefault = "default"
 
 // world is what the two tenants and the platform have.
@@ -43,10 +44,13 @@ func newWorld(t lab.T) *world {
 	w.own.acme = w.issued(t, "acme", acmeShop, acmeAPI)
 	w.own.globex = w.issued(t, "globex", globexShop)
 	w.own.platform = w.issued(t, "platform", "*.apps.test")
+	grpc := lab.Map{"service": w.acme.GRPC()}
+	both := lab.Map{"entryPoints": []string{"websecure", partners}}
 	w.routes = lab.NewConfig().
 		Route("acme-shop", host(acmeShop), w.acme).
-		Route("acme-grpc", host(acmeShop)+" && Header(`Content-Type`, `application/grpc`)", w.acme, lab.Map{"service": w.acme.GRPC()}).
-		Route("acme-api", host(acmeAPI), w.acme, lab.Map{"entryPoints": []string{"websecure", partners}}).
+		Route("acme-grpc", host(acmeShop)+" && Header(`Content-Type`, `application/grpc`)",
+			w.acme, grpc).
+		Route("acme-api", host(acmeAPI), w.acme, both).
 		Route("acme-app", host(acmeApp), w.acme).
 		Route("globex-shop", host(globexShop), w.globex)
 	return w
@@ -86,22 +90,33 @@ func (w *world) legitimate() *lab.Config {
 	return w.routes.Clone().Serve(w.own.acme, w.own.globex, w.own.platform)
 }
 
-// policy is the operator's. The names of routers stand for namespaces, which the file provider has none of.
+// policy is the operator's. The names of routers stand for namespaces, which the file provider has
+// none of.
 func (w *world) policy() lab.Map {
 	return lab.Map{
 		"exposeReason": true,
 		"tenants": []lab.Map{
-			{"name": "acme", "routers": []string{"acme-*@file"}, "hosts": []string{"**.acme.test", acmeApp}},
-			{"name": "globex", "routers": []string{"globex-*@file"}, "hosts": []string{"**.globex.test", "globex.apps.test"}},
+			{
+				"name":    "acme",
+				"routers": []string{"acme-*@file"},
+				"hosts":   []string{"**.acme.test", acmeApp},
+			},
+			{
+				"name":    "globex",
+				"routers": []string{"globex-*@file"},
+				"hosts":   []string{"**.globex.test", "globex.apps.test"},
+			},
 		},
 		"shared":       lab.Map{"hosts": []string{"*.apps.test"}},
 		"certificates": lab.Map{"roots": w.authority.CertFile},
 	}
 }
 
-// start starts a Traefik; without a guard for its entry points it still loads the plugin, for a tenant to attach.
+// start starts a Traefik; without a guard for its entry points it still loads the plugin, for a
+// tenant to attach.
 func (w *world) start(t lab.T, guard lab.Map) *lab.Traefik {
-	redirect := lab.Map{"redirections": lab.Map{"entryPoint": lab.Map{"to": "websecure", "scheme": "https"}}}
+	secure := lab.Map{"to": "websecure", "scheme": "https"}
+	redirect := lab.Map{"redirections": lab.Map{"entryPoint": secure}}
 	return lab.Start(t, lab.Options{
 		Guard:   guard,
 		Plugin:  true,
