@@ -117,7 +117,7 @@ func TestBinary(t *testing.T) {
 	require.Error(t, err, "another version would have to be built")
 
 	set(t, "/none/traefik")
-	_, err = Binary(t.Context(), Own, &progress)
+	_, err = Binary(ctx, Own, &progress)
 	require.ErrorContains(t, err, `TRAEFIK="/none/traefik" cannot be used`)
 }
 
