@@ -27,11 +27,9 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/report"
-	"github.com/tenantguard/tenantguard/internal/routers"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 	"github.com/traefik/traefik/v3/pkg/config/dynamic"
 	"github.com/traefik/traefik/v3/pkg/config/kv"
-	"github.com/traefik/traefik/v3/pkg/config/label"
 	"github.com/traefik/traefik/v3/pkg/provider/file"
 	"github.com/traefik/traefik/v3/pkg/provider/kubernetes/crd/traefikio/v1alpha1"
 	"gopkg.in/yaml.v3"
@@ -53,7 +51,6 @@ func TestExamplePolicies(t *testing.T) {
 		"dynamic.yml":               {"guard@file", exampleFile(t, "dynamic.yml")},
 		"dynamic.toml":              {"guard@file", exampleFile(t, "dynamic.toml")},
 		"kv.txt":                    {"guard@consul", exampleKV(t)},
-		"compose.yml":               {"guard@docker", exampleLabels(t, readCompose(t).Services["traefik"].Labels)},
 		"middleware.yaml, operator": operator,
 		"middleware.yaml, tenant":   tenant,
 	}
@@ -66,25 +63,6 @@ func TestExamplePolicies(t *testing.T) {
 			}
 			assert.Equal(t, withoutRoots(examplePolicy(t)), withoutRoots(got))
 		})
-	}
-}
-
-// TestExampleCompose wants each container's routers to be those of the tenant it is named after.
-func TestExampleCompose(t *testing.T) {
-	compose := readCompose(t)
-	effective := effectivePolicy(t, exampleMiddleware{"guard@docker", exampleLabels(t, compose.Services["traefik"].Labels)})
-	for tenant, service := range compose.Services {
-		configuration := decodeLabels(t, service.Labels)
-		require.NotEmpty(t, configuration.HTTP.Routers, tenant)
-		for name := range configuration.HTTP.Routers {
-			binding := routers.Bind(effective.Policy, routers.Router{Name: name + "@docker"}, "", false)
-			require.NotNil(t, binding.Tenant, name)
-			want := tenant
-			if tenant == "traefik" {
-				want = "platform"
-			}
-			assert.Equal(t, want, binding.Tenant.Name, name)
-		}
 	}
 }
 
@@ -104,14 +82,8 @@ func TestExampleStatic(t *testing.T) {
 	assert.Equal(t, fromFile.Experimental, fromHelm.Experimental)
 	assert.Equal(t, fromFile.Providers.KubernetesCRD, fromHelm.Providers.KubernetesCRD)
 
-	fromCompose := loadedFlags(t, readCompose(t).Services["traefik"].Command)
-	assert.Equal(t, fromFile.Experimental, fromCompose.Experimental)
-
-	for name, loaded := range map[string]staticConfiguration{"guard@file": fromFile, operator.name: fromHelm, "guard@docker": fromCompose} {
+	for name, loaded := range map[string]staticConfiguration{"guard@file": fromFile, operator.name: fromHelm} {
 		for entryPoint, settings := range loaded.EntryPoints {
-			if entryPoint == "traefik" {
-				continue // Traefik's own, for ping
-			}
 			assert.Equal(t, []string{name}, settings.HTTP.Middlewares, entryPoint)
 		}
 		assert.Equal(t, "github.com/tenantguard/tenantguard", loaded.Experimental.Plugins[lab.PluginName].ModuleName)
@@ -298,42 +270,6 @@ func exampleKV(t *testing.T) map[string]any {
 	require.NoError(t, kv.Decode(pairs, configuration, "traefik"))
 
 	return configuration.HTTP.Middlewares["guard"].Plugin[lab.PluginName]
-}
-
-// composeFile is what there is to check of a compose file.
-type composeFile struct {
-	Services map[string]struct {
-		Command, Labels []string
-	}
-}
-
-func readCompose(t *testing.T) composeFile {
-	t.Helper()
-	var read composeFile
-	require.NoError(t, yaml.Unmarshal(readExample(t, "compose.yml"), &read))
-
-	return read
-}
-
-func exampleLabels(t *testing.T, lines []string) map[string]any {
-	t.Helper()
-	return decodeLabels(t, lines).HTTP.Middlewares["guard"].Plugin[lab.PluginName]
-}
-
-// decodeLabels decodes as the Docker provider does.
-func decodeLabels(t *testing.T, lines []string) *dynamic.Configuration {
-	t.Helper()
-	labels := map[string]string{}
-	for _, line := range lines {
-		key, value, found := strings.Cut(line, "=")
-		require.True(t, found, line)
-		labels[key] = value
-	}
-	require.Equal(t, "true", labels["traefik.enable"])
-	configuration, err := label.DecodeConfiguration(labels)
-	require.NoError(t, err)
-
-	return configuration
 }
 
 // exampleMiddlewares are the operator's Middleware and a tenant's, which its route uses.
