@@ -1,7 +1,12 @@
-# make demo  shows real Traefik refusing one tenant's attacks on another
-# make test  runs everything
-# make bench prints what the guard costs in the interpreter
-# make compat runs the end-to-end tests on the newest Traefik 3.6 and 3.7
+# make demo    shows real Traefik refusing one tenant's attacks on another
+# make test    runs everything
+# make traefik builds the Traefik of the tests and prints where it is
+# make bench   prints what the guard costs in the interpreter
+# make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
+#
+# Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
+# or a release to be built, such as TRAEFIK=v3.6.25. Without it, the first one builds Traefik for some
+# five minutes.
 
 SHELL := /bin/bash
 CACHE := $(CURDIR)/.cache
@@ -12,7 +17,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz
 
-demo: traefik
+demo:
 	cd e2e && go run ./demo
 
 test: lint unit interpreted e2e
@@ -21,7 +26,7 @@ test: lint unit interpreted e2e
 bench:
 	cd e2e && go run ./loader/bench
 
-# Builds Traefik once more for each release; TENANTGUARD_TRAEFIK=v3.6.25 make e2e runs one of them.
+# Builds Traefik once more for each release; make e2e TRAEFIK=v3.6.25 runs one of them.
 compat: cluster
 	cd e2e && go run ./compat
 
@@ -48,7 +53,7 @@ interpreted:
 	done
 
 traefik:
-	@cd e2e && go run ./traefik/build > /dev/null
+	@cd e2e && go run ./traefik/build
 
 cluster:
 	@cd e2e && go run ./cluster/build > /dev/null

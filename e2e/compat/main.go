@@ -14,7 +14,7 @@ import (
 var minors = []string{"v3.6", "v3.7"}
 
 // packages are the tests that run on a Traefik of their own. The others load the plugin into their own process.
-var packages = []string{".", "./cluster", "./kubernetes"}
+var packages = []string{".", "./cluster", "./examples", "./kubernetes"}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

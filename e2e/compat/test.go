@@ -32,7 +32,7 @@ type event struct {
 // test runs a package's tests on a release.
 func test(ctx context.Context, release, pkg string) (result, error) {
 	command := exec.CommandContext(ctx, "go", "test", "-json", "-count=1", "-timeout", "30m", pkg)
-	command.Env = append(os.Environ(), traefik.ReleaseVariable+"="+release)
+	command.Env = append(os.Environ(), traefik.Variable+"="+release)
 	command.Stderr = os.Stderr
 	output, err := command.StdoutPipe()
 	if err != nil {
@@ -60,7 +60,7 @@ func demo(ctx context.Context, release string) result {
 	const program = "./demo"
 	fmt.Fprintf(os.Stderr, "== %s on Traefik %s\n", program, release)
 	command := exec.CommandContext(ctx, "go", "run", program)
-	command.Env = append(os.Environ(), traefik.ReleaseVariable+"="+release)
+	command.Env = append(os.Environ(), traefik.Variable+"="+release)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	if command.Run() != nil {
 		return result{release: release, pkg: program, failed: 1, broken: true}

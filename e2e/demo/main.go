@@ -1,6 +1,7 @@
-// Command demo shows what the guard does: one real Traefik without it and one with it, each shared by two tenants, get the
-// same attacks and the same legitimate requests. It prints a table of what came of them, and fails when an attack does not
-// succeed without the guard, is not refused with it, or a legitimate use does not pass.
+// Command demo shows what the guard does: one real Traefik without it and one with it, each shared
+// by two tenants, get the same attacks and the same legitimate requests. It prints a table of what
+// came of them, and fails when an attack does not succeed without the guard, is not refused with
+// it, or a legitimate use does not pass.
 package main
 
 import (
@@ -20,22 +21,34 @@ func main() {
 	defer stop()
 
 	failed := 0
-	err := lab.Main(ctx, os.Stderr, func(t lab.T) {
-		rows := run(t)
-		fmt.Print("\n", intro, "\n", table(rows), "\n", summary(rows), "\n")
-		failed = failures(os.Stderr, rows)
-	})
+	// A Traefik that can't be had is said before anything else.
+	_, err := traefik.Binary(ctx, traefik.Version, os.Stderr)
+	if err == nil {
+		failed, err = show(ctx)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
 	if err != nil || failed > 0 {
+		stop()
 		os.Exit(1)
 	}
 }
 
-var intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns *.acme.test, globex owns *.globex.test, and each has a
-name in the platform's *.apps.test. "acme, cert globex": acme's backend answered, and the client was shown globex's
-certificate.
+// show prints the table and returns how many requests did not come to what they must.
+func show(ctx context.Context) (failed int, err error) {
+	err = lab.Main(ctx, os.Stderr, func(t lab.T) {
+		rows := run(t)
+		fmt.Print("\n", intro, "\n", table(rows), "\n", summary(rows), "\n")
+		failed = failures(os.Stderr, rows)
+	})
+
+	return failed, err
+}
+
+var intro = "Real Traefik " + traefik.Version + `, shared by two tenants: acme owns *.acme.test, globex
+owns *.globex.test, and each has a name in the platform's *.apps.test. "acme, cert globex": acme's
+backend answered, and the client was shown globex's certificate.
 `
 
 // run sends every scenario's request to both Traefiks.

@@ -1,32 +1,12 @@
 package traefik
 
-import (
-	"os"
-
-	"golang.org/x/mod/semver"
-)
+import "golang.org/x/mod/semver"
 
 // Module is Traefik's module.
 const Module = modulePath
 
-// Own is the release that the tests run on by themselves.
-const Own = "v3.7.13"
-
-// ReleaseVariable is the environment variable that names another release for them.
-const ReleaseVariable = "TENANTGUARD_TRAEFIK"
-
-// Version is the release that the tests run on.
-var Version = version(os.Getenv(ReleaseVariable))
-
-func version(asked string) string {
-	if asked == "" {
-		return Own
-	}
-
-	return asked
-}
-
-// The first of the releases tested that had what not all have. The tests of earlier ones expect less.
+// The first of the releases tested that had what not all have. The tests of earlier ones expect
+// less.
 const (
 	// SafeNames came with providers.kubernetesCRD.safeNaming, and with it core.strictTLSOptions and
 	// providers.kubernetesCRD.defaultTLSResourcesNamespace.
@@ -35,9 +15,11 @@ const (
 	IngressNamespaces = "v3.7.0"
 	// NGINXNames gave the ingress-nginx provider's routers with TLS a name of their own.
 	NGINXNames = "v3.7.0"
-	// EarlyRefusal refused all requests for a URL without an authority before any middleware saw them.
+	// EarlyRefusal refused all requests for a URL without an authority before any middleware saw
+	// them.
 	EarlyRefusal = "v3.7.0"
-	// AuthorityOverHTTP3 read :authority and host field over HTTP/3 as RFC 9114 section 4.3.1 has them.
+	// AuthorityOverHTTP3 read :authority and host field over HTTP/3 as RFC 9114 section 4.3.1 has
+	// them.
 	AuthorityOverHTTP3 = "v3.7.0"
 	// HostWildcards took Host(`*.example.com`) for every name below.
 	HostWildcards = "v3.7.0"
@@ -57,5 +39,5 @@ func Need(t Test, release, what string) {
 	}
 }
 
-// Since tells whether the tests run on a release or a later one.
+// Since reports whether the tests run on a release or a later one.
 func Since(release string) bool { return semver.Compare(Version, release) >= 0 }
