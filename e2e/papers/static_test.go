@@ -38,6 +38,7 @@ func TestStatic(t *testing.T) {
 	helm := readHelm(t, "examples/helm-values.yaml")
 	fromHelm := loadedFlags(t, append(chart, helm.AdditionalArguments...))
 	assert.Equal(t, fromFile.Experimental, fromHelm.Experimental)
+	assert.Equal(t, fromFile.Core, fromHelm.Core)
 	assert.Equal(t, fromFile.Providers.KubernetesCRD, fromHelm.Providers.KubernetesCRD)
 
 	operator, _ := exampleMiddlewares(t)
