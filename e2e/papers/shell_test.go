@@ -30,6 +30,7 @@ func checkShell(t *testing.T, b block) {
 	for _, command := range commands(b.text) {
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker, "export": checkExport,
+			"make": checkMake, "go": checkGoTest,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -131,6 +132,28 @@ func checkDocker(t *testing.T, words []string) {
 		assert.Equal(t, []string{"push", image}, others)
 	default:
 		assert.Fail(t, "no rule knows this command of docker", others[0])
+	}
+}
+
+// checkMake wants targets that the Makefile has.
+func checkMake(t *testing.T, words []string) {
+	makefile := string(readFile(t, "Makefile"))
+	for _, target := range words {
+		if name, _, isVariable := strings.Cut(target, "="); isVariable {
+			assert.Contains(t, makefile, name)
+		} else {
+			assert.Contains(t, makefile, "\n"+target+":")
+		}
+	}
+}
+
+// checkGoTest wants the tests of packages that are there.
+func checkGoTest(t *testing.T, words []string) {
+	require.Equal(t, "test", words[0])
+	for _, name := range words[1:] {
+		if strings.HasPrefix(name, "./") {
+			assert.DirExists(t, filepath.Join(root(t), strings.TrimSuffix(name, "...")))
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package papers
 
 import (
 	"encoding/json"
+	"go/format"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -44,6 +45,8 @@ func checkOf(t *testing.T, b block) func(t *testing.T, b block) {
 		return checkTOML
 	case "json":
 		return checkJSON
+	case "go":
+		return checkGo
 	case "dockerfile":
 		return checkDockerfile
 	case "mermaid":
@@ -62,6 +65,13 @@ func checkOf(t *testing.T, b block) func(t *testing.T, b block) {
 func checkFlags(t *testing.T, b block) {
 	traefik.Need(t, traefik.SafeNames, "safe names, which the papers turn on,")
 	loadedFlags(t, strings.Fields(b.text))
+}
+
+// checkGo wants a file, declarations or statements that gofmt leaves as they are.
+func checkGo(t *testing.T, b block) {
+	formatted, err := format.Source([]byte(b.text))
+	require.NoError(t, err)
+	assert.Equal(t, b.text, string(formatted))
 }
 
 // checkTOML has the file provider decode a dynamic configuration, with a guard in it.
