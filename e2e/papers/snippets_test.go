@@ -150,7 +150,7 @@ func pluginFiles(t *testing.T) []string {
 }
 
 var (
-	mermaidNode = `\w+(?:\[[^\[\]]+\]|\{[^{}]+\})?`
+	mermaidNode = `\w+(?:\[[\w ,:?']+\]|\{[\w ,:?']+\})?`
 	mermaidLine = regexp.MustCompile(`^  ` + mermaidNode + `(?: & ` + mermaidNode + `)* ` +
 		`(?:-->|-- \w+ -->|-\. \w+ \.->) ` + mermaidNode + `$`)
 )
