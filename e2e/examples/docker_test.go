@@ -68,7 +68,9 @@ func serveDocker(t *testing.T, containers []container) string {
 	prefix := regexp.MustCompile(`^/v[0-9.]+`)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/_ping", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("/version", func(rw http.ResponseWriter, _ *http.Request) { answer(rw, version) })
+	mux.HandleFunc("/version", func(rw http.ResponseWriter, _ *http.Request) {
+		answer(rw, version)
+	})
 	mux.HandleFunc("/containers/json", func(rw http.ResponseWriter, _ *http.Request) {
 		answer(rw, list)
 	})

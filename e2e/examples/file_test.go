@@ -52,7 +52,9 @@ func TestFile(t *testing.T) {
 			want := test.want
 			want.Event, want.Mode, want.Client = "deny", "enforce", "127.0.0.1"
 			want.Host, want.SNI = test.host, test.serverName
-			logged := e.log.WaitDenial(t, func(d lab.Denial) bool { return d.Router == want.Router })
+			logged := e.log.WaitDenial(t, func(d lab.Denial) bool {
+				return d.Router == want.Router
+			})
 			assert.Equal(t, want, logged)
 		})
 	}

@@ -2,16 +2,18 @@ package traefik
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/build"
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 )
 
-// This file says how Traefik is built. Its text is part of the cache key: a change here builds anew.
+// This file says how Traefik is built. Its text is part of the cache key: a change builds anew.
 
 const (
 	modulePath  = "github.com/traefik/traefik/v3"
@@ -20,7 +22,8 @@ const (
 	legoFactory = "providers/dns/zz_gen_dns_providers.go"
 )
 
-// available replaces what the module proxy does not have: the revision of the fork that Traefik names.
+// available replaces what the module proxy does not have: the revision of the fork that Traefik
+// names.
 var available = map[string]module.Version{
 	"github.com/abbot/go-http-auth": {
 		Path:    "github.com/containous/go-http-auth",
@@ -28,8 +31,8 @@ var available = map[string]module.Version{
 	},
 }
 
-// noDNSProviders is lego's list of DNS providers with none in it. Several of their SDKs can't be had from the
-// module proxy, and no test asks an ACME server for a certificate.
+// noDNSProviders is lego's list of DNS providers with none in it. Several of their SDKs can't be
+// had from the module proxy, and no test asks an ACME server for a certificate.
 const noDNSProviders = `// Package dns knows no DNS provider.
 package dns
 
@@ -45,64 +48,45 @@ func NewDNSChallengeProviderByName(name string) (challenge.Provider, error) {
 }
 `
 
-// buildArgs are the arguments of Traefik's own Makefile.
-func buildArgs(version, output string) []string {
-	ldflags := "-s -w -X " + modulePath + "/pkg/version.Version=" + strings.TrimPrefix(version, "v")
-	return []string{"build", "-v", "-mod=mod", "-ldflags", ldflags, "-o", output, modulePath + "/cmd/traefik"}
+// recipeOf is how a version of Traefik is built, with this repository's folder ext.
+func recipeOf(version, ext string) build.Recipe {
+	return build.Recipe{
+		Name:    "traefik",
+		Version: version,
+		Module:  modulePath,
+		Package: modulePath + "/cmd/traefik",
+		// As Traefik's own Makefile says it.
+		LDFlags: "-X " + modulePath + "/pkg/version.Version=" + strings.TrimPrefix(version, "v"),
+		Text:    recipe,
+		Replace: replacements(ext),
+	}
 }
 
-// goMod is Traefik's go.mod as that of a module which builds Traefik's main package: replacements count only in
-// the main module, so they have to be said again.
-func goMod(traefikMod []byte, version, extDir, legoDir string) ([]byte, error) {
-	file, err := modfile.Parse("go.mod", traefikMod, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := file.AddModuleStmt("tenantguard.test/traefik"); err != nil {
-		return nil, err
-	}
-	if err := file.AddRequire(modulePath, version); err != nil {
-		return nil, err
-	}
-
-	replacements := map[string]module.Version{extPath: {Path: extDir}}
-	for path, replacement := range available {
-		replacements[path] = replacement
-	}
-	for _, require := range file.Require {
-		if strings.HasPrefix(require.Mod.Path, legoPrefix) {
-			replacements[require.Mod.Path] = module.Version{Path: filepath.Join(legoDir, filepath.Base(require.Mod.Path))}
+// replacements replaces what the module proxy does not have, and lego, of one or two major
+// versions.
+func replacements(ext string) build.Replace {
+	return func(ctx context.Context, work build.Dir, m *modfile.File) (build.Replacements, error) {
+		all := build.Replacements{extPath: {Path: ext}}
+		for path, replacement := range available {
+			all[path] = replacement
 		}
-	}
-	for path, replacement := range replacements {
-		if err := file.DropReplace(path, ""); err != nil {
-			return nil, err
+		for _, require := range m.Require {
+			path := require.Mod.Path
+			if !strings.HasPrefix(path, legoPrefix) {
+				continue
+			}
+			got, err := build.Download(ctx, path, require.Mod.Version)
+			if err != nil {
+				return nil, err
+			}
+			to := work.Path(filepath.Join("lego", filepath.Base(path)))
+			if err := copyLego(path, got.Dir, to); err != nil {
+				return nil, err
+			}
+			all[path] = module.Version{Path: to}
 		}
-		if err := file.AddReplace(path, "", replacement.Path, replacement.Version); err != nil {
-			return nil, err
-		}
+		return all, nil
 	}
-
-	file.Cleanup()
-
-	return file.Format()
-}
-
-// legoModules are the lego modules, of one or two major versions, that Traefik requires.
-func legoModules(traefikMod []byte) ([]module.Version, error) {
-	file, err := modfile.ParseLax("go.mod", traefikMod, nil)
-	if err != nil {
-		return nil, err
-	}
-
-	var found []module.Version
-	for _, require := range file.Require {
-		if strings.HasPrefix(require.Mod.Path, legoPrefix) {
-			found = append(found, require.Mod)
-		}
-	}
-
-	return found, nil
 }
 
 // copyLego copies a lego module's sources without its DNS providers.

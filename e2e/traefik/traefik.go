@@ -34,16 +34,7 @@ func Binary(ctx context.Context, version string, progress io.Writer) (string, er
 		return "", err
 	}
 
-	return build.Binary(ctx, build.Recipe{
-		Name:    "traefik",
-		Version: version,
-		Text:    recipe,
-		Package: modulePath + "/cmd/traefik",
-		Args:    func(output string) []string { return buildArgs(version, output) },
-		Prepare: func(ctx context.Context, work build.Dir) error {
-			return prepare(ctx, work, version, filepath.Join(root, "e2e", "ext"))
-		},
-	}, progress)
+	return build.Binary(ctx, recipeOf(version, filepath.Join(root, "e2e", "ext")), progress)
 }
 
 var said sync.Once
@@ -53,34 +44,4 @@ func sayChosen(progress io.Writer) {
 	said.Do(func() {
 		fmt.Fprintf(progress, "traefik %s: %s, from %s\n", chosen.version, chosen.path, Variable)
 	})
-}
-
-// prepare writes the module that builds Traefik.
-func prepare(ctx context.Context, work build.Dir, version, extDir string) error {
-	traefikMod, err := work.Begin(ctx, modulePath, version)
-	if err != nil {
-		return err
-	}
-
-	legoDir := work.Path("lego")
-	legos, err := legoModules(traefikMod)
-	if err != nil {
-		return err
-	}
-	for _, lego := range legos {
-		got, err := build.Download(ctx, lego.Path, lego.Version)
-		if err != nil {
-			return err
-		}
-		if err := copyLego(lego.Path, got.Dir, filepath.Join(legoDir, filepath.Base(lego.Path))); err != nil {
-			return err
-		}
-	}
-
-	own, err := goMod(traefikMod, version, extDir, legoDir)
-	if err != nil {
-		return err
-	}
-
-	return work.Write("go.mod", own)
 }

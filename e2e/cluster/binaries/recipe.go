@@ -1,86 +1,62 @@
 package binaries
 
 import (
-	"strings"
+	"context"
 
+	"github.com/tenantguard/tenantguard/e2e/internal/build"
 	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 )
 
-// This file says how the cluster's programs are built. Its text is part of the cache key: a change builds anew.
+// This file says how the cluster's programs are built. Its text is part of the cache key: a change
+// builds anew.
 
-// program is a main package of a module on the proxy.
-type program struct {
-	name    string
-	module  string
-	version string
-	pkg     string
-	// staging, if set, is the version under which the modules that the repository replaces by folders of its own are
-	// on the proxy. Otherwise they are there under the version that the module requires.
-	staging string
-	ldflags string
-}
-
-// kubernetesRelease is written into kube-apiserver, which otherwise calls itself a development version.
-const kubernetesRelease = "v1.36.1"
+const (
+	// release is written into kube-apiserver, which otherwise calls itself a development version.
+	release = "v1.36.1"
+	// staging is the version under which the modules that Kubernetes' repository replaces by
+	// folders of its own are on the proxy.
+	staging = "v0.36.1"
+	stamp   = "-X k8s.io/component-base/version."
+)
 
 var (
-	apiServer = program{
-		name:    "kube-apiserver",
-		module:  "k8s.io/kubernetes",
-		version: kubernetesRelease,
-		pkg:     "k8s.io/kubernetes/cmd/kube-apiserver",
-		staging: "v0.36.1",
-		ldflags: "-X k8s.io/component-base/version.gitVersion=" + kubernetesRelease +
-			" -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36",
+	apiServer = build.Recipe{
+		Name:    "kube-apiserver",
+		Version: release,
+		Module:  "k8s.io/kubernetes",
+		Package: "k8s.io/kubernetes/cmd/kube-apiserver",
+		LDFlags: stamp + "gitVersion=" + release + " " +
+			stamp + "gitMajor=1 " + stamp + "gitMinor=36",
+		Text:    recipe,
+		Replace: folders(staging),
 	}
-	etcd = program{
-		name:    "etcd",
-		module:  "go.etcd.io/etcd/server/v3",
-		version: "v3.6.5",
-		pkg:     "go.etcd.io/etcd/server/v3",
+	// etcd's folders are on the proxy under the versions that its module requires.
+	etcd = build.Recipe{
+		Name:    "etcd",
+		Version: "v3.6.5",
+		Module:  "go.etcd.io/etcd/server/v3",
+		Package: "go.etcd.io/etcd/server/v3",
+		Text:    recipe,
+		Replace: folders(""),
 	}
 )
 
-func (p program) buildArgs(output string) []string {
-	ldflags := strings.TrimSpace("-s -w " + p.ldflags)
-	return []string{"build", "-v", "-mod=mod", "-ldflags", ldflags, "-o", output, p.pkg}
-}
-
-// goMod is the module's go.mod as that of a module which builds its main package: replacements by folders of the
-// repository, which are not in the module's zip, become modules on the proxy.
-func (p program) goMod(source []byte) ([]byte, error) {
-	file, err := modfile.Parse("go.mod", source, nil)
-	if err != nil {
-		return nil, err
-	}
-	if err := file.AddModuleStmt("tenantguard.test/" + p.name); err != nil {
-		return nil, err
-	}
-	if err := file.AddRequire(p.module, p.version); err != nil {
-		return nil, err
-	}
-
-	var folders []string
-	for _, replace := range file.Replace {
-		if modfile.IsDirectoryPath(replace.New.Path) {
-			folders = append(folders, replace.Old.Path)
-		}
-	}
-	for _, path := range folders {
-		if err := file.DropReplace(path, ""); err != nil {
-			return nil, err
-		}
-	}
-	file.Cleanup()
-	if p.staging != "" {
-		for _, path := range folders {
-			if err := file.AddReplace(path, "", path, p.staging); err != nil {
-				return nil, err
+// folders replaces folders of the repository, which are not in the module's zip, by modules on the
+// proxy: of that version, or if it is empty of the one required.
+func folders(version string) build.Replace {
+	return func(_ context.Context, _ build.Dir, source *modfile.File) (build.Replacements, error) {
+		replacements := build.Replacements{}
+		for _, replace := range source.Replace {
+			if !modfile.IsDirectoryPath(replace.New.Path) {
+				continue
 			}
+			path, onProxy := replace.Old.Path, module.Version{}
+			if version != "" {
+				onProxy = module.Version{Path: path, Version: version}
+			}
+			replacements[path] = onProxy
 		}
+		return replacements, nil
 	}
-
-	file.Cleanup()
-
-	return file.Format()
 }

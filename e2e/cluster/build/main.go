@@ -1,4 +1,5 @@
-// Command build builds the programs of the cluster that the tests run against and prints where they are.
+// Command build builds the programs of the cluster that the tests run against and prints where they
+// are.
 package main
 
 import (
@@ -15,7 +16,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
-	for _, binary := range []func(context.Context, io.Writer) (string, error){binaries.Etcd, binaries.APIServer} {
+	type program func(context.Context, io.Writer) (string, error)
+	for _, binary := range []program{binaries.Etcd, binaries.APIServer} {
 		path, err := binary(ctx, os.Stderr)
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

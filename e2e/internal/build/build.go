@@ -1,4 +1,5 @@
-// Package build builds programs from the Go module proxy, each in a module of its own, and keeps the results.
+// Package build builds programs from the Go module proxy, each in a module of its own, and keeps
+// the results.
 package build
 
 import (
@@ -11,27 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Recipe says how a program is built.
-type Recipe struct {
-	// Name is what the program is called, Version what is built of it.
-	Name, Version string
-	// Text is what the recipe says, as part of the cache key: a change builds anew.
-	Text []byte
-	// Package is the main package.
-	Package string
-	// Args are the arguments of the go command that builds it into the file output.
-	Args func(output string) []string
-	// Prepare writes the module that builds the program.
-	Prepare func(ctx context.Context, work Dir) error
-}
-
-// Binary returns the path of the program, built first if this machine has none yet. While it builds, progress gets a
-// line every few seconds. Processes that ask at once build once.
+// Binary returns the path of the program, built first if this machine has none yet. While it
+// builds, progress gets a line every few seconds. Processes that ask at once build once.
 func Binary(ctx context.Context, recipe Recipe, progress io.Writer) (string, error) {
 	dir, err := recipe.cacheDir()
 	if err != nil {
@@ -77,9 +65,11 @@ func (r Recipe) cacheDir() (string, error) {
 		base = filepath.Join(home, ".cache", "tenantguard")
 	}
 
-	// The Go that builds is the one of this process: `go test` and `go run` put it first on the PATH.
-	hash := sha256.Sum256(r.Text)
-	name := strings.Join([]string{r.Name, r.Version, runtime.Version(), hex.EncodeToString(hash[:6])}, "-")
+	// The Go that builds is the one of this process: `go test` and `go run` put it first on the
+	// PATH.
+	hash := sha256.Sum256(append(slices.Clone(r.Text), ownText...))
+	key := hex.EncodeToString(hash[:6])
+	name := strings.Join([]string{r.Name, r.Version, runtime.Version(), key}, "-")
 
 	return filepath.Abs(filepath.Join(base, name))
 }
@@ -125,7 +115,7 @@ func (r Recipe) build(ctx context.Context, dir string, report *reporter) error {
 	}
 
 	report.doing("fetching its sources")
-	if err := r.Prepare(ctx, work); err != nil {
+	if err := r.prepare(ctx, work); err != nil {
 		return err
 	}
 
@@ -137,7 +127,7 @@ func (r Recipe) build(ctx context.Context, dir string, report *reporter) error {
 
 	report.compiling(strings.Count(packages, "\n"))
 	unfinished := work.Path(r.Name)
-	if _, err := work.command(ctx, report, r.Args(unfinished)...); err != nil {
+	if _, err := work.command(ctx, report, r.args(unfinished)...); err != nil {
 		return err
 	}
 

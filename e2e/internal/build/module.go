@@ -16,8 +16,7 @@ type Dir string
 // Path is the path of a file in it.
 func (d Dir) Path(name string) string { return filepath.Join(string(d), name) }
 
-// Write writes a file in it.
-func (d Dir) Write(name string, content []byte) error {
+func (d Dir) write(name string, content []byte) error {
 	return os.WriteFile(d.Path(name), content, 0o644)
 }
 
@@ -40,25 +39,6 @@ func Download(ctx context.Context, path, version string) (Module, error) {
 	}
 
 	return got, nil
-}
-
-// Begin fetches the module that has the program and returns its go.mod. The module that builds it gets its
-// checksums: it came with a verified zip, so its dependencies are those its authors tested.
-func (d Dir) Begin(ctx context.Context, path, version string) ([]byte, error) {
-	source, err := Download(ctx, path, version)
-	if err != nil {
-		return nil, err
-	}
-	goMod, err := os.ReadFile(source.GoMod)
-	if err != nil {
-		return nil, err
-	}
-	sums, err := os.ReadFile(filepath.Join(source.Dir, "go.sum"))
-	if err != nil {
-		return nil, err
-	}
-
-	return goMod, d.Write("go.sum", sums)
 }
 
 // command runs the go command and reports each line of its standard error.

@@ -12,8 +12,8 @@ import (
 // interval is how often a build says what it is doing.
 const interval = 5 * time.Second
 
-// reporter says every few seconds what a build is doing. It is the standard error of the go commands: each
-// line they write is a module fetched or a package compiled.
+// reporter says every few seconds what a build is doing. It is the standard error of the go
+// commands: each line they write is a module fetched or a package compiled.
 type reporter struct {
 	out    io.Writer
 	name   string
@@ -29,7 +29,13 @@ type reporter struct {
 }
 
 func newReporter(out io.Writer, name string) *reporter {
-	r := &reporter{out: out, name: name, start: time.Now(), ticker: time.NewTicker(interval), quit: make(chan struct{})}
+	r := &reporter{
+		out:    out,
+		name:   name,
+		start:  time.Now(),
+		ticker: time.NewTicker(interval),
+		quit:   make(chan struct{}),
+	}
 	go r.run()
 
 	return r
