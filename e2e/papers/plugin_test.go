@@ -50,6 +50,12 @@ func effectivePolicy(t *testing.T, m middleware) *policy.Effective {
 	return effective
 }
 
+// hostOwner returns the tenant that owns a host by a middleware's policy, "" for none.
+func hostOwner(t *testing.T, m middleware, host string) string {
+	t.Helper()
+	return effectivePolicy(t, m).Hosts.Owner(hosts.Parse(host))
+}
+
 // policyErrors returns what the plugin finds wrong with the keys of a middleware.
 func policyErrors(t *testing.T, config map[string]any) []string {
 	t.Helper()
