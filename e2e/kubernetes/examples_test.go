@@ -259,7 +259,7 @@ func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&values))
 	require.Contains(t, values.AdditionalArguments,
-		"--experimental.localPlugins."+lab.PluginName+".moduleName=github.com/tenantguard/tenantguard")
+		"--experimental.localPlugins.tenantguard.moduleName=github.com/tenantguard/tenantguard")
 
 	static := lab.Map{}
 	for _, argument := range values.AdditionalArguments {

@@ -51,8 +51,8 @@ func TestColumns(t *testing.T) {
 
 // TestWords wants the words that a Go engineer reads without stopping.
 func TestWords(t *testing.T) {
-	odd := regexp.MustCompile(`(?i)\b(judg\w+|nobody's|another's|of nobody|tells? (?:that|whether)|` +
-		`departed|standing|awaited|anew is|told by|hearsay)\b`)
+	odd := regexp.MustCompile(`(?i)\b(judg\w+|nobody's|another's|of nobody|` +
+		`tells? (?:that|whether)|departed|standing|awaited)\b`)
 	for _, p := range papers(t) {
 		for i, line := range strings.Split(p.text, "\n") {
 			assert.Empty(t, odd.FindString(line), "%s:%d", p.name, i+1)

@@ -70,7 +70,9 @@ func policyErrors(t *testing.T, config map[string]any) []string {
 func newPolicies(log func(policy.Notice)) *policy.Store {
 	policies := policy.NewStore(log, func() {})
 	policies.Getenv = func(string) string { return "" }
-	policies.Cluster = func(policy.Kubernetes) (policy.Cluster, error) { return emptyCluster{}, nil }
+	policies.Cluster = func(policy.Kubernetes) (policy.Cluster, error) {
+		return emptyCluster{}, nil
+	}
 
 	return policies
 }

@@ -24,7 +24,8 @@ func TestRecipes(t *testing.T) {
 		{"One host for two teams", "www.acme.example.com", "acme"},
 	} {
 		guard := middleware{"guard@file", recipePolicy(t, test.section)}
-		assert.Equal(t, test.owner, hostOwner(t, guard, test.host), "%s: %s", test.section, test.host)
+		owner := hostOwner(t, guard, test.host)
+		assert.Equal(t, test.owner, owner, "%s: %s", test.section, test.host)
 	}
 }
 

@@ -29,8 +29,8 @@ func checkShell(t *testing.T, b block) {
 	}
 	for _, command := range commands(b.text) {
 		check := map[string]func(t *testing.T, words []string){
-			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker, "export": checkExport,
-			"make": checkMake, "go": checkGoTest,
+			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
+			"export": checkExport, "make": checkMake, "go": checkGoTest,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -168,7 +168,9 @@ func checkExport(t *testing.T, words []string) {
 // runLocalPlugin runs the commands that put the plugin where Traefik looks for it.
 func runLocalPlugin(t *testing.T, script string) {
 	dir := t.TempDir()
-	clone := `git() { test "$*" = "clone https://` + pluginModule + `" && ln -s "$root" tenantguard; }`
+	clone := `git() {
+	test "$*" = "clone https://` + pluginModule + `" && ln -s "$root" tenantguard
+}`
 	runScript(t, dir, clone+"\n"+script)
 	for _, name := range pluginFiles(t) {
 		_, err := os.Stat(filepath.Join(dir, "plugins-local", "src", pluginModule, name))
