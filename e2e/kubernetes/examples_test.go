@@ -182,12 +182,7 @@ func exampleGuard(t *testing.T, outside lab.Map) string {
 
 // exampleValues are the keys that helm-values.yaml may have.
 type exampleValues struct {
-	Experimental struct {
-		Plugins map[string]struct {
-			ModuleName string `yaml:"moduleName"`
-			Version    string
-		}
-	}
+	Image               struct{ Registry, Repository, Tag string }
 	AdditionalArguments []string `yaml:"additionalArguments"`
 	Env                 []struct{ Name, Value string }
 }
@@ -200,8 +195,8 @@ func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	decoder := yaml.NewDecoder(bytes.NewReader([]byte(example(t, "helm-values.yaml"))))
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&values))
-	require.Equal(t, "github.com/tenantguard/tenantguard",
-		values.Experimental.Plugins[lab.PluginName].ModuleName)
+	require.Contains(t, values.AdditionalArguments,
+		"--experimental.localPlugins.tenantguard.moduleName=github.com/tenantguard/tenantguard")
 
 	static := lab.Map{}
 	for _, argument := range values.AdditionalArguments {
