@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry/registrytest"
 )
 
 // formRequests distinguish the policy of testdata/forms from any other, key by key.
@@ -116,9 +117,5 @@ func send(
 // effective returns the policy that the compiled plugin makes of a configuration.
 func effective(t *testing.T, config map[string]any) *policy.Effective {
 	t.Helper()
-	var notices []policy.Notice
-	policies := policy.NewStore(func(n policy.Notice) { notices = append(notices, n) }, func() {})
-	good := policies.Instance("guard@file", config).Effective()
-	require.NotNil(t, good, "%v", notices)
-	return good
+	return registrytest.MustPolicy(t, config, nil)
 }

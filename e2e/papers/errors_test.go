@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry/registrytest"
 )
 
 // shownErrors returns the errors that the papers show, as the plugin words them.
@@ -16,23 +17,14 @@ func shownErrors(t *testing.T) []string {
 		map[string]any{"name": "globex", "hosts": host},
 	}})
 
-	var leftOut []string
-	policies := newPolicies(func(n policy.Notice) { leftOut = append(leftOut, n.LeftOut...) })
-	policies.Cluster = func(policy.Kubernetes) (policy.Cluster, error) { return lateCluster{}, nil }
-	require.NotNil(t, policies.Instance("guard@file", map[string]any{
+	late := &registrytest.Cluster{Namespaces: &policy.Snapshot{Namespaces: []policy.Namespace{
+		{Name: "late", Tenant: "late", Hosts: host},
+	}}}
+	effective := registrytest.MustPolicy(t, map[string]any{
 		"kubernetes": map[string]any{"enabled": true},
 		"tenants":    []any{map[string]any{"name": "acme", "hosts": host}},
-	}).Effective())
-	require.NotEmpty(t, leftOut)
+	}, late)
+	require.NotEmpty(t, effective.LeftOut)
 
-	return append(errs, leftOut...)
+	return append(errs, effective.LeftOut...)
 }
-
-// lateCluster has a Namespace that claims a host of a tenant.
-type lateCluster struct{ emptyCluster }
-
-var lateNamespace = &policy.Snapshot{Namespaces: []policy.Namespace{
-	{Name: "late", Tenant: "late", Hosts: "acme.example.com"},
-}}
-
-func (lateCluster) Snapshot() (*policy.Snapshot, string) { return lateNamespace, "" }

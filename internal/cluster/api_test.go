@@ -168,7 +168,7 @@ func describe(s *policy.Snapshot) string {
 			parts = append(parts, name+"="+tenant)
 		}
 	}
-	for _, deleted := range s.Gone {
+	for _, deleted := range s.Deleted {
 		parts = append(parts, "-"+deleted.Name+"="+deleted.Tenant)
 	}
 	return strings.Join(parts, " ")

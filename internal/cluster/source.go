@@ -221,8 +221,8 @@ func (s *source) renew() {
 		if s.expires.IsZero() || end.Before(s.expires) {
 			s.expires = end
 		}
-		next.Gone = append(next.Gone, one.namespace)
+		next.Deleted = append(next.Deleted, one.namespace)
 	}
-	sort.Slice(next.Gone, func(i, j int) bool { return next.Gone[i].Name < next.Gone[j].Name })
+	sort.Slice(next.Deleted, func(i, j int) bool { return next.Deleted[i].Name < next.Deleted[j].Name })
 	s.snapshot = next
 }

@@ -246,7 +246,7 @@ func TestDeletedExpire(t *testing.T) {
 		s.deleted[order[:1]] = older
 		s.expires = now
 		after, _ := s.current()
-		if len(after.Gone) != 1 || after.Gone[0].Name != order[1:] || s.expires.Before(now) {
+		if len(after.Deleted) != 1 || after.Deleted[0].Name != order[1:] || s.expires.Before(now) {
 			t.Errorf("%s: %s, want the younger one alone", order, describe(after))
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/tenantguard/tenantguard/internal/vectors"
 )
 
-// FuzzParse holds every host to what the rest of the guard relies on: a name is its own normal form, and it is what
-// net/url takes for the host of the same authority.
+// FuzzParse holds every host to what the rest of the guard relies on: a name is its own normal
+// form, and it is what net/url takes for the host of the same authority.
 func FuzzParse(f *testing.F) {
 	cases, err := vectors.Load("../../testdata", "hosts")
 	if err != nil {
@@ -71,7 +71,8 @@ func FuzzOwner(f *testing.F) {
 	})
 }
 
-// specificity ranks a pattern that covers the name: exact, then the longest suffix, "*" before "**"; 0 for none.
+// specificity ranks a pattern that covers the name: exact, then the longest suffix, "*" before
+// "**"; 0 for none.
 func specificity(pattern, name string) int {
 	if pattern == name {
 		return 1 << 20

@@ -18,8 +18,8 @@ var (
 	errPort     = errors.New("wanted a host name without a port")
 )
 
-// Pattern is a host pattern: a name itself, "*.name" for exactly one label more, or "**.name" for one label
-// or more. The apex is in neither wildcard.
+// Pattern is a host pattern: a name itself, "*.name" for exactly one label more, or "**.name" for
+// one label or more. The apex is in neither wildcard.
 type Pattern struct {
 	kind int
 	name Name
@@ -40,8 +40,8 @@ func ParsePattern(s string) (Pattern, error) {
 	return Pattern{kind: kind, name: name}, nil
 }
 
-// parsePatternName takes no trailing dot: a pattern has one spelling. Nor is a wildcard below an IP address
-// anything.
+// parsePatternName takes no trailing dot: a pattern has one spelling. Nor is a wildcard below an
+// IP address anything.
 func parsePatternName(kind int, s string) Name {
 	if kind != kindExact {
 		return ParseDNS(s)

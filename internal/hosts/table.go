@@ -40,8 +40,8 @@ func (t *Table) of(p Pattern) map[Name]string {
 	return t.exact
 }
 
-// Owner finds whose name it is, "" when nobody's: the exact pattern first, then the longest suffix, and at the
-// same suffix "*" before "**". An IP literal has only an exact owner.
+// Owner returns whose name it is, "" where it is unowned: the exact pattern first, then the longest
+// suffix, and at the same suffix "*" before "**". An IP literal has only an exact owner.
 func (t *Table) Owner(name Name) string {
 	if owner := t.exact[name]; owner != "" || isIP(name) {
 		return owner
@@ -53,8 +53,9 @@ func (t *Table) Owner(name Name) string {
 	return t.deepOwner(suffix)
 }
 
-// CoversAll tells whether a certificate's name is the owner's: the name itself, or, for a wildcard, one pattern of
-// the owner that covers every name it stands for, one label below its suffix (RFC 9525 section 6.3).
+// CoversAll reports whether a certificate's name is the owner's: the name itself, or, for a
+// wildcard, one pattern of the owner that covers every name it stands for, one label below its
+// suffix (RFC 9525 section 6.3).
 func (t *Table) CoversAll(certificateName string, owner string) bool {
 	below, wildcard := strings.CutPrefix(certificateName, "*.")
 	if !wildcard {
@@ -94,7 +95,7 @@ func parent(name Name) Name {
 	return Name(rest)
 }
 
-// isIP tells an IP literal from a DNS name, whose last label is never a number.
+// isIP reports whether a name is an IP literal: a DNS name's last label is never a number.
 func isIP(name Name) bool {
 	s := string(name)
 	return strings.Contains(s, ":") || numeric.MatchString(s[strings.LastIndex(s, ".")+1:])

@@ -48,23 +48,25 @@ func TestErrorsAreBounded(t *testing.T) {
 		}}},
 	}
 	for _, c := range cases {
-		r := newRecorder()
-		if r.Instance("guard@file", c.raw).Effective() != nil {
-			t.Errorf("%s: in force", c.description)
-		}
-		errs := r.errors()
+		_, errs := parseRaw(c.raw)
 		if len(errs) != maxErrors+1 || !strings.Contains(errs[len(errs)-1], "more errors") {
 			t.Errorf("%s: %d errors, the last %q, want %d and one line that there are more", c.description, len(errs), errs[len(errs)-1], maxErrors)
 		}
 	}
 }
 
-// TestReadingEndsWithTheErrors looks at what was made of the items after the last error.
+// TestReadingEndsWithTheErrors counts the tenants that are read after the last error.
 func TestReadingEndsWithTheErrors(t *testing.T) {
-	made, errs := parse(map[string]any{"tenants": repeated(10000, func(i int) any { return map[string]any{} })}, nil, false)
-	if len(errs) != maxErrors+1 || len(made.policy.Tenants) > maxErrors {
-		t.Errorf("%d errors, %d tenants were read", len(errs), len(made.policy.Tenants))
+	b := &builder{policy: newPolicy(), claims: map[string]claim{}, routers: map[string]*Tenant{}}
+	b.tenants(repeated(10000, func(i int) any { return map[string]any{} }), Certificates{})
+	if len(b.errs) != maxErrors+1 || len(b.policy.Tenants) > maxErrors {
+		t.Errorf("%d errors, %d tenants were read", len(b.errs), len(b.policy.Tenants))
 	}
+}
+
+func withRouters(pattern string) map[string]any {
+	tenant := map[string]any{"name": "acme", "routers": []any{pattern}}
+	return map[string]any{"tenants": []any{tenant}}
 }
 
 func TestRouterPatternsThatAreRefused(t *testing.T) {
@@ -77,20 +79,14 @@ func TestRouterPatternsThatAreRefused(t *testing.T) {
 		{"no UTF-8", "a\xff*@docker", []string{"tenants[0].routers[0]", `"a\xff*@docker"`, "invalid UTF-8"}},
 	}
 	for _, c := range cases {
-		r := newRecorder()
-		raw := map[string]any{"tenants": []any{map[string]any{"name": "acme", "routers": []any{c.pattern}}}}
-		if r.Instance("guard@consul", raw).Effective() != nil {
-			t.Errorf("%s: in force", c.description)
-		}
-		errs := r.errors()
+		_, errs := parseRaw(withRouters(c.pattern))
 		if len(errs) != 1 || len(errs[0]) > 1000 || !anyContains(errs, c.wants) {
 			t.Errorf("%s: errors %.1000q, want one with %q", c.description, errs, c.wants)
 		}
 	}
 	longest := strings.Repeat("a", maxPattern-1) + "*"
-	r := newRecorder()
-	p := r.Instance("guard@file", map[string]any{"tenants": []any{map[string]any{"name": "acme", "routers": []any{longest}}}}).Effective()
-	if p == nil || len(p.RouterTenants(strings.Repeat("a", 300))) != 1 {
-		t.Errorf("the longest pattern matches nothing: %q", r.errors())
+	made, errs := parseRaw(withRouters(longest))
+	if made == nil || len(made.Policy.RouterTenants(strings.Repeat("a", 300))) != 1 {
+		t.Errorf("the longest pattern matches nothing: %q", errs)
 	}
 }

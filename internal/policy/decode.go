@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// decoder turns what Traefik's providers hand over into values and collects the errors. The forms differ: a file
-// gives booleans and lists, labels and key-value stores give strings, lists as comma-separated strings or as maps
-// with the keys "0", "1", …, and keys in any case.
+// decoder turns what Traefik's providers hand over into values and collects the errors. The forms
+// differ: a file gives booleans and lists, labels and key-value stores give strings, lists as
+// comma-separated strings or as maps with the keys "0", "1", …, and keys in any case.
 type decoder struct {
 	errs []string
 }
 
-// maxErrors bounds what is collected: whoever writes a tenant's Middleware could have the log flooded, and each error takes
-// the interpreter its time.
+// maxErrors bounds what is collected: whoever writes a tenant's Middleware could have the log
+// flooded, and each error takes the interpreter its time.
 const maxErrors = 100
 
-// moreErrors is said in place of those beyond maxErrors.
+// moreErrors returns what is said in place of the errors beyond maxErrors.
 func moreErrors() string {
 	return fmt.Sprintf("there are more errors than these %d", maxErrors)
 }
@@ -37,13 +37,13 @@ func (d *decoder) fail(path string, value any, wanted string) {
 	d.errs = append(d.errs, fmt.Sprintf("%s: %s: %s", path, quote(value), wanted))
 }
 
-// full tells that no more errors are collected, so that there is nothing to read on for.
+// full reports whether no more errors are collected, so that reading on is of no use.
 func (d *decoder) full() bool {
 	return len(d.errs) > maxErrors
 }
 
-// section reads a map with the given keys. Keys are compared without case, as Traefik does; any other key is an
-// error, for a misspelled one would silently leave its default in force.
+// section reads a map with the given keys. Keys are compared without case, as Traefik does; any
+// other key is an error, for a misspelled one would silently leave its default in force.
 func (d *decoder) section(path string, value any, keys ...string) map[string]any {
 	if value == "" {
 		return map[string]any{} // what Traefik's file provider makes of {}
@@ -60,7 +60,8 @@ func (d *decoder) section(path string, value any, keys ...string) map[string]any
 		}
 		key := knownKey(given, keys)
 		if key == "" {
-			d.fail(join(path, given), values[given], "unknown key, wanted one of "+strings.Join(keys, ", "))
+			wanted := "unknown key, wanted one of " + strings.Join(keys, ", ")
+			d.fail(join(path, given), values[given], wanted)
 			continue
 		}
 		if _, twice := section[key]; twice {
@@ -111,7 +112,8 @@ func (d *decoder) list(path string, value any) []any {
 	return nil
 }
 
-// split drops nothing but the white space around: an empty item is an error for the reader of the items.
+// split drops nothing but the white space around: an empty item is an error for the reader of the
+// items.
 func split(s string) []any {
 	if s == "" {
 		return nil
@@ -218,7 +220,8 @@ func (d *decoder) boolean(path string, value any) bool {
 	return b
 }
 
-// duration reads a duration with its unit, in the spelling of time.ParseDuration, greater than zero.
+// duration reads a duration with its unit, in the spelling of time.ParseDuration, greater than
+// zero.
 func (d *decoder) duration(path string, value any) time.Duration {
 	s, ok := value.(string)
 	parsed, err := time.ParseDuration(s)

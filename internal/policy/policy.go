@@ -1,5 +1,7 @@
-// Package policy answers what the operator allows: it reads the configuration, refuses what is wrong in it, and keeps
-// the last good policy of every middleware in force.
+// Package policy answers what the operator allows: it reads the configuration of middlewares and
+// policy files, refuses what is wrong in it, and lays the Namespaces of a cluster over it. A
+// policy is a function of these inputs: this package has no lock, reads no clock, and reads files
+// only by functions that it is given.
 package policy
 
 import (
@@ -12,36 +14,47 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 )
 
-// DefaultTTL is how long one observation of a served certificate holds at most when nothing else is said.
+// DefaultTTL is how long one observation of a served certificate holds at most when nothing else
+// is said.
 const DefaultTTL = 30 * time.Second
 
-// Policy is who owns what: the tenants of one policy file or of one middleware's own keys. It does not change once
-// it is made.
+// Effective is a policy with the settings of the middleware that it is in force for.
+type Effective struct {
+	Settings
+	*Policy
+}
+
+// Policy is who owns what: the tenants of one policy file, or of one middleware's own keys, and
+// of the Namespaces of a cluster. It does not change once it is made.
 type Policy struct {
 	Tenants []*Tenant
 	// Hosts maps host patterns to tenant names.
 	Hosts *hosts.Table
-	// SharedHosts are the names that a platform certificate may carry for every tenant. Their owner is SharedOwner.
+	// SharedHosts are the names that a platform certificate may carry for every tenant. Their
+	// owner is SharedOwner.
 	SharedHosts *hosts.Table
 	// SharedPins are the SPKI pins of certificates that may serve every tenant, whatever they name.
 	SharedPins map[string]bool
 	// SharedNamespaces are those whose Secrets may serve every tenant.
 	SharedNamespaces []string
-	// LeftOut are what is wrong with the Namespaces of the cluster that the policy does without.
+	// LeftOut are the errors of the Namespaces that the policy does without.
 	LeftOut []string
 
-	// cluster has every Namespace of the cluster, tenant's or not. It is nil where the cluster is not asked.
+	// cluster has every Namespace of the cluster, a tenant's or not. It is nil where no cluster
+	// is asked.
 	cluster map[string]bool
-	// gone has those of cluster that were deleted a short while ago, with the tenants they were of, nil for nobody's.
-	gone map[string]*Tenant
+	// deleted has those of cluster that were deleted a short while ago, with the tenants they
+	// were of, nil for unowned ones.
+	deleted map[string]*Tenant
 	// flattened has those of cluster that a legacy name writes in another way, by that.
 	flattened map[string][]string
-	// owned has the namespaces of each tenant, by its name: two policies that say the same are equal.
+	// owned has the namespaces of each tenant, by its name: two policies that say the same are
+	// equal.
 	owned      map[string][]string
 	byName     map[string]*Tenant
 	namespaces map[string]*Tenant
-	// prefixes have the tenants of all namespaces that begin so, and lengths are how long prefixes are. One that begins with
-	// another is the same tenant's.
+	// prefixes have the tenants of all namespaces that begin so, and lengths are how long
+	// prefixes are. One that begins with another is the same tenant's.
 	prefixes map[string]*Tenant
 	lengths  []int
 	routers  []routerPattern
@@ -57,14 +70,15 @@ type Tenant struct {
 	Mode         string
 	Certificates Certificates
 
-	// configured tells a tenant of the configuration from one that only Namespaces make.
+	// configured is false for a tenant that only Namespaces make.
 	configured bool
-	// takesNamespaces lets a Namespace add itself to a configured tenant ("kubernetesNamespaces: true").
+	// takesNamespaces lets a Namespace add itself to a configured tenant (kubernetesNamespaces:
+	// true).
 	takesNamespaces bool
 }
 
-// Certificates is what a tenant's served certificate must be: the general settings with the tenant's own in place of
-// some.
+// Certificates is what a tenant's served certificate must be: the general settings with the
+// tenant's own in place of some.
 type Certificates struct {
 	// Check is false where the served certificate is not looked at.
 	Check bool
@@ -72,13 +86,14 @@ type Certificates struct {
 	Roots *x509.CertPool
 	// Pins are SPKI pins of which one must match, empty for no such demand.
 	Pins map[string]bool
-	// Secrets demands that the leaf is in a Secret of one of the tenant's namespaces or of a shared one.
+	// Secrets demands that the leaf is in a Secret of one of the tenant's namespaces or of a
+	// shared one.
 	Secrets bool
 	// TTL is how long one observation holds at most.
 	TTL time.Duration
-	// AcrossReloads lets an observation outlive a reload of Traefik's configuration ("observe: ttl").
+	// AcrossReloads lets an observation outlive a reload of Traefik's configuration (observe: ttl).
 	AcrossReloads bool
-	// AllowUnobserved lets a request pass when the certificate can't be observed ("onError: allow").
+	// AllowUnobserved lets a request pass when the certificate can't be observed (onError: allow).
 	AllowUnobserved bool
 }
 
@@ -87,12 +102,28 @@ type routerPattern struct {
 	tenant *Tenant
 }
 
-// Tenant finds a tenant by its name, nil for none.
+// newPolicy returns a policy without tenants.
+func newPolicy() *Policy {
+	return &Policy{
+		Hosts:       hosts.NewTable(),
+		SharedHosts: hosts.NewTable(),
+		byName:      map[string]*Tenant{},
+		namespaces:  map[string]*Tenant{},
+		prefixes:    map[string]*Tenant{},
+	}
+}
+
+// Tenant returns the tenant of a name, nil for none.
 func (p *Policy) Tenant(name string) *Tenant {
 	return p.byName[name]
 }
 
-// NamespaceTenant finds the tenant that lists the namespace, nil for none.
+func (p *Policy) addTenant(tenant *Tenant) {
+	p.byName[tenant.Name] = tenant
+	p.Tenants = append(p.Tenants, tenant)
+}
+
+// NamespaceTenant returns the tenant that lists the namespace, nil for none.
 func (p *Policy) NamespaceTenant(namespace string) *Tenant {
 	if tenant := p.namespaces[namespace]; tenant != nil {
 		return tenant
@@ -118,27 +149,28 @@ func (p *Policy) addPrefix(text string, tenant *Tenant) {
 	p.lengths = append(p.lengths, len(text))
 }
 
-// Candidate finds the tenant of one of several namespaces that a router may lie in, nil for none, and whether it is gone. One
-// that its tenant has deleted is still the tenant's here: it must not make the tenant's other routers ambiguous.
-func (p *Policy) Candidate(namespace string) (*Tenant, bool) {
-	before, gone := p.gone[namespace]
+// Candidate returns the tenant of one of several namespaces that a router may lie in, nil where
+// it is unowned, and reports whether the namespace is deleted. One that its tenant has deleted is
+// still the tenant's here: it must not make the tenant's other routers ambiguous.
+func (p *Policy) Candidate(namespace string) (tenant *Tenant, deleted bool) {
+	before, deleted := p.deleted[namespace]
 	if tenant := p.NamespaceTenant(namespace); tenant != nil {
-		return tenant, gone
+		return tenant, deleted
 	}
-	return before, gone
+	return before, deleted
 }
 
-// ClusterKnown tells whether every Namespace of the cluster is known.
+// ClusterKnown reports whether every Namespace of the cluster is known.
 func (p *Policy) ClusterKnown() bool {
 	return p.cluster != nil
 }
 
-// Exists tells whether the cluster has the Namespace, or had it a short while ago.
+// Exists reports whether the cluster has the Namespace, or had it a short while ago.
 func (p *Policy) Exists(namespace string) bool {
 	return p.cluster[namespace]
 }
 
-// EachFlattened calls visit for every Namespace of the cluster that is flat in a legacy name.
+// EachFlattened calls visit for every Namespace of the cluster that is written so in a legacy name.
 func (p *Policy) EachFlattened(flat string, visit func(namespace string)) {
 	if p.cluster[flat] && !strings.Contains(flat, "--") {
 		visit(flat)
@@ -156,7 +188,8 @@ func Flatten(namespace string) string {
 	return namespace
 }
 
-// NamespacesOf lists the namespaces of a tenant: those listed by name, and those of the cluster that a prefix covers.
+// NamespacesOf returns the namespaces of a tenant: those listed by name, and those of the cluster
+// that a prefix covers.
 func (p *Policy) NamespacesOf(tenant *Tenant) []string {
 	return p.owned[tenant.Name]
 }
@@ -183,7 +216,8 @@ func (p *Policy) listPrefixed() {
 	}
 }
 
-// EachNamespace calls visit for every listed namespace; prefix tells that any namespace that begins so is meant.
+// EachNamespace calls visit for every listed namespace. Where prefix is true, every namespace
+// that begins so is meant.
 func (p *Policy) EachNamespace(visit func(namespace string, prefix bool, tenant *Tenant)) {
 	for namespace, tenant := range p.namespaces {
 		visit(namespace, false, tenant)
@@ -193,7 +227,7 @@ func (p *Policy) EachNamespace(visit func(namespace string, prefix bool, tenant 
 	}
 }
 
-// RouterTenants finds the tenants that list the qualified name of a router.
+// RouterTenants returns the tenants that list the qualified name of a router.
 func (p *Policy) RouterTenants(router string) []*Tenant {
 	var tenants []*Tenant
 	for _, pattern := range p.routers {
@@ -204,8 +238,8 @@ func (p *Policy) RouterTenants(router string) []*Tenant {
 	return tenants
 }
 
-// CheckedByNameOnly lists the tenants whose certificates are held to their names alone, which a forged certificate
-// can carry as well.
+// CheckedByNameOnly returns the tenants whose certificates are held to their names alone, which a
+// forged certificate can carry as well.
 func (p *Policy) CheckedByNameOnly() []string {
 	var names []string
 	for _, tenant := range p.Tenants {

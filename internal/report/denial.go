@@ -1,5 +1,5 @@
-// Package report says what the guard does: a JSON line on standard error for a denial and for what is wrong with a
-// policy. Traefik logs that at ERROR.
+// Package report says what the guard does: a JSON line on standard error for a denial and for
+// what is wrong with a policy. Traefik logs that at ERROR.
 package report
 
 import (
@@ -9,13 +9,15 @@ import (
 	"log"
 	"sync"
 	"time"
-	"unicode/utf8"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 const (
 	// window is how long identical denials are suppressed after one was written.
 	window = 10 * time.Second
-	// maxKinds bounds how many different denials are told apart within a window; a client can make up any number.
+	// maxKinds bounds how many different denials are told apart within a window; a client can
+	// make up any number.
 	maxKinds = 1000
 	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.
 	maxText = 256
@@ -40,10 +42,11 @@ type Denial struct {
 
 // Log writes lines and suppresses repeated ones.
 type Log struct {
-	mu     sync.Mutex
-	out    io.Writer
 	window time.Duration
-	kinds  map[string]*kind
+
+	mu    sync.Mutex
+	out   io.Writer
+	kinds map[string]*kind
 }
 
 // kind is what identical denials have in common.
@@ -52,19 +55,22 @@ type kind struct {
 	suppressed int
 }
 
-// NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's interpreter that one is
-// Traefik's logger, while os.Stderr is the process's own.
+// NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's
+// interpreter that one is Traefik's logger, while os.Stderr is the process's own.
 func NewLog() *Log {
 	return &Log{out: log.Writer(), window: window, kinds: map[string]*kind{}}
 }
 
-// Deny writes a denial, or counts it if one like it was written within the last ten seconds. Denials are identical when
-// they differ in nothing but the client: one misconfigured host is one line, however many clients ask for it.
+// Deny writes a denial, or counts it if one like it was written within the last ten seconds.
+// Denials are identical when they differ in nothing but the client: one misconfigured host is one
+// line, however many clients ask for it.
 func (l *Log) Deny(d Denial) {
 	d.Event = "deny"
-	d.Router, d.Host, d.SNI = bound(d.Router), bound(d.Host), bound(d.SNI)
-	d.Certificate = bound(d.Certificate)
-	key := fmt.Sprintf("%q", []string{d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate})
+	d.Router, d.Host = text.Bound(d.Router, maxText), text.Bound(d.Host, maxText)
+	d.SNI, d.Certificate = text.Bound(d.SNI, maxText), text.Bound(d.Certificate, maxText)
+	key := fmt.Sprintf("%q", []string{
+		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.kinds[key] == nil && len(l.kinds) >= maxKinds {
@@ -80,7 +86,8 @@ func (l *Log) Deny(d Denial) {
 	time.AfterFunc(l.window, func() { l.endWindow(key) })
 }
 
-// endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind that has ended.
+// endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind
+// that has ended.
 func (l *Log) endWindow(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,21 +105,9 @@ func (l *Log) endWindow(key string) {
 
 // write writes one line at once: Traefik logs each write as a message of its own.
 func (l *Log) write(line any) {
-	text, err := json.Marshal(line)
+	written, err := json.Marshal(line)
 	if err != nil {
-		text = []byte(fmt.Sprintf("%q", err.Error()))
+		written = []byte(fmt.Sprintf("%q", err.Error()))
 	}
-	_, _ = l.out.Write(append(text, '\n'))
-}
-
-// bound cuts a text that a client wrote. JSON escapes what is left of it.
-func bound(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	cut := maxText
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut] + "…"
+	_, _ = l.out.Write(append(written, '\n'))
 }

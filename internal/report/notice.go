@@ -1,6 +1,21 @@
 package report
 
-import "github.com/tenantguard/tenantguard/internal/policy"
+// Notice is what an operator must know of a policy.
+type Notice struct {
+	Middleware string
+	// File is the policy file, "" for inline keys.
+	File string
+	// Errors are what is wrong with the policy, empty for a warning.
+	Errors []string
+	// InForce reports whether an earlier policy stays in force.
+	InForce bool
+	// ByNameOnly are the tenants whose certificates are held to their names alone.
+	ByNameOnly []string
+	// LeftOut are the errors of Namespaces that the policy does without.
+	LeftOut []string
+	// Outdated is why the Namespaces are not kept up to date, "" if they are.
+	Outdated string
+}
 
 // notice is a line about a policy.
 type notice struct {
@@ -12,28 +27,41 @@ type notice struct {
 	Tenants    []string `json:"tenants,omitempty"`
 }
 
-// Policy writes what an operator must know of a policy.
-func (l *Log) Policy(n policy.Notice) {
+// Policy writes a notice.
+func (l *Log) Policy(n Notice) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.write(n.line())
+}
+
+// line returns what is written of a notice.
+func (n Notice) line() notice {
+	line := notice{Event: "policy", Middleware: n.Middleware, File: n.File}
 	if n.Outdated != "" {
-		l.write(notice{Event: "warning", Middleware: n.Middleware, File: n.File, Errors: []string{n.Outdated},
-			Message: "the cluster's Namespaces are not kept up to date: tenants and their hosts stay as they were last known"})
-		return
+		line.Event = "warning"
+		line.Errors = []string{n.Outdated}
+		line.Message = "the cluster's Namespaces are not kept up to date: " +
+			"tenants and their hosts stay as they were last known"
+		return line
 	}
 	if len(n.LeftOut) > 0 {
-		l.write(notice{Event: "policy", Middleware: n.Middleware, File: n.File, Errors: n.LeftOut,
-			Message: "these Namespaces are left out of the policy"})
-		return
+		line.Errors = n.LeftOut
+		line.Message = "these Namespaces are left out of the policy"
+		return line
 	}
 	if len(n.Errors) == 0 {
-		l.write(notice{Event: "warning", Middleware: n.Middleware, File: n.File, Tenants: n.ByNameOnly,
-			Message: "these tenants' certificates are checked by their names only, which a forged certificate can carry as well: set certificates.roots, certificates.pins or certificates.secrets"})
-		return
+		line.Event = "warning"
+		line.Tenants = n.ByNameOnly
+		line.Message = "these tenants' certificates are checked by their names only, " +
+			"which a forged certificate can carry as well: " +
+			"set certificates.roots, certificates.pins or certificates.secrets"
+		return line
 	}
-	message := "the policy is refused and there is no earlier one: every request is answered 503"
+	line.Errors = n.Errors
+	line.Message = "the policy is refused and there is no earlier one: " +
+		"every request is answered 503"
 	if n.InForce {
-		message = "the policy is refused, the last good one stays in force"
+		line.Message = "the policy is refused, the last good one stays in force"
 	}
-	l.write(notice{Event: "policy", Middleware: n.Middleware, File: n.File, Message: message, Errors: n.Errors})
+	return line
 }

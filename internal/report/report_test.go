@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
 // buffer is a writer that a timer and a test may share.
@@ -179,11 +177,11 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 
 func TestPolicyNotices(t *testing.T) {
 	log, out := newTestLog(time.Minute)
-	log.Policy(policy.Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}})
-	log.Policy(policy.Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}, InForce: true})
-	log.Policy(policy.Notice{Middleware: "guard@file", ByNameOnly: []string{"acme"}})
-	log.Policy(policy.Notice{Middleware: "guard@file", LeftOut: []string{"namespace \"acme\""}})
-	log.Policy(policy.Notice{Middleware: "guard@file", Outdated: "connection refused"})
+	log.Policy(Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}})
+	log.Policy(Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}, InForce: true})
+	log.Policy(Notice{Middleware: "guard@file", ByNameOnly: []string{"acme"}})
+	log.Policy(Notice{Middleware: "guard@file", LeftOut: []string{"namespace \"acme\""}})
+	log.Policy(Notice{Middleware: "guard@file", Outdated: "connection refused"})
 	lines := out.lines()
 	wants := []string{"503", "last good", "names only", "left out", "not kept up to date"}
 	for i, want := range wants {

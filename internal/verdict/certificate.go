@@ -17,7 +17,7 @@ func OfCertificate(p *policy.Effective, r Request, chain []*x509.Certificate, no
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return CertificateExpired
 	}
-	if !validFor(leaf, hosts.Parse(r.Host)) || !validFor(leaf, hosts.ParseDNS(r.ServerName)) {
+	if !validFor(leaf, r.Host) || !validFor(leaf, r.ServerName) {
 		return CertificateName
 	}
 	c := r.Tenant.Certificates
@@ -34,25 +34,29 @@ func OfCertificate(p *policy.Effective, r Request, chain []*x509.Certificate, no
 	return Pass
 }
 
-// validFor compares names as RFC 9525 section 6 has it: subject alternative names only, a wildcard for one label.
+// validFor reports whether a certificate is valid for a host, as RFC 9525 section 6 has it: by
+// subject alternative names only, a wildcard for one label.
 func validFor(leaf *x509.Certificate, host hosts.Name) bool {
 	return leaf.VerifyHostname(string(host)) == nil
 }
 
-// ownNames stops the hijack of Traefik's store: a certificate that names the victim's host and one more is preferred for
-// the victim's host. Each name must be the tenant's or one that a platform certificate may carry.
+// ownNames reports whether each name of a certificate is the tenant's or one that a platform
+// certificate may carry. It stops the hijack of Traefik's store: a certificate that names the
+// victim's host and one more is preferred for the victim's host.
 func ownNames(p *policy.Effective, tenant *policy.Tenant, leaf *x509.Certificate) bool {
 	for _, name := range names(leaf) {
-		if !p.Hosts.CoversAll(name, tenant.Name) && !p.SharedHosts.CoversAll(name, policy.SharedOwner) {
+		shared := p.SharedHosts.CoversAll(name, policy.SharedOwner)
+		if !shared && !p.Hosts.CoversAll(name, tenant.Name) {
 			return false
 		}
 	}
 	return true
 }
 
-// pinned tells whether the leaf has one of the pins, or a certificate of the chain that the leaf verifies to. A
-// certificate that merely lies in the chain proves nothing: whoever forges a leaf can serve the genuine authority's
-// certificate behind it. RFC 7469 section 2.6 therefore compares pins with the validated chain.
+// pinned reports whether one of the pins is the leaf's, or that of a certificate in the chain
+// that the leaf verifies to. A certificate that merely lies in the chain proves nothing: whoever
+// forges a leaf can serve the genuine authority's certificate behind it. RFC 7469 section 2.6
+// therefore compares pins with the validated chain.
 func pinned(pins map[string]bool, chain []*x509.Certificate, now time.Time) bool {
 	if len(pins) == 0 {
 		return false
@@ -73,18 +77,18 @@ func pinned(pins map[string]bool, chain []*x509.Certificate, now time.Time) bool
 	return false
 }
 
-// Pin is a certificate's SPKI pin in the form of RFC 7469 section 2.4.
+// Pin returns a certificate's SPKI pin in the form of RFC 7469 section 2.4.
 func Pin(certificate *x509.Certificate) string {
 	digest := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
 	return "sha256/" + base64.StdEncoding.EncodeToString(digest[:])
 }
 
-// Describe writes a certificate for the log: its pin, and its names.
+// Describe returns what the log says of a certificate: its pin, and its names.
 func Describe(leaf *x509.Certificate) string {
 	return Pin(leaf) + " " + strings.Join(names(leaf), ",")
 }
 
-// names are a certificate's DNS and IP subject alternative names.
+// names returns a certificate's DNS and IP subject alternative names.
 func names(leaf *x509.Certificate) []string {
 	all := append([]string{}, leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {
@@ -93,7 +97,10 @@ func names(leaf *x509.Certificate) []string {
 	return all
 }
 
-func verifies(chain []*x509.Certificate, roots *x509.CertPool, now time.Time, usage x509.ExtKeyUsage) bool {
+// verifies reports whether the leaf verifies to the roots for a use.
+func verifies(
+	chain []*x509.Certificate, roots *x509.CertPool, now time.Time, usage x509.ExtKeyUsage,
+) bool {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
 		intermediates.AddCert(certificate)

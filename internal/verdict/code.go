@@ -1,6 +1,6 @@
-// Package verdict decides: the router's tenant, the Host, the server name and the certificate really served either
-// belong together or they do not. Everything here is a pure function: the plugin, the command line and the tests ask it
-// alike.
+// Package verdict decides: the router's tenant, the Host, the server name and the certificate
+// really served either belong together or they do not. Everything here is a pure function: the
+// plugin, the command line and the tests ask it alike.
 package verdict
 
 import (
@@ -8,12 +8,14 @@ import (
 	"strings"
 )
 
-// Code is a verdict: why a request is denied, or Pass.
+// Code is a verdict: Pass, or why a request is denied. The zero Code is no decision, which is
+// refused: what somebody forgot to decide must not pass.
 type Code string
 
 // The verdicts, in the order in which they are looked at.
 const (
-	Pass                   Code = ""
+	Undecided              Code = ""
+	Pass                   Code = "pass"
 	PolicyInvalid          Code = "policy-invalid"
 	RouterUnknown          Code = "router-unknown"
 	RouterUnbound          Code = "router-unbound"
@@ -33,8 +35,8 @@ const (
 	CertificateSecret      Code = "certificate-secret"
 )
 
-// status lists the statuses of denials. 421 lets a client retry on a new connection (RFC 9110 section 15.5.20), where
-// another server name or certificate may be in force; 403 does not.
+// status lists the statuses of denials. 421 lets a client retry on a new connection (RFC 9110
+// section 15.5.20), where another server name or certificate may be in force; 403 does not.
 var status = map[Code]int{
 	PolicyInvalid:          http.StatusServiceUnavailable,
 	RouterUnknown:          http.StatusForbidden,
@@ -55,13 +57,13 @@ var status = map[Code]int{
 	CertificateSecret:      http.StatusMisdirectedRequest,
 }
 
-// EndsConnection tells whether the certificate that a connection was made with is refused. No later request on it is any
-// better, even when another certificate is served by then.
+// EndsConnection reports whether the certificate that a connection was made with is refused. No
+// later request on it is any better, even when another certificate is served by then.
 func EndsConnection(code Code) bool {
 	return strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable
 }
 
-// Codes lists the denials.
+// Codes returns the denials.
 func Codes() []Code {
 	codes := make([]Code, 0, len(status))
 	for code := range status {
@@ -70,7 +72,11 @@ func Codes() []Code {
 	return codes
 }
 
-// Status is the HTTP status of a denial.
+// Status returns the HTTP status of a denial. What is none of them, such as an undecided verdict,
+// is an error of ours.
 func Status(code Code) int {
-	return status[code]
+	if known := status[code]; known != 0 {
+		return known
+	}
+	return http.StatusInternalServerError
 }

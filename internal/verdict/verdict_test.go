@@ -1,16 +1,18 @@
 package verdict_test
 
 import (
-	"context"
 	"crypto/x509"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
+	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
-	"github.com/tenantguard/tenantguard/internal/routers"
-	"github.com/tenantguard/tenantguard/internal/served"
+	"github.com/tenantguard/tenantguard/internal/registry/registrytest"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
@@ -33,7 +35,7 @@ func TestVectors(t *testing.T) {
 func runVector(t *testing.T, topic string, c vectors.Case) {
 	t.Run(topic+"/"+c.Description, func(t *testing.T) {
 		got := decide(t, c)
-		if want := wanted(c); string(got) != want && !(got == verdict.Pass && want == "pass") {
+		if want := wanted(c); string(got) != want {
 			t.Errorf("verdict %q, want %q", got, want)
 		}
 	})
@@ -49,46 +51,41 @@ func wanted(c vectors.Case) string {
 	return c.Want
 }
 
-// cluster tells the Namespaces of a case without being asked over the network.
-type cluster struct {
-	snapshot *policy.Snapshot
-	problem  string
-}
-
-func (c *cluster) Address() string { return "the case" }
-
-func (c *cluster) Snapshot() (*policy.Snapshot, string) { return c.snapshot, c.problem }
-
-func (c *cluster) ListedSince(ctx context.Context, since time.Time) error { return nil }
-
-func clusterOf(c vectors.Case) *cluster {
+func clusterOf(c vectors.Case) *registrytest.Cluster {
+	if c.Cluster == nil {
+		return nil
+	}
 	if status := c.Cluster.Refused[kubetest.NamespacesPath]; status != 0 {
-		return &cluster{problem: http.StatusText(status)}
+		return &registrytest.Cluster{Problem: http.StatusText(status)}
 	}
 	snapshot := &policy.Snapshot{}
 	for _, n := range c.Cluster.Namespaces {
-		snapshot.Namespaces = append(snapshot.Namespaces, policy.NewNamespace(n.Name, n.Created, n.Labels, n.Annotations))
+		namespace := policy.NewNamespace(n.Name, n.Created, n.Labels, n.Annotations)
+		snapshot.Namespaces = append(snapshot.Namespaces, namespace)
 	}
-	return &cluster{snapshot: snapshot}
+	return &registrytest.Cluster{Namespaces: snapshot}
 }
 
 func decide(t *testing.T, c vectors.Case) verdict.Code {
-	store := policy.NewStore(func(notice policy.Notice) {}, func() {})
-	store.Cluster = func(k policy.Kubernetes) (policy.Cluster, error) { return clusterOf(c), nil }
-	effective := store.Instance("guard@file", c.Policy).Effective()
-	if effective == nil {
+	p, _ := registrytest.Middleware{
+		Name: "guard@file", Keys: c.Policy, Cluster: clusterOf(c), ReadFile: os.ReadFile,
+	}.Policy()
+	if p == nil {
 		return verdict.OfRequest(nil, verdict.Request{})
 	}
-	router := routers.Router{Name: c.Router, EntryPoint: c.EntryPoint}
+	router := binding.Parse(c.Router, c.EntryPoint)
 	if c.Router == "" {
-		router = routers.FromMiddleware(c.Middleware)
+		router = binding.FromMiddleware(c.Middleware)
 	}
-	binding := routers.Bind(effective.Policy, router, c.IngressNamespace, effective.LegacyNames)
-	if binding.Internal {
+	bound := binding.Bind(p.Policy, router, c.IngressNamespace, p.LegacyNames)
+	if bound.Internal {
 		return verdict.Pass
 	}
-	r := verdict.Request{Router: binding.Code, Tenant: binding.Tenant, Host: c.Host, TLS: c.TLS, ServerName: c.ServerName}
-	code := verdict.OfRequest(effective, r)
+	r := verdict.Request{
+		Router: bound.Code, Tenant: bound.Tenant, Host: hosts.Parse(c.Host),
+		TLS: c.TLS, HasServerName: c.ServerName != "", ServerName: hosts.ParseDNS(c.ServerName),
+	}
+	code := verdict.OfRequest(p, r)
 	if code != verdict.Pass || !r.TLS || !r.Tenant.Certificates.Check {
 		return code
 	}
@@ -98,7 +95,7 @@ func decide(t *testing.T, c vectors.Case) verdict.Code {
 		}
 		return verdict.CertificateUnavailable
 	}
-	return verdict.OfCertificate(effective, r, chain(t, c.Certificate), time.Now())
+	return verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
 }
 
 func chain(t *testing.T, name string) []*x509.Certificate {
@@ -107,7 +104,7 @@ func chain(t *testing.T, name string) []*x509.Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := served.Parse(certificate.Certificate)
+	parsed, err := observe.Parse(certificate.Certificate)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,11 +113,13 @@ func chain(t *testing.T, name string) []*x509.Certificate {
 
 // TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5: both ends included).
 func TestValidityBounds(t *testing.T) {
-	store := policy.NewStore(func(notice policy.Notice) {}, func() {})
-	effective := store.Instance("guard@file", map[string]any{"tenants": []any{
+	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
 		map[string]any{"name": "acme", "namespaces": "acme", "hosts": "a.acme.example.com"},
-	}}).Effective()
-	r := verdict.Request{Tenant: effective.Tenant("acme"), Host: "a.acme.example.com", TLS: true, ServerName: "a.acme.example.com"}
+	}}, nil)
+	const host = "a.acme.example.com"
+	r := verdict.Request{
+		Tenant: p.Tenant("acme"), Host: host, TLS: true, HasServerName: true, ServerName: host,
+	}
 	served := chain(t, "acme-exact")
 	bounds := []struct {
 		description string
@@ -133,7 +132,7 @@ func TestValidityBounds(t *testing.T) {
 		{"a second after", served[0].NotAfter.Add(time.Second), verdict.CertificateExpired},
 	}
 	for _, bound := range bounds {
-		if got := verdict.OfCertificate(effective, r, served, bound.at); got != bound.want {
+		if got := verdict.OfCertificate(p, r, served, bound.at); got != bound.want {
 			t.Errorf("%s: verdict %q, want %q", bound.description, got, bound.want)
 		}
 	}
@@ -154,10 +153,35 @@ func TestStatuses(t *testing.T) {
 	if len(codes) != len(vectors.Statuses) {
 		t.Errorf("%d denials, want %d", len(codes), len(vectors.Statuses))
 	}
-	for _, code := range []verdict.Code{verdict.Pass, "no-such-code"} {
-		if got := verdict.Status(code); got != 0 {
-			t.Errorf("%q: status %d, want none", code, got)
+	for _, code := range []verdict.Code{verdict.Undecided, "no-such-code"} {
+		if got := verdict.Status(code); got != http.StatusInternalServerError {
+			t.Errorf("%q: status %d, want 500", code, got)
 		}
+	}
+}
+
+// TestUndecidedIsNoPass forgets to decide.
+func TestUndecidedIsNoPass(t *testing.T) {
+	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "acme", "hosts": "a.acme.example.com"},
+	}}, nil)
+	var forgotten verdict.Code
+	rows := []struct {
+		description string
+		request     verdict.Request
+	}{
+		{"nothing", verdict.Request{}},
+		{"a tenant, but no word of the router", verdict.Request{Tenant: p.Tenant("acme")}},
+		{"a router that passes, but no tenant", verdict.Request{Router: verdict.Pass}},
+	}
+	for _, row := range rows {
+		row.request.Host = "a.acme.example.com"
+		if got := verdict.OfRequest(p, row.request); got != forgotten {
+			t.Errorf("%s: verdict %q, want none", row.description, got)
+		}
+	}
+	if forgotten == verdict.Pass {
+		t.Error("a forgotten verdict passes")
 	}
 }
 

@@ -1,0 +1,48 @@
+package binding_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry/registrytest"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+// TestDeletedNamespaces has routers that may lie in a Namespace deleted a short while ago.
+func TestDeletedNamespaces(t *testing.T) {
+	cluster := &registrytest.Cluster{Namespaces: &policy.Snapshot{
+		Namespaces: []policy.Namespace{
+			{Name: "acme", Tenant: "acme", Hosts: "acme.example.com"},
+			{Name: "globex", Tenant: "globex", Hosts: "globex.example.com"},
+		},
+		Deleted: []policy.Namespace{
+			{Name: "acme-web", Tenant: "acme"},
+			{Name: "globex-web", Tenant: "acme"},
+			{Name: "web-acme", Tenant: "acme"},
+			{Name: "web-globex"},
+		},
+	}}
+	enabled := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	p := registrytest.MustPolicy(t, enabled, cluster)
+	const crd, hash = "@kubernetescrd", "-0123456789abcdef0123"
+	cases := []struct {
+		description, router string
+		want                verdict.Code
+		namespaces          string
+	}{
+		{"a tenant's own, beside its other", "acme-web-site" + hash + crd, verdict.Pass, "acme,acme-web"},
+		{"a tenant's, beside another's", "globex-web-site" + hash + crd, verdict.RouterAmbiguous, "globex,globex-web"},
+		{"on several entry points, a tenant's own", "web-acme_site_0" + crd, verdict.Pass, "acme,web-acme"},
+		{"on several entry points, unowned", "web-globex_site_0" + crd, verdict.RouterAmbiguous, "globex,web-globex"},
+		{"by an exact name", "acme-web_site_0" + crd, verdict.RouterUnbound, "acme-web"},
+		{"nothing else that it can be", "web-web-acme_site_0" + crd, verdict.RouterUnbound, "web-acme"},
+	}
+	for _, c := range cases {
+		got := binding.Bind(p.Policy, binding.Parse(c.router, "web"), "", false)
+		if got.Code != c.want || strings.Join(got.Namespaces, ",") != c.namespaces {
+			t.Errorf("%s: %q of %q, want %q of %q", c.description, got.Code, got.Namespaces, c.want, c.namespaces)
+		}
+	}
+}

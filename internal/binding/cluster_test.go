@@ -1,0 +1,59 @@
+package binding_test
+
+import (
+	"testing"
+
+	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry/registrytest"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+// policyOf is the policy of a cluster's Namespaces and of a middleware's keys.
+func policyOf(t *testing.T, keys map[string]any, namespaces ...policy.Namespace) *policy.Policy {
+	t.Helper()
+	cluster := &registrytest.Cluster{Namespaces: &policy.Snapshot{Namespaces: namespaces}}
+	return registrytest.MustPolicy(t, keys, cluster).Policy
+}
+
+// TestFromCluster looks at which bindings are only as good as the list of Namespaces: another
+// one may be what makes the router's name ambiguous.
+func TestFromCluster(t *testing.T) {
+	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	listed := map[string]any{"legacyNames": "allow", "tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "acme", "routers": "acme-*@docker",
+			"hosts": "a.acme.example.com", "certificates": map[string]any{"check": "off"}},
+	}}
+	enabled := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	const legacy = "acme-web-0123456789abcdef0123"
+	rows := []struct {
+		description, router, namespace string
+		want                           verdict.Code
+		fromCluster                    bool
+	}{
+		{"one safe name", "acme_web_0@kubernetescrd", "", verdict.Pass, false},
+		{"two safe names", "web-acme_web_0@kubernetescrd", "", verdict.Pass, true},
+		{"two safe names, both unowned", "web-x_web_0@kubernetescrd", "", verdict.RouterUnbound,
+			true},
+		{"a legacy name", legacy + "@kubernetescrd", "", verdict.Pass, true},
+		{"an unowned legacy name", "x-web-0123456789abcdef0123@kubernetescrd", "",
+			verdict.RouterUnbound, true},
+		{"an Ingress whose namespace Traefik says", "x@kubernetes", "acme", verdict.Pass, false},
+		{"an Ingress whose namespace Traefik does not say", "acme-web@kubernetes", "", verdict.Pass, true},
+		{"a route of the Gateway API", "httproute-acme-web-0@kubernetesgateway", "", verdict.Pass,
+			true},
+		{"no name that there is", "a_b_c_d@kubernetescrd", "", verdict.RouterUnknown, false},
+		{"Traefik's own", "ping@internal", "", verdict.Pass, false},
+	}
+	for _, row := range rows {
+		router := binding.Parse(row.router, "web")
+		got := binding.Bind(policyOf(t, enabled, acme), router, row.namespace, false)
+		if got.Code != row.want || got.FromCluster != row.fromCluster {
+			t.Errorf("%s: %q, from the cluster %t, want %q, %t",
+				row.description, got.Code, got.FromCluster, row.want, row.fromCluster)
+		}
+		if got := binding.Bind(policyOf(t, listed), router, row.namespace, true); got.FromCluster {
+			t.Errorf("%s: depends on a cluster that is not asked", row.description)
+		}
+	}
+}

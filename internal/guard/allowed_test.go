@@ -1,0 +1,278 @@
+package guard
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
+	"github.com/tenantguard/tenantguard/internal/vectors"
+)
+
+const hostA, hostB = "a.acme.example.com", "b.acme.example.com"
+
+// acmeKeys is the policy of one tenant with two hosts and its settings of certificates.
+func acmeKeys(certificates map[string]any) map[string]any {
+	return map[string]any{"exposeReason": true, "certificates": certificates, "tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "acme", "hosts": hostA + "," + hostB},
+	}}
+}
+
+// acmeGuard is the guard of a router of the tenant in a generation of its own. Its policy is in
+// force before the first request.
+func acmeGuard(name string, keys map[string]any) *Guard {
+	router := binding.Parse("acme_web_0@kubernetescrd", "websecure")
+	g := newGuard(http.NotFoundHandler(), name, keys, router)
+	g.middleware.Policy()
+	return g
+}
+
+// at is a request as it comes to an entry point, where the served certificate can be observed.
+func at(entryPoint *vectors.EntryPoint, req *http.Request) *http.Request {
+	return req.WithContext(entryPoint.Context())
+}
+
+// serving is an entry point that serves a certificate until the test ends, nil for none.
+func serving(t *testing.T, certificate *tls.Certificate) *vectors.EntryPoint {
+	t.Helper()
+	entryPoint, err := vectors.Listen(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(entryPoint.Close)
+	return entryPoint
+}
+
+func certificateOf(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	certificate, err := vectors.Certificate(testdata, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+// expiring is a certificate for both hosts that ends at a time, in whole seconds.
+func expiring(t *testing.T, end time.Time) *tls.Certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{hostA, hostB},
+		NotBefore: end.Add(-time.Hour), NotAfter: end,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// TestWhatIsRemembered has one request allowed, and then asks which others pass for that.
+func TestWhatIsRemembered(t *testing.T) {
+	certificate := certificateOf(t, "acme-two")
+	requests := map[string]*http.Request{
+		"plaintext":                plainRequest(hostA),
+		"plaintext, other host":    plainRequest(hostB),
+		"TLS":                      tlsRequest(hostA, hostA),
+		"TLS, upper case":          tlsRequest("A.acme.example.com", hostA),
+		"TLS, a port":              tlsRequest(hostA+":443", hostA),
+		"TLS, a dot":               tlsRequest(hostA+".", hostA),
+		"TLS, other server name":   tlsRequest(hostA, hostB),
+		"TLS, other host":          tlsRequest(hostB, hostA),
+		"TLS, both other":          tlsRequest(hostB, hostB),
+		"TLS, upper-case name":     tlsRequest(hostA, "A.acme.example.com"),
+		"TLS, no server name":      tlsRequest(hostA, ""),
+		"TLS, no host":             tlsRequest("", hostA),
+		"TLS, another's host":      tlsRequest("a.globex.example.com", hostA),
+		"TLS, a host that is none": tlsRequest("tls "+hostA+" "+hostA, ""),
+		"TLS, the other in a host": tlsRequest("plaintext "+hostA, ""),
+	}
+	for _, local := range []bool{false, true} {
+		for first := range requests {
+			entryPoint := serving(t, certificate)
+			keys := acmeKeys(map[string]any{"observe": "ttl"})
+			g := acmeGuard("remembered@file", keys)
+			g.hasLocalCertificate = local
+			passed := reasonOf(handlerOf(g), at(entryPoint, requests[first])) == "pass"
+			for second, req := range requests {
+				want := passed && first == second
+				if got := remembers(g, at(entryPoint, req)); got != want {
+					t.Errorf("local certificate %t: after %q, %q is remembered %t",
+						local, first, second, got)
+				}
+			}
+			entryPoint.Close()
+		}
+	}
+}
+
+// TestAllIsRemembered has requests allowed one after another, none of which takes another's place.
+func TestAllIsRemembered(t *testing.T) {
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	requests := []*http.Request{
+		plainRequest(hostA), tlsRequest(hostA, hostB), tlsRequest(hostA, hostA),
+		tlsRequest("A.acme.example.com", hostB), tlsRequest("A.acme.example.com", hostA),
+		tlsRequest(hostB, hostA), tlsRequest(hostB, hostB), plainRequest(hostB),
+	}
+	g := acmeGuard("all@file", acmeKeys(map[string]any{"observe": "ttl"}))
+	for round := 1; round <= 2; round++ {
+		for i, req := range requests {
+			if round == 1 && reasonOf(handlerOf(g), at(entryPoint, req)) != "pass" {
+				t.Fatalf("request %d does not pass", i)
+			}
+			if round == 2 && !remembers(g, at(entryPoint, req)) {
+				t.Errorf("request %d is not remembered", i)
+			}
+		}
+	}
+}
+
+// TestHowLongIsRemembered asks again after a second and a bit.
+func TestHowLongIsRemembered(t *testing.T) {
+	api := kubetest.Start(t, &kubetest.Cluster{Refused: map[string]int{
+		kubetest.NamespacesPath + "/acme/secrets": http.StatusServiceUnavailable,
+	}})
+	broken := acmeKeys(map[string]any{"secrets": true, "onError": "allow", "observe": "ttl"})
+	broken["kubernetes"] = map[string]any{
+		"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile,
+	}
+	certificate := certificateOf(t, "acme-two")
+	soon := time.Now().Truncate(time.Second).Add(2 * time.Second)
+	rows := []struct {
+		description string
+		keys        map[string]any
+		served      *tls.Certificate
+		req         *http.Request
+		// now and later are whether it is remembered.
+		now, later bool
+	}{
+		{"plaintext", acmeKeys(nil), certificate, plainRequest(hostA), true, true},
+		{"the certificate is not looked at", acmeKeys(map[string]any{"check": "off"}), certificate,
+			tlsRequest(hostA, hostA), true, true},
+		{"the first second after a reload", acmeKeys(nil), certificate, tlsRequest(hostA, hostA),
+			true, false},
+		{"an observation that outlives reloads", acmeKeys(map[string]any{"observe": "ttl"}),
+			certificate, tlsRequest(hostA, hostA), true, true},
+		{"another server name", acmeKeys(map[string]any{"observe": "ttl"}), certificate,
+			tlsRequest(hostA, hostB), true, true},
+		{"a short ttl", acmeKeys(map[string]any{"observe": "ttl", "ttl": "900ms"}), certificate,
+			tlsRequest(hostA, hostA), true, false},
+		{"a short ttl, another server name",
+			acmeKeys(map[string]any{"observe": "ttl", "ttl": "900ms"}), certificate,
+			tlsRequest(hostA, hostB), true, false},
+		{"a certificate that ends", acmeKeys(map[string]any{"observe": "ttl"}),
+			expiring(t, soon), tlsRequest(hostA, hostA), true, false},
+		{"onError, the certificate can't be observed", acmeKeys(map[string]any{"onError": "allow"}),
+			nil, tlsRequest(hostA, hostA), false, false},
+		{"onError, Secrets can't be asked for", broken, certificate, tlsRequest(hostA, hostA),
+			false, false},
+	}
+	guards := make([]*Guard, len(rows))
+	ends := make([]*vectors.EntryPoint, len(rows))
+	for i, row := range rows {
+		guards[i] = acmeGuard(row.description+"@file", row.keys)
+		ends[i] = serving(t, row.served)
+	}
+	for i, row := range rows {
+		if got := reasonOf(fast(guards[i]), at(ends[i], row.req)); got != "pass" {
+			t.Fatalf("%s: %q, want a pass", row.description, got)
+		}
+		if got := remembers(guards[i], at(ends[i], row.req)); got != row.now {
+			t.Errorf("%s: remembered at once %t, want %t", row.description, got, row.now)
+		}
+	}
+	time.Sleep(time.Until(soon) + 200*time.Millisecond)
+	for i, row := range rows {
+		if got := remembers(guards[i], at(ends[i], row.req)); got != row.later {
+			t.Errorf("%s: remembered later %t, want %t", row.description, got, row.later)
+		}
+	}
+}
+
+// TestLocalCertificateIsPartOfTheKey has another certificate be served with the same names.
+func TestLocalCertificateIsPartOfTheKey(t *testing.T) {
+	one, two := certificateOf(t, "acme-two"), certificateOf(t, "acme-exact")
+	with := func(chain [][]byte) *http.Request {
+		req := tlsRequest(hostA, hostA)
+		field := reflect.ValueOf(req.TLS).Elem().FieldByName("LocalCertificate")
+		if !field.IsValid() {
+			t.Skip("this Go has no LocalCertificate")
+		}
+		field.Set(reflect.ValueOf(chain))
+		return req
+	}
+	g := acmeGuard("key@file", acmeKeys(nil))
+	g.hasLocalCertificate = true
+	if got := reasonOf(g, with(one.Certificate)); got != "pass" {
+		t.Fatalf("%q, want a pass", got)
+	}
+	rows := []struct {
+		description string
+		chain       [][]byte
+		want        bool
+	}{
+		{"the same certificate", one.Certificate, true},
+		{"another one", two.Certificate, false},
+		{"the same without its chain", one.Certificate[:1], false},
+		{"none, as on a resumed connection", nil, false},
+	}
+	for _, row := range rows {
+		if got := remembers(g, with(row.chain)); got != row.want {
+			t.Errorf("%s: remembered %t, want %t", row.description, got, row.want)
+		}
+	}
+}
+
+// TestSecretBoundsWhatIsRemembered has a pass rest on an observation that is new and on an answer
+// about Secrets that is not.
+func TestSecretBoundsWhatIsRemembered(t *testing.T) {
+	certificate := certificateOf(t, "acme-two")
+	chain := ""
+	for _, der := range certificate.Certificate {
+		chain += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	}
+	secret := kubetest.Secret{
+		Name: "web", Type: "kubernetes.io/tls",
+		Data: map[string]string{"tls.crt": chain, "tls.key": "a key"},
+	}
+	api := kubetest.Start(t, &kubetest.Cluster{
+		Secrets: map[string][]kubetest.Secret{"acme": {secret}},
+	})
+	const ttl = time.Second
+	keys := acmeKeys(map[string]any{"secrets": true, "observe": "ttl", "ttl": ttl.String()})
+	keys["kubernetes"] = map[string]any{
+		"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile,
+	}
+	g := acmeGuard("secret-bounds@file", keys)
+	entryPoint := serving(t, certificate)
+	first := at(entryPoint, tlsRequest(hostA, hostA))
+	second := at(entryPoint, tlsRequest(hostB, hostB))
+	if got := reasonOf(g, first); got != "pass" {
+		t.Fatalf("%q, want a pass", got)
+	}
+	asked := time.Now() // or a little before
+	time.Sleep(ttl * 6 / 10)
+	if got := reasonOf(g, second); got != "pass" {
+		t.Fatalf("%q, want a pass", got)
+	}
+	remembered := remembers(g, second)
+	if time.Since(asked) < ttl*8/10 && !remembered {
+		t.Error("it is not remembered at all")
+	}
+	time.Sleep(time.Until(asked.Add(ttl + ttl/10)))
+	if remembers(g, second) {
+		t.Error("it is remembered for longer than the answer about Secrets holds")
+	}
+}

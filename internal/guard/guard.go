@@ -1,0 +1,348 @@
+// Package guard judges requests. The whole path of one reads in this file, from ServeHTTP down,
+// in the order of the verdicts.
+package guard
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/observe"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry"
+	"github.com/tenantguard/tenantguard/internal/traefik"
+	"github.com/tenantguard/tenantguard/internal/verdict"
+)
+
+// Guard stands in front of one router.
+type Guard struct {
+	next       http.Handler
+	name       string
+	middleware *registry.Middleware
+	reload     *reload
+	allowed    allowed
+
+	// hasLocalCertificate is traefik.HasLocalCertificate, or a test's.
+	hasLocalCertificate bool
+
+	// ctx is the constructor's, until the router is found with the first request.
+	ctx      context.Context
+	identify sync.Once
+	router   binding.Router
+	// children are the routers below this one, and truncated is true where there are more than
+	// these.
+	children  []binding.Router
+	truncated bool
+}
+
+// New returns the guard of one router. It does next to nothing, for a reload waits for thousands of
+// these: what a router needs is found with its first request.
+func New(
+	ctx context.Context, next http.Handler, keys map[string]any, name string,
+) http.Handler {
+	done := ctx.Done()
+	g := &Guard{next: next, name: name, ctx: ctx}
+	g.allowed.lock = &sync.RWMutex{}
+	g.allowed.names = map[string]string{}
+	reloads.Lock()
+	r, isNew := reloads.current, false
+	if r == nil || r.done != done || done == nil || r.middlewares[name] == nil {
+		r, isNew = register(done, keys, name), true
+	}
+	g.reload = r
+	g.middleware = r.middlewares[name]
+	reloads.Unlock()
+	if isNew {
+		startPolling()
+	}
+	if hasLocalCertificate {
+		g.hasLocalCertificate = true
+		return g
+	}
+	return fast(g)
+}
+
+// fast returns the guard as most requests pass it: over TLS, with the Host as server name,
+// allowed a moment ago. A closure and no call cost the interpreter half of what a method does.
+func fast(g *Guard) http.Handler {
+	next, lock, names := g.next, g.allowed.lock, g.allowed.names
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.TLS != nil {
+			lock.RLock()
+			serverName := names[req.Host]
+			lock.RUnlock()
+			if serverName != "" && serverName == req.TLS.ServerName {
+				next.ServeHTTP(rw, req)
+				return
+			}
+		}
+		g.ServeHTTP(rw, req)
+	})
+}
+
+// ServeHTTP passes what belongs together on to next, and denies the rest.
+func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+	g.identify.Do(func() { g.findRouter() })
+	r := read(req, g.hasLocalCertificate)
+	if g.allowed.has(r.key) {
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	d := g.check(req, r)
+	if d.code == verdict.Pass {
+		g.remember(r, d)
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	enforced := d.isEnforced()
+	log.Deny(g.denial(req, d, enforced))
+	if !enforced {
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	g.deny(rw, req, d.code)
+}
+
+// findRouter takes the router's name from the context, or else the middleware's: but not that of
+// the operator's own, which stands in front of everybody's routers.
+func (g *Guard) findRouter() {
+	router := traefik.RouterOf(g.ctx)
+	g.ctx = nil
+	g.router = binding.Parse(router.Name, router.EntryPoint)
+	operators := os.Getenv(policy.OperatorNamespacesVariable)
+	if router.Name == "" && !policy.IsOperators(g.name, operators) {
+		g.router = binding.FromMiddleware(g.name)
+	}
+	children, truncated := traefik.ChildRouters(g.next)
+	for _, child := range children {
+		g.children = append(g.children, binding.Parse(child, router.EntryPoint))
+	}
+	g.truncated = truncated
+	g.reload.addTable(g.name, &g.allowed)
+}
+
+// request is what a request says, parsed once.
+type request struct {
+	verdict.Request
+	// key is the request as it was written, for the table of what was allowed.
+	key key
+	// chain is the served chain in DER where Go gives it.
+	chain [][]byte
+}
+
+func read(req *http.Request, hasLocalCertificate bool) request {
+	r := request{key: key{host: req.Host}}
+	r.Host = hosts.Parse(req.Host)
+	if req.TLS == nil {
+		return r
+	}
+	r.TLS = true
+	r.HasServerName = req.TLS.ServerName != ""
+	r.ServerName = hosts.ParseDNS(req.TLS.ServerName)
+	r.key.tls = true
+	r.key.serverName = req.TLS.ServerName
+	if hasLocalCertificate {
+		r.chain = traefik.LocalCertificate(req.TLS)
+		r.key.certificate = fmt.Sprintf("%q", r.chain)
+	}
+	return r
+}
+
+// decision is what came of a request.
+type decision struct {
+	code    verdict.Code
+	policy  *policy.Effective
+	binding binding.Binding
+	// chain is the served chain, leaf first, nil where it was not looked at.
+	chain []*x509.Certificate
+	// validFor is how long what was found of the chain holds.
+	validFor time.Duration
+	// problem is why something could not be asked or observed, "" where all could.
+	problem string
+}
+
+// check decides on a request: first by what it says, then, if that belongs together, by the
+// certificate.
+func (g *Guard) check(req *http.Request, r request) decision {
+	d := g.findTenant(req)
+	if d.policy == nil {
+		d.code = verdict.PolicyInvalid
+		return d
+	}
+	if d.binding.Internal {
+		d.code = verdict.Pass
+		return d
+	}
+	r.Router = d.binding.Code
+	r.Tenant = d.binding.Tenant
+	d.code = verdict.OfRequest(d.policy, r.Request)
+	if d.code != verdict.Pass || !r.TLS || !r.Tenant.Certificates.Check {
+		return d
+	}
+	return g.checkCertificate(req, r, d)
+}
+
+// findTenant finds the policy in force, nil for none, and the router's tenant in it. Where that
+// depends on the list of Namespaces, they must have been listed after the router was built: an
+// attacker's new namespace may be what makes its name ambiguous.
+func (g *Guard) findTenant(req *http.Request) decision {
+	var err error
+	p := g.middleware.Policy()
+	if p == nil { // a first policy may wait for Namespaces
+		p, err = g.middleware.PolicySince(req.Context(), time.Time{})
+	}
+	if p == nil {
+		return decision{problem: textOf(err)}
+	}
+	namespace := ""
+	if g.router.HasIngressNamespace() {
+		namespace = traefik.IngressNamespace(req.Context())
+	}
+	bound := g.bind(p, namespace)
+	if !bound.FromCluster {
+		return decision{policy: p, binding: bound}
+	}
+	latest, err := g.middleware.PolicySince(req.Context(), g.reload.began)
+	if err != nil {
+		bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		return decision{policy: p, binding: bound, problem: err.Error()}
+	}
+	if latest != nil && latest != p {
+		bound = g.bind(latest, namespace)
+	}
+	return decision{policy: latest, binding: bound}
+}
+
+// textOf returns the text of an error, "" for none.
+func textOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// bind finds the tenant of the router, who must be that of the routers below it as well: no guard
+// stands in front of those.
+func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
+	bound := binding.Bind(p.Policy, g.router, namespace, p.LegacyNames)
+	if g.truncated && !bound.Internal {
+		return binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+	}
+	for _, child := range g.children {
+		below := binding.Bind(p.Policy, child, namespace, p.LegacyNames)
+		bound.FromCluster = bound.FromCluster || below.FromCluster
+		same := below.Code == verdict.Pass && below.Tenant == bound.Tenant
+		if bound.Code == verdict.Pass && !same {
+			return binding.Binding{
+				Code:        verdict.RouterAmbiguous,
+				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
+				FromCluster: bound.FromCluster,
+			}
+		}
+	}
+	return bound
+}
+
+// checkCertificate looks at the certificate that is really served: what Traefik's store prefers
+// for the server name may be another tenant's.
+func (g *Guard) checkCertificate(req *http.Request, r request, d decision) decision {
+	chain, validFor, err := g.observe(req, r)
+	if err != nil {
+		return d.unavailable(err)
+	}
+	d.chain = chain
+	d.validFor = validFor
+	d.code = verdict.OfCertificate(d.policy, r.Request, chain, time.Now())
+	if d.code != verdict.Pass || !r.Tenant.Certificates.Secrets {
+		return d
+	}
+	return g.checkSecret(req, d)
+}
+
+// observe finds the served chain, and how long it holds.
+func (g *Guard) observe(
+	req *http.Request, r request,
+) ([]*x509.Certificate, time.Duration, error) {
+	certificates := r.Tenant.Certificates
+	if len(r.chain) > 0 {
+		chain, err := observe.Parse(r.chain)
+		return chain, certificates.TTL, err
+	}
+	address, err := traefik.ListenerAddress(req.Context())
+	if err != nil {
+		return nil, 0, err
+	}
+	observed := g.reload.observed
+	if certificates.AcrossReloads {
+		observed = lasting
+	}
+	return observed.Observe(req.Context(), address, string(r.ServerName), certificates.TTL)
+}
+
+// checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
+// names in it, but from another's namespace, is a hijack too.
+func (g *Guard) checkSecret(req *http.Request, d decision) decision {
+	tenant, leaf := d.binding.Tenant, d.chain[0].Raw
+	asked, err := clusters.Of(d.policy.Kubernetes)
+	if err != nil {
+		return d.unavailable(err)
+	}
+	validFor, found, err := asked.Confirm(req.Context(), leaf, d.secretNamespaces(),
+		tenant.Certificates.TTL, d.policy.Kubernetes.Grace)
+	if err != nil {
+		return d.unavailable(err)
+	}
+	if validFor < d.validFor {
+		d.validFor = validFor
+	}
+	if !found {
+		d.code = verdict.CertificateSecret
+	}
+	return d
+}
+
+// secretNamespaces returns where the Secret may be: the router's own namespace first, then the
+// shared ones, of which there are few, and last the tenant's others, each of which may cost a
+// list of all its Secrets.
+func (d decision) secretNamespaces() []string {
+	var names []string
+	known := map[string]bool{}
+	own, others := d.binding.KnownNamespaces(), d.policy.NamespacesOf(d.binding.Tenant)
+	for _, some := range [][]string{own, d.policy.SharedNamespaces, others} {
+		for _, name := range some {
+			if !known[name] {
+				known[name] = true
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// unavailable decides where the certificate could not be observed or its Secret not asked for.
+func (d decision) unavailable(err error) decision {
+	d.problem = err.Error()
+	d.code = verdict.CertificateUnavailable
+	if d.binding.Tenant.Certificates.AllowUnobserved {
+		d.code = verdict.Pass
+	}
+	return d
+}
+
+// isEnforced reports whether a denial is carried out: the tenant's own mode goes before the
+// middleware's. Without a policy there is no mode to report in.
+func (d decision) isEnforced() bool {
+	if d.policy == nil {
+		return true
+	}
+	if tenant := d.binding.Tenant; tenant != nil && tenant.Mode != "" {
+		return tenant.Mode == policy.ModeEnforce
+	}
+	return !d.policy.Report
+}

@@ -1,0 +1,127 @@
+package guard
+
+import (
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/cluster"
+	"github.com/tenantguard/tenantguard/internal/observe"
+	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/registry"
+	"github.com/tenantguard/tenantguard/internal/report"
+	"github.com/tenantguard/tenantguard/internal/traefik"
+)
+
+// The interpreter has one copy of these for all routers and reloads.
+var (
+	log = report.NewLog()
+	// middlewares have the policies, and clusters what is known of Kubernetes. Both outlive
+	// reloads.
+	middlewares = registry.New(environment())
+	clusters    = cluster.NewSet()
+	// lasting are the observations that outlive a reload (observe: ttl).
+	lasting             = observe.NewLastingCache()
+	hasLocalCertificate = traefik.HasLocalCertificate()
+)
+
+// environment returns what the registry needs from outside.
+func environment() registry.Environment {
+	return registry.Environment{
+		Getenv:   os.Getenv,
+		ReadFile: os.ReadFile,
+		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusters.Of(k) },
+		Say:      func(n report.Notice) { log.Policy(n) },
+		Changed:  func(middleware string) { forget(middleware) },
+	}
+}
+
+// reload is what the routers that Traefik builds at one time share.
+type reload struct {
+	// done is that of the constructors' contexts: Traefik cancels them together at the next reload.
+	done <-chan struct{}
+	// began is when Traefik began to build its routers, of what its providers had said before.
+	began time.Time
+	// observed are the observations that end with the reload.
+	observed    *observe.Cache
+	middlewares map[string]*registry.Middleware
+	// tables have what each router's guard allowed, by middleware.
+	tables map[string][]*allowed
+}
+
+// reloads are the reload whose routers are built or in use, and the one before: its routers are
+// in use while the others are built.
+var reloads = struct {
+	sync.Mutex
+	current, previous *reload
+}{}
+
+// register returns the reload with a done channel, with a middleware in it, once for all its
+// routers. The caller holds reloads.
+func register(done <-chan struct{}, keys map[string]any, name string) *reload {
+	registered := false
+	defer func() {
+		if !registered {
+			reloads.Unlock() // it panics: otherwise no router would ever be built again
+		}
+	}()
+	r := reloads.current
+	if r == nil || r.done != done || done == nil {
+		r = beginReload(done)
+	}
+	r.middlewares[name] = middlewares.Middleware(name, keys)
+	registered = true
+	return r
+}
+
+// beginReload begins a reload. The caller holds reloads.
+func beginReload(done <-chan struct{}) *reload {
+	r := &reload{
+		done:        done,
+		began:       time.Now(),
+		observed:    observe.NewCache(),
+		middlewares: map[string]*registry.Middleware{},
+		tables:      map[string][]*allowed{},
+	}
+	middlewares.NewReload()
+	reloads.previous = reloads.current
+	reloads.current = r
+	return r
+}
+
+// addTable has what a router's guard allowed be forgotten with the policy of its middleware.
+func (r *reload) addTable(middleware string, table *allowed) {
+	reloads.Lock()
+	defer reloads.Unlock()
+	r.tables[middleware] = append(r.tables[middleware], table)
+}
+
+// forget forgets what was allowed under the policy that a middleware had before.
+func forget(middleware string) {
+	reloads.Lock()
+	defer reloads.Unlock()
+	for _, r := range []*reload{reloads.previous, reloads.current} {
+		if r == nil {
+			continue
+		}
+		for _, table := range r.tables[middleware] {
+			table.clear()
+		}
+	}
+}
+
+// noRouter reports whether the plugin has no router any more: the latest reload has ended and none
+// followed.
+func noRouter() bool {
+	reloads.Lock()
+	defer reloads.Unlock()
+	if reloads.current == nil {
+		return true
+	}
+	select {
+	case <-reloads.current.done:
+		return true
+	default:
+		return false
+	}
+}

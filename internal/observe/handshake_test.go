@@ -1,0 +1,156 @@
+package observe
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"net"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tenantguard/tenantguard/internal/vectors"
+)
+
+const victim = "a.acme.example.com"
+
+// serveTLS does handshakes with a configuration until the test ends, and returns where.
+func serveTLS(t *testing.T, config *tls.Config) string {
+	t.Helper()
+	server, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	go vectors.Handshake(server)
+	return server.Addr().String()
+}
+
+// shortened is a cache whose observations may not take long.
+func shortened(timeout time.Duration) *Cache {
+	c := NewCache()
+	c.timeout = timeout
+	return c
+}
+
+func loadCertificate(t *testing.T, name string) *tls.Certificate {
+	t.Helper()
+	certificate, err := vectors.Certificate(filepath.Join("..", "..", "testdata"), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certificate
+}
+
+func newRSAKey(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// TestReplayedCertificate observes a server that shows another's certificate, which is public, but
+// has a key of its own: whatever it asks for, it can't prove the certificate's.
+func TestReplayedCertificate(t *testing.T) {
+	rsaExchange := []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	rows := []struct {
+		description, shown, key string
+		version                 uint16
+		suites                  []uint16
+		auth                    tls.ClientAuthType
+		observed                bool
+	}{
+		// "" is a new RSA key.
+		{"RSA key exchange, replayed", "acme-rsa", "", tls.VersionTLS12, rsaExchange,
+			tls.NoClientCert, false},
+		{"RSA key exchange, replayed, a client certificate asked for", "acme-rsa", "",
+			tls.VersionTLS12, rsaExchange, tls.RequestClientCert, false},
+		{"RSA key exchange, replayed, a client certificate required", "acme-rsa", "",
+			tls.VersionTLS12, rsaExchange, tls.RequireAnyClientCert, false},
+		{"RSA key exchange, genuine, a client certificate asked for", "acme-rsa", "acme-rsa",
+			tls.VersionTLS12, rsaExchange, tls.RequestClientCert, true},
+		{"RSA key exchange, genuine, but broken off before it is proved", "acme-rsa", "acme-rsa",
+			tls.VersionTLS12, rsaExchange, tls.RequireAnyClientCert, false},
+		{"signed key exchange, replayed", "acme-exact", "forged", tls.VersionTLS12, nil,
+			tls.NoClientCert, false},
+		{"signed key exchange, replayed, a client certificate required", "acme-exact", "forged",
+			tls.VersionTLS12, nil, tls.RequireAnyClientCert, false},
+		{"signed key exchange, genuine, a client certificate required", "acme-exact", "acme-exact",
+			tls.VersionTLS12, nil, tls.RequireAnyClientCert, true},
+		{"TLS 1.3, replayed, a client certificate required", "acme-exact", "forged",
+			tls.VersionTLS13, nil, tls.RequireAnyClientCert, false},
+		{"TLS 1.3, genuine, a client certificate required", "acme-exact", "acme-exact",
+			tls.VersionTLS13, nil, tls.RequireAnyClientCert, true},
+	}
+	for _, row := range rows {
+		shown := loadCertificate(t, row.shown)
+		if row.key == "" {
+			shown.PrivateKey = newRSAKey(t)
+		} else {
+			shown.PrivateKey = loadCertificate(t, row.key).PrivateKey
+		}
+		address := serveTLS(t, &tls.Config{
+			Certificates: []tls.Certificate{*shown},
+			MinVersion:   row.version, MaxVersion: row.version,
+			CipherSuites: row.suites, ClientAuth: row.auth,
+		})
+		_, _, err := NewCache().Observe(context.Background(), address, victim, time.Minute)
+		if (err == nil) != row.observed {
+			t.Errorf("%s: error %v, want it observed: %t", row.description, err, row.observed)
+		}
+	}
+}
+
+// TestObservationHasATimeLimit observes servers that keep the guard waiting.
+func TestObservationHasATimeLimit(t *testing.T) {
+	servers := []struct {
+		description string
+		serve       func(conn net.Conn)
+	}{
+		{"that says nothing", func(conn net.Conn) {}},
+		{"that stops in the middle of a record", func(conn net.Conn) {
+			_, _ = conn.Write([]byte{22, 3, 3, 1, 0})
+		}},
+	}
+	for _, server := range servers {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go keepWaiting(listener, server.serve)
+		observed := make(chan error, 1)
+		go func(address string) {
+			c := shortened(50 * time.Millisecond)
+			_, _, err := c.Observe(context.Background(), address, victim, time.Minute)
+			observed <- err
+		}(listener.Addr().String())
+		select {
+		case err := <-observed:
+			if err == nil {
+				t.Errorf("a server %s: no error", server.description)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("a server %s: the observation has no time limit", server.description)
+		}
+		_ = listener.Close()
+	}
+	if got := NewCache().timeout; got != 5*time.Second {
+		t.Errorf("an observation takes up to %s, want 5s", got)
+	}
+	if got := NewLastingCache().timeout; got != 5*time.Second {
+		t.Errorf("a lasting observation takes up to %s, want 5s", got)
+	}
+}
+
+func keepWaiting(listener net.Listener, serve func(conn net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		serve(conn) // which leaves the connection open
+	}
+}

@@ -1,0 +1,191 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// ModeEnforce carries denials out.
+	ModeEnforce = "enforce"
+	// ModeReport logs and counts them and lets the requests pass.
+	ModeReport = "report"
+
+	// PolicyFileVariable names the policy file of every middleware that brings no tenants of its
+	// own.
+	PolicyFileVariable = "TENANTGUARD_POLICY_FILE"
+	// OperatorNamespacesVariable lists, separated by commas, the namespaces whose Middlewares are
+	// the operator's.
+	OperatorNamespacesVariable = "TENANTGUARD_OPERATOR_NAMESPACES"
+
+	notYet   = "not available in this version"
+	aTenants = "a Middleware outside the namespaces of " + OperatorNamespacesVariable
+	notYours = aTenants + " may not set this"
+
+	// maxKeys bounds, in bytes, the keys of a Middleware that is not the operator's. In the
+	// interpreter it takes seconds to read what Kubernetes lets a tenant store, and each of its
+	// Middlewares may hold that much.
+	maxKeys = 64 << 10
+)
+
+// Settings are the keys of one middleware that are not part of its policy.
+type Settings struct {
+	// Report logs and counts a denial and lets the request pass, for tenants without a mode of
+	// their own.
+	Report bool
+	// LegacyNames takes every namespace that the policy lists for one that a router's inexact
+	// name may belong to.
+	LegacyNames bool
+	// DenyPlaintext refuses requests without TLS.
+	DenyPlaintext bool
+	// ExposeReason writes a denial's code into a response header.
+	ExposeReason bool
+	// Kubernetes is where the cluster is, and whether tenants come from there.
+	Kubernetes Kubernetes
+}
+
+// Kubernetes is the section kubernetes.
+type Kubernetes struct {
+	// Enabled reads tenants from Namespaces.
+	Enabled bool
+	// Endpoint, TokenFile and CAFile are where the API is, "" for what a pod finds.
+	Endpoint, TokenFile, CAFile string
+	// Grace is how long a confirmed certificate outlives an API that can't be asked.
+	Grace time.Duration
+}
+
+// DefaultGrace is Kubernetes.Grace when nothing else is said.
+const DefaultGrace = 10 * time.Minute
+
+// Keys are what one middleware asks for: its settings, and where its policy is.
+type Keys struct {
+	Settings Settings
+	// File is the policy file, "" where the policy is inline.
+	File string
+	// Inline has the keys tenants, shared and certificates as they were written beside the others.
+	Inline map[string]any
+	// Errors are what is wrong with the keys, but for the policy's own.
+	Errors []string
+}
+
+// HasInline reports whether the middleware has a key of a policy itself.
+func (k *Keys) HasInline() bool {
+	for _, value := range k.Inline {
+		if value != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// policyKeys are the keys of a policy file, and of the inline form.
+var policyKeys = []string{"tenants", "shared", "certificates"}
+
+// ParseKeys reads the keys of a middleware. operator reports whether it is the operator's own;
+// defaultFile is the policy file of middlewares without a policy, "" for none.
+func ParseKeys(raw map[string]any, operator bool, defaultFile string) *Keys {
+	if !operator {
+		if size := len(fmt.Sprintf("%q", raw)); size > maxKeys {
+			return tooLarge(size)
+		}
+	}
+	d := &decoder{}
+	section := d.section("", raw, "mode", "tenants", "policyFile", "legacyNames", "plaintext",
+		"shared", "certificates", "kubernetes", "exposeReason", "status")
+	k := &Keys{Settings: Settings{
+		Report:        d.choice("mode", section["mode"], ModeEnforce, ModeReport) == ModeReport,
+		LegacyNames:   d.choice("legacyNames", section["legacyNames"], "deny", "allow") == "allow",
+		DenyPlaintext: d.choice("plaintext", section["plaintext"], "allow", "deny") == "deny",
+		ExposeReason:  d.boolean("exposeReason", section["exposeReason"]),
+	}}
+	k.Settings.Kubernetes = d.kubernetes(section["kubernetes"])
+	if v := section["status"]; v != nil && d.boolean("status", v) {
+		d.fail("status", v, notYet)
+	}
+	d.operatorOnly(section, operator)
+	k.File = d.text("policyFile", section["policyFile"])
+	d.locate(k, section, defaultFile)
+	k.Errors = d.errs
+	return k
+}
+
+func tooLarge(size int) *Keys {
+	d := &decoder{}
+	wanted := fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants)
+	d.fail("size", fmt.Sprintf("%d bytes", size), wanted)
+	return &Keys{Errors: d.errs}
+}
+
+// kubernetes reads the section of that name.
+func (d *decoder) kubernetes(value any) Kubernetes {
+	k := Kubernetes{Grace: DefaultGrace}
+	if value == nil {
+		return k
+	}
+	section := d.section("kubernetes", value, "enabled", "endpoint", "tokenFile", "caFile", "grace")
+	k.Enabled = d.boolean("kubernetes.enabled", section["enabled"])
+	k.Endpoint = d.text("kubernetes.endpoint", section["endpoint"])
+	k.TokenFile = d.text("kubernetes.tokenFile", section["tokenFile"])
+	k.CAFile = d.text("kubernetes.caFile", section["caFile"])
+	if k.Endpoint != "" && !strings.HasPrefix(k.Endpoint, "https://") {
+		d.fail("kubernetes.endpoint", k.Endpoint,
+			"wanted an address that begins with https://, for Traefik's token is sent there")
+	}
+	if v := section["grace"]; v != nil {
+		k.Grace = d.duration("kubernetes.grace", v)
+	}
+	return k
+}
+
+// operatorOnly refuses what reads Traefik's disk, uses its token or shows other tenants.
+func (d *decoder) operatorOnly(section map[string]any, operator bool) {
+	for _, key := range []string{"policyFile", "kubernetes", "status"} {
+		if v := section[key]; v != nil && !operator {
+			d.fail(key, v, notYours)
+		}
+	}
+}
+
+// locate finds where the policy is: in a file or in the inline keys, not in a mixture of which
+// nobody can tell what holds.
+func (d *decoder) locate(k *Keys, section map[string]any, defaultFile string) {
+	from := "policyFile"
+	if k.File == "" && section["tenants"] == nil && !k.Settings.Kubernetes.Enabled {
+		k.File = defaultFile
+		from = PolicyFileVariable
+		if k.File == "" {
+			d.fail("tenants", "",
+				"wanted tenants, a policyFile, kubernetes, or a file named by "+PolicyFileVariable)
+		}
+	}
+	k.Inline = map[string]any{}
+	for _, key := range policyKeys {
+		v := section[key]
+		if v != nil && k.File != "" {
+			d.fail(key, v, "wanted in the file "+quote(k.File)+" of "+from+" and not beside it")
+		}
+		k.Inline[key] = v
+	}
+}
+
+// IsOperators reports whether a middleware is the operator's, by its name. namespaces is the
+// value of OperatorNamespacesVariable. Only a Kubernetes CRD is anyone else's, and only a safe
+// name, namespace_name@kubernetescrd, proves a CRD's namespace: traefik + evil-mw and
+// traefik-evil + mw have the same legacy name.
+func IsOperators(middleware, namespaces string) bool {
+	name, crd := strings.CutSuffix(middleware, "@kubernetescrd")
+	if !crd {
+		return true
+	}
+	namespace, _, safe := strings.Cut(name, "_")
+	if !safe || namespace == "" {
+		return false
+	}
+	for _, operators := range strings.Split(namespaces, ",") {
+		if strings.TrimSpace(operators) == namespace {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,353 @@
+package policy
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/text"
+)
+
+// namespacePrefix may end in the hyphen that a namespace itself may not end in.
+var namespacePrefix = regexp.MustCompile(`^(?:[a-z0-9][a-z0-9-]{0,61})?$`)
+
+// Parsed is what the keys of a policy say, before Namespaces are laid over it. It does not change
+// once it is made.
+type Parsed struct {
+	// Policy is the policy without Namespaces.
+	Policy *Policy
+	// patterns are those of Policy.Hosts.
+	patterns []ownedPattern
+	// general are the settings of the tenants that only Namespaces make.
+	general Certificates
+}
+
+type ownedPattern struct {
+	pattern hosts.Pattern
+	owner   string
+}
+
+// builder makes a Parsed from its keys.
+type builder struct {
+	decoder
+	policy   *Policy
+	patterns []ownedPattern
+	// readFile reads a file of roots. It is nil where a path is not the writer's to give.
+	readFile func(path string) (string, error)
+	pools    map[string]*x509.CertPool
+	// optional reports whether tenants may come from the cluster alone.
+	optional bool
+	claims   map[string]claim
+	routers  map[string]*Tenant
+}
+
+// claim is one namespace of a tenant.
+type claim struct {
+	order  int
+	path   string
+	text   string
+	tenant *Tenant
+}
+
+// prefix returns the beginning that a claim with a "*" claims.
+func (c claim) prefix() string {
+	return strings.TrimSuffix(c.text, "*")
+}
+
+// Parse reads the keys of a policy: tenants, shared, certificates. readFile reads a file of
+// roots; it is nil where the writer of the keys may not name files. clustered reports whether a
+// cluster is asked: then tenants may come from there, and certificates are looked for in Secrets.
+// The result is nil where there are errors.
+func Parse(
+	raw map[string]any, readFile func(path string) (string, error), clustered bool,
+) (*Parsed, []string) {
+	b := &builder{
+		readFile: readFile,
+		optional: clustered,
+		pools:    map[string]*x509.CertPool{},
+		claims:   map[string]claim{},
+		routers:  map[string]*Tenant{},
+		policy:   newPolicy(),
+	}
+	b.shared(raw["shared"])
+	defaults := Certificates{Check: true, TTL: DefaultTTL, Secrets: clustered}
+	general := b.certificates("certificates", raw["certificates"], defaults)
+	b.tenants(raw["tenants"], general)
+	b.bindNamespaces()
+	if len(b.errs) > 0 {
+		return nil, b.errs
+	}
+	b.policy.listOwned()
+	return &Parsed{Policy: b.policy, patterns: b.patterns, general: general}, nil
+}
+
+func (b *builder) shared(value any) {
+	if value == nil {
+		return
+	}
+	section := b.section("shared", value, "hosts", "namespaces", "pins")
+	b.each("shared.namespaces", section["namespaces"], func(path, name string) {
+		if !text.IsNamespace(name) {
+			b.fail(path, name, "wanted a namespace")
+		}
+		b.policy.SharedNamespaces = append(b.policy.SharedNamespaces, name)
+	})
+	b.each("shared.hosts", section["hosts"], func(path, text string) {
+		b.addHost(path, text, b.policy.SharedHosts, SharedOwner)
+	})
+	b.policy.SharedPins = b.pins("shared.pins", section["pins"])
+}
+
+func (b *builder) tenants(value any, general Certificates) {
+	if value != nil {
+		for i, item := range b.list("tenants", value) {
+			if b.full() {
+				break
+			}
+			b.tenant(index("tenants", i), item, general)
+		}
+	}
+	if value != nil && !b.optional && len(b.policy.Tenants)+len(b.errs) == 0 {
+		b.fail("tenants", value, "wanted at least one tenant")
+	}
+}
+
+func (b *builder) tenant(path string, value any, general Certificates) {
+	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode",
+		"certificates", "kubernetesNamespaces")
+	if section == nil {
+		return
+	}
+	tenant := &Tenant{
+		Name:            b.text(path+".name", section["name"]),
+		configured:      true,
+		takesNamespaces: b.boolean(path+".kubernetesNamespaces", section["kubernetesNamespaces"]),
+	}
+	b.name(path, tenant)
+	if section["mode"] != nil {
+		tenant.Mode = b.choice(path+".mode", section["mode"], ModeEnforce, ModeReport)
+	}
+	items := b.each(path+".namespaces", section["namespaces"], func(path, text string) {
+		b.claimNamespace(path, text, tenant)
+	})
+	items += b.each(path+".routers", section["routers"], func(path, text string) {
+		b.addRouter(path, text, tenant)
+	})
+	items += b.each(path+".hosts", section["hosts"], func(path, text string) {
+		pattern := b.addHost(path, text, b.policy.Hosts, tenant.Name)
+		b.patterns = append(b.patterns, ownedPattern{pattern: pattern, owner: tenant.Name})
+	})
+	if items == 0 && !tenant.takesNamespaces {
+		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
+	}
+	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
+	b.policy.addTenant(tenant)
+}
+
+func (b *builder) name(path string, tenant *Tenant) {
+	if tenant.Name == "" {
+		b.fail(path+".name", "", "wanted the tenant's name")
+		tenant.Name = path
+	} else if b.policy.byName[tenant.Name] != nil {
+		b.fail(path+".name", tenant.Name, "another tenant has this name")
+	}
+}
+
+func (b *builder) addHost(path, text string, table *hosts.Table, owner string) hosts.Pattern {
+	pattern, err := hosts.ParsePattern(text)
+	if err != nil {
+		b.fail(path, text, err.Error())
+		return pattern
+	}
+	if other := table.Add(pattern, owner); other != "" && other != owner {
+		b.fail(path, text, "tenant "+quote(other)+" claims this host as well")
+	}
+	return pattern
+}
+
+// maxPattern bounds, in bytes, a pattern of routers: each becomes a program that names of routers
+// are matched by.
+const maxPattern = 256
+
+func (b *builder) addRouter(path, text string, tenant *Tenant) {
+	if len(text) > maxPattern {
+		b.fail(path, text, fmt.Sprintf("wanted a pattern of at most %d bytes", maxPattern))
+		return
+	}
+	if other := b.routers[text]; other != nil && other != tenant {
+		b.fail(path, text, "tenant "+quote(other.Name)+" claims these routers as well")
+	}
+	b.routers[text] = tenant
+	expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
+	match, err := regexp.Compile("^" + expression + "$")
+	if err != nil { // what a key-value store holds need not be UTF-8
+		b.fail(path, text, "wanted the names of routers: "+err.Error())
+		return
+	}
+	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
+}
+
+func (b *builder) claimNamespace(path, claimed string, tenant *Tenant) {
+	base, isPrefix := strings.CutSuffix(claimed, "*")
+	valid := text.IsNamespace(base)
+	if isPrefix {
+		valid = namespacePrefix.MatchString(base)
+	}
+	if !valid {
+		b.fail(path, claimed, `wanted a namespace, or the beginning of one and "*"`)
+		return
+	}
+	key := claimKey(base, isPrefix)
+	c := claim{order: len(b.claims), path: path, text: claimed, tenant: tenant}
+	if other, found := b.claims[key]; found {
+		b.failClaims(other, c)
+		return
+	}
+	b.claims[key] = c
+}
+
+// claimKey sorts a prefix directly before all that begins with it.
+func claimKey(base string, isPrefix bool) string {
+	if isPrefix {
+		return base + "\x00"
+	}
+	return base + "\x01"
+}
+
+// bindNamespaces fills the policy's namespaces and refuses one that lies in another tenant's
+// prefix: its routers would be both tenants'.
+func (b *builder) bindNamespaces() {
+	keys := make([]string, 0, len(b.claims))
+	for key := range b.claims {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	var open []claim
+	for _, key := range keys {
+		if b.full() {
+			break
+		}
+		c := b.claims[key]
+		base, isPrefix := strings.CutSuffix(key, "\x00")
+		base = strings.TrimSuffix(base, "\x01")
+		for len(open) > 0 && !strings.HasPrefix(base, open[len(open)-1].prefix()) {
+			open = open[:len(open)-1]
+		}
+		if len(open) > 0 {
+			b.failClaims(c, open[len(open)-1])
+		}
+		if !isPrefix {
+			b.policy.namespaces[base] = c.tenant
+			continue
+		}
+		open = append(open, c)
+		b.policy.addPrefix(base, c.tenant)
+	}
+}
+
+// failClaims refuses the later of two claims, unless they are one tenant's.
+func (b *builder) failClaims(one, other claim) {
+	if one.tenant == other.tenant {
+		return
+	}
+	if one.order < other.order {
+		one, other = other, one
+	}
+	b.fail(one.path, one.text, fmt.Sprintf("tenant %s claims this namespace as well, with %s",
+		quote(other.tenant.Name), quote(other.text)))
+}
+
+// certificates reads a section over the settings it replaces key by key.
+func (b *builder) certificates(path string, value any, base Certificates) Certificates {
+	if value == nil {
+		return base
+	}
+	section := b.section(path, value,
+		"check", "roots", "pins", "secrets", "ttl", "observe", "onError")
+	c := base
+	if v := section["check"]; v != nil {
+		c.Check = b.choice(path+".check", v, "served", "off") == "served"
+	}
+	if v := section["roots"]; v != nil {
+		c.Roots = b.roots(path+".roots", v)
+	}
+	if v := section["pins"]; v != nil {
+		c.Pins = b.pins(path+".pins", v)
+	}
+	if v := section["secrets"]; v != nil {
+		c.Secrets = b.boolean(path+".secrets", v)
+		if c.Secrets && b.readFile == nil {
+			b.fail(path+".secrets", v, notYours) // it is Traefik's token that reads Secrets
+		}
+	}
+	if v := section["ttl"]; v != nil {
+		c.TTL = b.duration(path+".ttl", v)
+	}
+	if v := section["observe"]; v != nil {
+		c.AcrossReloads = b.choice(path+".observe", v, "reload", "ttl") == "ttl"
+	}
+	if v := section["onError"]; v != nil {
+		c.AllowUnobserved = b.choice(path+".onError", v, "deny", "allow") == "allow"
+	}
+	return c
+}
+
+// roots reads "none", "system" or the path of a PEM file.
+func (b *builder) roots(path string, value any) *x509.CertPool {
+	text := b.text(path, value)
+	if text == "none" || text == "" {
+		return nil
+	}
+	if b.pools[text] != nil {
+		return b.pools[text]
+	}
+	pool, err := b.pool(text)
+	if err != "" {
+		b.fail(path, value, err)
+		return x509.NewCertPool()
+	}
+	b.pools[text] = pool
+	return pool
+}
+
+func (b *builder) pool(text string) (*x509.CertPool, string) {
+	if text == "system" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, "the system's roots can't be read: " + err.Error()
+		}
+		return pool, ""
+	}
+	if b.readFile == nil {
+		return nil, notYours
+	}
+	pem, err := b.readFile(text)
+	if err != nil {
+		return nil, `wanted "none", "system" or the path of a PEM file: ` + err.Error()
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(pem)) {
+		return nil, "wanted a PEM file with a certificate"
+	}
+	return pool, ""
+}
+
+// pins reads SPKI pins. A malformed one is an error (RFC 7469 has a browser ignore it): it would
+// match nothing.
+func (b *builder) pins(path string, value any) map[string]bool {
+	pins := map[string]bool{}
+	b.each(path, value, func(path, text string) {
+		encoded, ok := strings.CutPrefix(text, "sha256/")
+		digest, err := base64.StdEncoding.DecodeString(encoded)
+		if !ok || err != nil || len(digest) != sha256.Size {
+			b.fail(path, text, `wanted "sha256/" and the base64 of a certificate's SPKI digest`)
+		}
+		pins[text] = true
+	})
+	return pins
+}

@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"sync"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+)
+
+// sourceKey is what the middlewares that share a source have in common. An operator's and a
+// tenant's same keys are two sources, for they may not say the same.
+type sourceKey struct {
+	path, keys string
+	operator   bool
+	cluster    string
+}
+
+// source is where a policy is written: a file, or the inline keys of a middleware. The Namespaces
+// of a cluster, if it has one, are laid over that.
+type source struct {
+	open func(path string) ([]byte, error)
+	// path is the policy file, "" for inline keys.
+	path     string
+	inline   map[string]any
+	operator bool
+	// cluster is nil where no Namespaces are asked for.
+	cluster Cluster
+
+	// mu is held while the source is read, and guards what follows.
+	mu sync.Mutex
+	// latest is what the source said last, nil before it was read.
+	latest *revision
+	// laid is what parsed and snapshot make. It is there for all middlewares with this source.
+	parsed   *policy.Parsed
+	snapshot *policy.Snapshot
+	laid     *policy.Policy
+	// said is what was said last of each subject.
+	said map[string]string
+}
+
+// revision is what a source said at one time. It does not change.
+type revision struct {
+	// files are the contents that it was read from, by path: the policy file and files of roots.
+	files map[string]string
+	// parsed is nil where there are errors.
+	parsed *policy.Parsed
+	errs   []string
+}
+
+func newSource(
+	keys *policy.Keys, operator bool, open func(path string) ([]byte, error),
+) *source {
+	return &source{
+		open:     open,
+		path:     keys.File,
+		inline:   keys.Inline,
+		operator: operator,
+		said:     map[string]string{},
+	}
+}
+
+// read returns what the source says. It is read if it was not yet, or if look is set and a file has
+// changed since.
+func (s *source) read(look bool) *revision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.latest == nil || (look && s.isStale()) {
+		s.latest = s.parse()
+	}
+	return s.latest
+}
+
+func (s *source) isStale() bool {
+	for path, before := range s.latest.files {
+		if now, _ := s.content(path); now != before {
+			return true
+		}
+	}
+	return false
+}
+
+// content returns a file's text, or its error's: both are worth a new look when they change.
+func (s *source) content(path string) (string, error) {
+	content, err := s.open(path)
+	if err != nil {
+		return "unreadable: " + err.Error(), err
+	}
+	return string(content), nil
+}
+
+func (s *source) parse() *revision {
+	if s.path == "" {
+		return s.parseInline()
+	}
+	next := &revision{files: map[string]string{}}
+	next.parsed, next.errs = policy.ParseFile(s.path, s.reader(next.files), s.cluster != nil)
+	return next
+}
+
+func (s *source) parseInline() *revision {
+	next := &revision{files: map[string]string{}}
+	read := s.reader(next.files)
+	if !s.operator {
+		read = nil // a tenant may not have files read
+	}
+	next.parsed, next.errs = policy.Parse(s.inline, read, s.cluster != nil)
+	return next
+}
+
+// reader returns a function that reads a file and keeps its content.
+func (s *source) reader(files map[string]string) func(path string) (string, error) {
+	return func(path string) (string, error) {
+		content, err := s.content(path)
+		files[path] = content
+		return content, err
+	}
+}
+
+// namespaces returns what the cluster says now, nil for nothing, and why it is not kept up to date.
+func (s *source) namespaces() (*policy.Snapshot, string) {
+	if s == nil || s.cluster == nil {
+		return nil, ""
+	}
+	return s.cluster.Snapshot()
+}
+
+// over returns the policy of a parse of this source and of the Namespaces of its cluster, nil while
+// these are not known.
+func (s *source) over(parsed *policy.Parsed, snapshot *policy.Snapshot) *policy.Policy {
+	if s.cluster == nil {
+		return parsed.Policy
+	}
+	if snapshot == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parsed != parsed || s.snapshot != snapshot {
+		s.laid = parsed.Over(snapshot)
+		s.parsed = parsed
+		s.snapshot = snapshot
+	}
+	return s.laid
+}
+
+// isNew reports whether a text is not what was said last of a subject, and remembers it.
+func (s *source) isNew(subject, text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.said[subject] == text {
+		return false
+	}
+	s.said[subject] = text
+	return text != ""
+}
