@@ -13,6 +13,7 @@ import (
 // TestReloadMode checks that denials are reported or enforced by the tenant's mode, or else by the
 // guard's.
 func TestReloadMode(t *testing.T) {
+	t.Parallel()
 	n := newTenants(t)
 	routes := n.routes.Clone().
 		Route("team-b-claim", "Host(`"+hostA+"`) && Path(`/claim`)", n.teamB).

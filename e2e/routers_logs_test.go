@@ -15,6 +15,7 @@ import (
 // TestRouterIdentified checks that the guard finds the router's name whatever Traefik logs,
 // measures and traces.
 func TestRouterIdentified(t *testing.T) {
+	t.Parallel()
 	n := newTenants(t)
 	collector := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer collector.Close()
