@@ -98,6 +98,8 @@ func TestReplace(t *testing.T) {
 		{"a change that the list has, and one more", namespacesOf("a", "acme", "b", "globex"), "20",
 			[]change{changeOf("b", "x", "19", false), changeOf("a", "x", "21", false)}, "21",
 			"a=x b=globex", "21", true},
+		{"one deleted, and a newer change that changes nothing", namespacesOf("a", "acme"), "20",
+			[]change{changeOf("a", "acme", "21", false)}, "21", "a=acme -b=globex", "21", true},
 		{"a newer bookmark", namespacesOf("a", "acme", "b", "globex"), "20", nil, "30",
 			"a=acme b=globex", "30", false},
 		{"a watch that has to list", namespacesOf("a", "acme", "b", "globex"), "20", nil, "",
@@ -122,6 +124,15 @@ func TestReplace(t *testing.T) {
 		if !s.listed.Equal(began) {
 			t.Errorf("%s: listed at %s, want the beginning of the list", row.description, s.listed)
 		}
+	}
+}
+
+// TestFirstListMayBeEmpty lists a cluster without Namespaces, which is known from then on.
+func TestFirstListMayBeEmpty(t *testing.T) {
+	s := newSource(nil)
+	s.replace(namespacesOf(), "10", time.Now())
+	if snapshot, problem := s.current(); snapshot == nil || problem != "" {
+		t.Errorf("%v, problem %q, want a snapshot", snapshot, problem)
 	}
 }
 
