@@ -28,12 +28,12 @@ func TestAbsentLeavesAreBounded(t *testing.T) {
 	if len(n.absent) != maxAbsent {
 		t.Errorf("%d leaves, want %d", len(n.absent), maxAbsent)
 	}
-	n.search = &search{wanted: map[string]bool{"under way": true}}
-	n.queue("under way")
+	n.search = &search{wanted: map[string]bool{"in flight": true}}
+	n.queue("in flight")
 	for i := 0; i < maxAbsent+10; i++ {
 		n.queue(strconv.Itoa(i))
 	}
-	if len(n.waiting) != maxAbsent || n.waiting["under way"] {
+	if len(n.waiting) != maxAbsent || n.waiting["in flight"] {
 		t.Errorf("%d leaves wait, want %d", len(n.waiting), maxAbsent)
 	}
 }
