@@ -76,6 +76,7 @@ func TestAnswersAreCached(t *testing.T) {
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
 	now.pass(time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
 	expect(t, c, confirm(s, "b", "acme"), "found", "get acme api")
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
 }
