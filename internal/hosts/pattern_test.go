@@ -24,7 +24,8 @@ func TestParsePattern(t *testing.T) {
 			continue
 		}
 		if got.String() != test.want {
-			t.Errorf("%s: %q is %q, want %q", test.description, test.pattern, got.String(), test.want)
+			t.Errorf("%s: %q is %q, want %q",
+				test.description, test.pattern, got.String(), test.want)
 		}
 	}
 }
