@@ -34,7 +34,7 @@ bench:
 compat: cluster
 	cd e2e && go run ./compat
 
-lint:
+lint: columns
 	@echo "== format, vet, staticcheck"
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./... && cd e2e && go vet ./...
