@@ -23,11 +23,13 @@ const (
 	invalid
 )
 
+// vectors are the packages whose tests run the decision vectors, through all rooms.
+var vectors = []string{"internal/verdict", "internal/guard"}
+
 // room is a package whose mutants are tried.
 type room struct {
 	root, name string
-	// packages are those whose tests are run: the room's, and if these pass the root's, which run
-	// the decision vectors.
+	// packages are those whose tests are run, one after the other until one fails.
 	packages []string
 	// limits say by package how long tests may take with a mutant, which may never end.
 	limits map[string]time.Duration
@@ -67,10 +69,7 @@ func try(ctx context.Context, root, name string, workers int) (result, error) {
 // newRoom runs the tests of a room without any change: those that fail by themselves would kill
 // every mutant. What they take is the measure of what they may take.
 func newRoom(ctx context.Context, root, name string) (room, error) {
-	r := room{root: root, name: name, packages: []string{"."}, limits: map[string]time.Duration{}}
-	if name != "." {
-		r.packages = []string{"./" + name, "."}
-	}
+	r := room{root: root, name: name, packages: packages(name), limits: map[string]time.Duration{}}
 	for _, pkg := range r.packages {
 		start := time.Now()
 		got, err := goTest(ctx, root, pkg, "-count=1")
@@ -84,6 +83,18 @@ func newRoom(ctx context.Context, root, name string) (room, error) {
 	}
 
 	return r, nil
+}
+
+// packages are the room's own and those with the decision vectors.
+func packages(name string) []string {
+	all := []string{name}
+	for _, pkg := range vectors {
+		if pkg != name {
+			all = append(all, pkg)
+		}
+	}
+
+	return all
 }
 
 // testAll tests mutants, several at once, and returns what came of each.
@@ -107,6 +118,9 @@ func (r room) testAll(ctx context.Context, all []mutant, workers int) ([]outcome
 	for i := range all {
 		if ctx.Err() != nil {
 			break
+		}
+		if i > 0 && i%10 == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d mutants\n", r.name, i, len(all))
 		}
 		indexes <- i
 	}
@@ -177,7 +191,7 @@ func writeOverlay(dir string, m mutant) (string, error) {
 // goTest runs a package's tests and reports what that says of what is in the package.
 func goTest(ctx context.Context, root, pkg string, flags ...string) (outcome, error) {
 	arguments := append([]string{"test", "-vet=off"}, flags...)
-	command := exec.CommandContext(ctx, "go", append(arguments, pkg)...)
+	command := exec.CommandContext(ctx, "go", append(arguments, "./"+pkg)...)
 	command.Dir = root
 	output, err := command.CombinedOutput()
 	var failed *exec.ExitError
