@@ -174,7 +174,7 @@ func TestLocalCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := newGuard(nil, "local@file", twoTenants, binding.Parse("acme_web_0@kubernetescrd", ""))
-		r := read(tlsRequest("a.acme.example.com", "a.acme.example.com"), false)
+		r := g.read(tlsRequest("a.acme.example.com", "a.acme.example.com"))
 		r.chain = certificate.Certificate
 		d := g.check(plainRequest(""), r)
 		if d.code != c.want {
