@@ -14,6 +14,7 @@ type Middleware struct {
 	name  string
 	env   Environment
 	share func(key sourceKey, s *source) *source
+	said  said
 
 	// updating is held while the inputs are gathered and a policy is made of them. It is the
 	// middleware's own: a tenant's Middleware keeps only the routers waiting that the tenant

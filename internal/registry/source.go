@@ -24,6 +24,8 @@ type source struct {
 	operator bool
 	// cluster is nil where no Namespaces are asked for.
 	cluster Cluster
+	// said is what was said of a policy file, once for all middlewares with this source.
+	said said
 
 	// mu is held while the source is read, and guards what follows.
 	mu sync.Mutex
@@ -33,8 +35,6 @@ type source struct {
 	parsed   *policy.Parsed
 	snapshot *policy.Snapshot
 	laid     *policy.Policy
-	// said is what was said last of each subject.
-	said map[string]string
 }
 
 // revision is what a source said at one time. It does not change.
@@ -54,7 +54,6 @@ func newSource(
 		path:     keys.File,
 		inline:   keys.Inline,
 		operator: operator,
-		said:     map[string]string{},
 	}
 }
 
@@ -140,15 +139,4 @@ func (s *source) over(parsed *policy.Parsed, snapshot *policy.Snapshot) *policy.
 		s.snapshot = snapshot
 	}
 	return s.laid
-}
-
-// isNew reports whether a text is not what was said last of a subject, and remembers it.
-func (s *source) isNew(subject, text string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.said[subject] == text {
-		return false
-	}
-	s.said[subject] = text
-	return text != ""
 }

@@ -117,9 +117,7 @@ func (m *Middleware) latestGood(next inputs) good {
 	if p == nil {
 		return m.lastGood
 	}
-	m.say(m.source, "policy", report.Notice{ByNameOnly: p.CheckedByNameOnly()})
-	m.say(m.source, "policy of those without one", report.Notice{})
-	m.say(m.source, "keys of "+m.name, report.Notice{})
+	m.sayGood(p.CheckedByNameOnly())
 	return good{settings: m.keys.Settings, source: m.source, parsed: next.revision.parsed}
 }
 
@@ -146,38 +144,4 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	m.lastGood = next
 	m.mu.Unlock()
 	return before != nil && before != next.effective
-}
-
-// sayErrors says what is wrong with the keys and with the policy that they ask for.
-func (m *Middleware) sayErrors(errs []string) {
-	subject, inForce := "policy", m.lastGood.effective != nil
-	if !inForce {
-		subject = "policy of those without one"
-	}
-	own := m.keys.Errors
-	if m.source.path == "" {
-		own = append(append([]string{}, own...), errs...)
-	} else if len(errs) > 0 {
-		m.say(m.source, subject, report.Notice{Errors: errs, InForce: inForce})
-	}
-	m.say(m.source, "keys of "+m.name, report.Notice{Errors: own, InForce: inForce})
-}
-
-// say says a notice about a source, unless it was the last one of its subject. It is said once
-// for all middlewares that use a policy file.
-func (m *Middleware) say(s *source, subject string, n report.Notice) {
-	text := ""
-	if len(n.Errors)+len(n.ByNameOnly)+len(n.LeftOut) > 0 {
-		text = fmt.Sprintf("%q %q %q", n.Errors, n.ByNameOnly, n.LeftOut)
-	} else if n.Outdated != "" {
-		text = "outdated" // whatever the reason is by now
-	}
-	if s.path == "" {
-		subject += " " + m.name
-	}
-	if s.isNew(subject, text) {
-		n.Middleware = m.name
-		n.File = s.path
-		m.env.Say(n)
-	}
 }
