@@ -32,17 +32,23 @@ func TestDeletedNamespaces(t *testing.T) {
 		want                verdict.Code
 		namespaces          string
 	}{
-		{"a tenant's own, beside its other", "acme-web-site" + hash + crd, verdict.Pass, "acme,acme-web"},
-		{"a tenant's, beside another's", "globex-web-site" + hash + crd, verdict.RouterAmbiguous, "globex,globex-web"},
-		{"on several entry points, a tenant's own", "web-acme_site_0" + crd, verdict.Pass, "acme,web-acme"},
-		{"on several entry points, unowned", "web-globex_site_0" + crd, verdict.RouterAmbiguous, "globex,web-globex"},
+		{"a tenant's own, beside its other", "acme-web-site" + hash + crd, verdict.Pass,
+			"acme,acme-web"},
+		{"a tenant's, beside another's", "globex-web-site" + hash + crd, verdict.RouterAmbiguous,
+			"globex,globex-web"},
+		{"on several entry points, a tenant's own", "web-acme_site_0" + crd, verdict.Pass,
+			"acme,web-acme"},
+		{"on several entry points, unowned", "web-globex_site_0" + crd, verdict.RouterAmbiguous,
+			"globex,web-globex"},
 		{"by an exact name", "acme-web_site_0" + crd, verdict.RouterUnbound, "acme-web"},
-		{"nothing else that it can be", "web-web-acme_site_0" + crd, verdict.RouterUnbound, "web-acme"},
+		{"nothing else that it can be", "web-web-acme_site_0" + crd, verdict.RouterUnbound,
+			"web-acme"},
 	}
 	for _, c := range cases {
 		got := binding.Bind(p.Policy, binding.Parse(c.router, "web"), "", false)
 		if got.Code != c.want || strings.Join(got.Namespaces, ",") != c.namespaces {
-			t.Errorf("%s: %q of %q, want %q of %q", c.description, got.Code, got.Namespaces, c.want, c.namespaces)
+			t.Errorf("%s: %q of %q, want %q of %q",
+				c.description, got.Code, got.Namespaces, c.want, c.namespaces)
 		}
 	}
 }

@@ -77,14 +77,18 @@ func specificity(pattern, name string) int {
 	if pattern == name {
 		return 1 << 20
 	}
-	if suffix, deep := strings.CutPrefix(pattern, "**"); deep && strings.HasSuffix(name, suffix) && len(name) > len(suffix) {
+	suffix := strings.TrimLeft(pattern, "*")
+	before := strings.TrimSuffix(name, suffix)
+	if suffix == pattern || before == name || before == "" {
+		return 0
+	}
+	if strings.HasPrefix(pattern, "**") {
 		return 2 * len(suffix)
 	}
-	suffix, wildcard := strings.CutPrefix(pattern, "*")
-	if wildcard && strings.HasSuffix(name, suffix) && !strings.Contains(strings.TrimSuffix(name, suffix), ".") && len(name) > len(suffix) {
-		return 2*len(suffix) + 1
+	if strings.Contains(before, ".") {
+		return 0
 	}
-	return 0
+	return 2*len(suffix) + 1
 }
 
 func TestAddKeepsTheFirstOwner(t *testing.T) {

@@ -62,20 +62,30 @@ const older1, newer2 = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
 
 // TestForms restates one configuration as the forms of Traefik's providers hand it over.
 func TestForms(t *testing.T) {
-	tenant := map[string]any{"name": "acme", "namespaces": "acme,acme-two", "hosts": "acme.example.com, *.acme.example.com"}
+	tenant := map[string]any{"name": "acme", "namespaces": "acme,acme-two",
+		"hosts": "acme.example.com, *.acme.example.com"}
 	forms := []struct {
 		description string
 		raw         map[string]any
 	}{
 		{"lists of any", map[string]any{"tenants": []any{map[string]any{
-			"name": "acme", "namespaces": []any{"acme", "acme-two"}, "hosts": []any{"acme.example.com", "*.acme.example.com"},
+			"name": "acme", "namespaces": []any{"acme", "acme-two"},
+			"hosts": []any{"acme.example.com", "*.acme.example.com"},
 		}}}},
 		{"comma-separated", map[string]any{"tenants": []any{tenant}}},
 		{"lists of maps", map[string]any{"tenants": []map[string]any{tenant}}},
-		{"maps of any", map[string]any{"tenants": []any{map[any]any{"name": "acme", "namespaces": "acme,acme-two", "hosts": "acme.example.com,*.acme.example.com"}}}},
+		{"maps of any", map[string]any{"tenants": []any{map[any]any{
+			"name": "acme", "namespaces": "acme,acme-two",
+			"hosts": "acme.example.com,*.acme.example.com",
+		}}}},
 		{"numbered maps", map[string]any{"tenants": map[string]any{"0": tenant}}},
-		{"other case", map[string]any{"TENANTS": []any{map[string]any{"Name": "acme", "NAMESPACES": "acme,acme-two", "Hosts": "acme.example.com,*.acme.example.com"}}}},
-		{"empty sections", map[string]any{"tenants": []any{tenant}, "shared": "", "certificates": ""}},
+		{"other case", map[string]any{"TENANTS": []any{map[string]any{
+			"Name": "acme", "NAMESPACES": "acme,acme-two",
+			"Hosts": "acme.example.com,*.acme.example.com",
+		}}}},
+		{"empty sections", map[string]any{
+			"tenants": []any{tenant}, "shared": "", "certificates": "",
+		}},
 	}
 	for _, form := range forms {
 		made, errs := parseRaw(form.raw)

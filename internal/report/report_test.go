@@ -39,10 +39,15 @@ func newTestLog(window time.Duration) (*Log, *buffer) {
 func TestDenyWritesTheContractsFields(t *testing.T) {
 	log, out := newTestLog(time.Minute)
 	log.Deny(Denial{
-		Mode: "enforce", Reason: "host-foreign", Status: 403, Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
-		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x", Client: "192.0.2.1",
+		Mode: "enforce", Reason: "host-foreign", Status: 403,
+		Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
+		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
+		Client: "192.0.2.1",
 	})
-	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme","host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x","client":"192.0.2.1","suppressed":0}`
+	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,` +
+		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
+		`"host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x",` +
+		`"client":"192.0.2.1","suppressed":0}`
 	if got := out.lines(); len(got) != 1 || got[0] != want {
 		t.Errorf("lines %q, want %q", got, want)
 	}
