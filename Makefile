@@ -17,8 +17,8 @@ YAEGI := github.com/traefik/yaegi/cmd/yaegi
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
-ROOMS := internal/hosts internal/policy internal/routers internal/verdict internal/served \
-	internal/generation internal/report internal/kube internal/secrets .
+ROOMS := $(addprefix internal/,hosts policy registry binding verdict observe traefik guard report \
+	cluster kube secrets text flight)
 
 .PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz columns mutate
 

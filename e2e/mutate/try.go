@@ -23,8 +23,18 @@ const (
 	invalid
 )
 
-// patience bounds what a package's tests may take with a mutant, which may never end.
-const patience = 2 * time.Minute
+// patience is how many times as long as without any change a mutant's tests may take: some never
+// end.
+const patience = 5
+
+// vectors is the room whose tests run the decision vectors through the pure functions.
+const vectors = "internal/verdict"
+
+// trial is how the mutants of a room are tested.
+type trial struct {
+	root, room string
+	timeout    time.Duration
+}
 
 // try tries all mutants of a room.
 func try(ctx context.Context, root, room string, workers int) (result, error) {
@@ -49,7 +59,9 @@ func try(ctx context.Context, root, room string, workers int) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	got, err := test(ctx, root, room, mutant{path: paths[0], content: unchanged})
+	t := trial{root: root, room: room, timeout: 2 * time.Minute}
+	begin := time.Now()
+	got, err := t.test(ctx, mutant{path: paths[0], content: unchanged})
 	if err != nil {
 		return result{}, err
 	}
@@ -57,7 +69,8 @@ func try(ctx context.Context, root, room string, workers int) (result, error) {
 		return result{}, errors.New("its tests, or those of the root, fail without any change")
 	}
 
-	outcomes, err := testAll(ctx, root, room, all, workers)
+	t.timeout = patience * time.Since(begin)
+	outcomes, err := t.testAll(ctx, all, workers)
 	if err != nil {
 		return result{}, err
 	}
@@ -66,7 +79,7 @@ func try(ctx context.Context, root, room string, workers int) (result, error) {
 }
 
 // testAll tests mutants, several at once, and returns what came of each.
-func testAll(ctx context.Context, root, room string, all []mutant, workers int) ([]outcome, error) {
+func (t trial) testAll(ctx context.Context, all []mutant, workers int) ([]outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	outcomes := make([]outcome, len(all))
@@ -75,7 +88,7 @@ func testAll(ctx context.Context, root, room string, all []mutant, workers int) 
 	for range workers {
 		group.Go(func() {
 			for i := range indexes {
-				got, err := test(ctx, root, room, all[i])
+				got, err := t.test(ctx, all[i])
 				if err != nil {
 					cancel(err)
 				}
@@ -115,9 +128,9 @@ func count(root, room string, all []mutant, outcomes []outcome) result {
 	return counted
 }
 
-// test runs the tests of the mutant's room, and if these pass those of the root, which run the
-// decision vectors.
-func test(ctx context.Context, root, room string, m mutant) (outcome, error) {
+// test runs the tests of the mutant's room, and if these pass those of the root and the decision
+// vectors.
+func (t trial) test(ctx context.Context, m mutant) (outcome, error) {
 	dir, err := os.MkdirTemp("", "tenantguard-mutate-")
 	if err != nil {
 		return survived, err
@@ -128,8 +141,8 @@ func test(ctx context.Context, root, room string, m mutant) (outcome, error) {
 		return survived, err
 	}
 
-	for _, pkg := range []string{"./" + room, "."} {
-		got, err := goTest(ctx, root, pkg, overlay)
+	for _, pkg := range []string{"./" + t.room, ".", "./" + vectors} {
+		got, err := t.goTest(ctx, pkg, overlay)
 		if err != nil || got != survived {
 			return got, err
 		}
@@ -153,10 +166,10 @@ func writeOverlay(dir string, m mutant) (string, error) {
 	return overlay, os.WriteFile(overlay, content, 0o600)
 }
 
-func goTest(ctx context.Context, root, pkg, overlay string) (outcome, error) {
+func (t trial) goTest(ctx context.Context, pkg, overlay string) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-vet=off", "-failfast",
-		"-timeout", patience.String(), pkg)
-	command.Dir = root
+		"-timeout", t.timeout.String(), pkg)
+	command.Dir = t.root
 	output, err := command.CombinedOutput()
 	var failed *exec.ExitError
 	switch {
