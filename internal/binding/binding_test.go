@@ -52,3 +52,45 @@ func TestDeletedNamespaces(t *testing.T) {
 		}
 	}
 }
+
+func TestKnownNamespaces(t *testing.T) {
+	rows := []struct {
+		description string
+		namespaces  []string
+		want        string
+	}{
+		{"none", nil, ""},
+		{"one", []string{"acme"}, "acme"},
+		{"a prefix", []string{"acme-*"}, ""},
+		{"a prefix between others", []string{"acme", "acme-*", "acme-two"}, "acme acme-two"},
+	}
+	for _, row := range rows {
+		known := binding.Binding{Namespaces: row.namespaces}.KnownNamespaces()
+		if got := strings.Join(known, " "); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
+// TestPrefixesAmongNamespaces has a legacy name begin with what a tenant lists.
+func TestPrefixesAmongNamespaces(t *testing.T) {
+	rows := []struct {
+		description, namespaces, want string
+	}{
+		{"a namespace", "acme", "acme"},
+		{"a prefix", "acme-*", "acme-*"},
+		{"both, and others", "acme,acme-*,acme-x,globex", "acme,acme-*"},
+	}
+	for _, row := range rows {
+		p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+			map[string]any{"name": "acme", "namespaces": row.namespaces},
+		}}, nil)
+		router := binding.Parse("acme-web-0123456789abcdef0123@kubernetescrd", "")
+		got := binding.Bind(p.Policy, router, "", true)
+		namespaces := strings.Join(got.Namespaces, ",")
+		if got.Code != verdict.Pass || namespaces != row.want {
+			t.Errorf("%s: %q of %q, want a pass of %q",
+				row.description, got.Code, namespaces, row.want)
+		}
+	}
+}
