@@ -94,3 +94,81 @@ func TestPrefixesAmongNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfNoRouter gives names without a provider, or with nothing before it, to a policy that
+// lists every router of Docker and every namespace.
+func TestNamesOfNoRouter(t *testing.T) {
+	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "*", "routers": "*@docker"},
+	}}, nil)
+	rows := []struct {
+		description, name, entryPoint string
+	}{
+		{"nothing", "", ""},
+		{"no provider", "web", ""},
+		{"an empty provider", "web@", ""},
+		{"no name of Docker's", "@docker", ""},
+		{"no name of Traefik's own", "@internal", ""},
+		{"no name of a CRD's", "@kubernetescrd", ""},
+		{"only an entry point", "my_web-@kubernetescrd", "my_web"},
+	}
+	for _, row := range rows {
+		got := binding.Bind(p.Policy, binding.Parse(row.name, row.entryPoint), "", true)
+		if got.Code != verdict.RouterUnknown || got.Internal {
+			t.Errorf("%s: %q, want router-unknown", row.description, got.Code)
+		}
+	}
+}
+
+func TestRouterPatterns(t *testing.T) {
+	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "routers": "acme-*@docker,*-shop@docker"},
+		map[string]any{"name": "globex", "routers": "globex-*@docker"},
+	}}, nil)
+	rows := []struct {
+		description, name string
+		want              verdict.Code
+		tenant            string
+	}{
+		{"one pattern", "acme-web@docker", verdict.Pass, "acme"},
+		{"two of one tenant", "acme-shop@docker", verdict.Pass, "acme"},
+		{"two tenants'", "globex-shop@docker", verdict.RouterAmbiguous, ""},
+		{"none", "initech-web@docker", verdict.RouterUnbound, ""},
+		{"another provider", "acme-web@file", verdict.RouterUnbound, ""},
+		{"on several entry points", "web-globex-web@docker", verdict.Pass, "globex"},
+	}
+	for _, row := range rows {
+		got := binding.Bind(p.Policy, binding.Parse(row.name, "web"), "", false)
+		tenant := ""
+		if got.Tenant != nil {
+			tenant = got.Tenant.Name
+		}
+		if got.Code != row.want || tenant != row.tenant {
+			t.Errorf("%s: %q of %q, want %q of %q",
+				row.description, got.Code, tenant, row.want, row.tenant)
+		}
+	}
+}
+
+func TestFromMiddleware(t *testing.T) {
+	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "namespaces": "acme", "routers": "*@docker"},
+	}}, nil)
+	rows := []struct {
+		description, name string
+		want              verdict.Code
+	}{
+		{"a safe name", "acme_guard@kubernetescrd", verdict.Pass},
+		{"a safe name, unowned", "x_guard@kubernetescrd", verdict.RouterUnbound},
+		{"the safe name of a router", "acme_guard_0@kubernetescrd", verdict.RouterUnknown},
+		{"a legacy name", "acme-guard@kubernetescrd", verdict.RouterAmbiguous},
+		{"another provider", "acme_guard@docker", verdict.RouterUnknown},
+		{"a provider imitated", "acme_guard@kubernetescrd@docker", verdict.RouterUnknown},
+	}
+	for _, row := range rows {
+		router := binding.FromMiddleware(row.name)
+		if got := binding.Bind(p.Policy, router, "", false); got.Code != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got.Code, row.want)
+		}
+	}
+}

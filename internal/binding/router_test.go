@@ -18,6 +18,7 @@ func TestCandidateNames(t *testing.T) {
 			[]string{"web-conflicted-web-a_b_0", "conflicted-web-a_b_0", "web-a_b_0", "a_b_0"}},
 		{"not twice", "web-web-a_b_0", "web", []string{"web-web-a_b_0", "web-a_b_0"}},
 		{"unknown entry point", "web-a_b_0", "", []string{"web-a_b_0"}},
+		{"unknown entry point, a hyphen first", "-a_b_0", "", []string{"-a_b_0"}},
 	}
 	for _, n := range names {
 		if got := candidateNames(n.name, n.entryPoint); !reflect.DeepEqual(got, n.want) {
