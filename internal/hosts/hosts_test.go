@@ -108,6 +108,27 @@ func TestAddKeepsTheFirstOwner(t *testing.T) {
 	}
 }
 
+func TestPatternOwner(t *testing.T) {
+	table := hosts.NewTable()
+	texts := []string{"a.example.com", "*.a.example.com", "**.a.example.com"}
+	for _, text := range texts {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := table.PatternOwner(pattern); got != "" {
+			t.Errorf("%s: owner %q before it has one", text, got)
+		}
+		table.Add(pattern, "owner of "+text)
+	}
+	for _, text := range texts {
+		pattern, _ := hosts.ParsePattern(text)
+		if got := table.PatternOwner(pattern); got != "owner of "+text {
+			t.Errorf("%s: owner %q", text, got)
+		}
+	}
+}
+
 func TestCoversAll(t *testing.T) {
 	table := hosts.NewTable()
 	for text, owner := range map[string]string{
@@ -141,6 +162,9 @@ func TestCoversAll(t *testing.T) {
 		{"a wildcard of nothing", "*.", "acme", false},
 		{"address", "192.0.2.7", "acme", true},
 		{"another address", "192.0.2.8", "acme", false},
+		{"what is unowned, of no owner", "a.example.com", "", true},
+		{"no name, of no owner", "!", "", false},
+		{"a wildcard of nothing, of no owner", "*.", "", false},
 	}
 	for _, n := range names {
 		if got := table.CoversAll(n.name, n.owner); got != n.want {
