@@ -68,7 +68,10 @@ func TestOneObservationAtATime(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			_, _, _ = c.Observe(context.Background(), l.address, victim, time.Minute)
+			chain, _, err := c.Observe(context.Background(), l.address, victim, time.Minute)
+			if err != nil || len(chain) == 0 {
+				t.Errorf("%d certificates, %v", len(chain), err)
+			}
 		}()
 	}
 	all.Wait()
