@@ -41,6 +41,11 @@ func TestListenerAddress(t *testing.T) {
 			t.Errorf("bound to %q: %q, want port %s on 127.0.0.1", bind, got, port)
 		}
 		_ = server.Close()
+		// Whoever asks again must not walk through the listeners once more.
+		ctx := context.WithValue(context.Background(), http.ServerContextKey, server)
+		if got, err := ListenerAddress(ctx); got != "127.0.0.1:"+port || err != nil {
+			t.Errorf("bound to %q: later %q, %v, want what was found before", bind, got, err)
+		}
 	}
 }
 
