@@ -83,6 +83,7 @@ func TestHandlersOfOtherShapes(t *testing.T) {
 type (
 	wrapped   struct{ net.Listener }
 	keepAlive struct{ *net.TCPListener }
+	inField   struct{ TCPListener *net.TCPListener }
 	noAddress struct{ fd *struct{ laddr net.Addr } }
 )
 
@@ -116,6 +117,7 @@ func TestWrappedListeners(t *testing.T) {
 	}{
 		{"TCP", tcp, address},
 		{"kept alive", keepAlive{tcp.(*net.TCPListener)}, address},
+		{"in a field", inField{tcp.(*net.TCPListener)}, address},
 		{"kept alive and wrapped", &wrapped{keepAlive{tcp.(*net.TCPListener)}}, address},
 		{"wrapped as often as is looked at", wrap(tcp, 15), address},
 		{"wrapped once more", wrap(tcp, 16), ""},
