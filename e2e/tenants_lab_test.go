@@ -115,7 +115,9 @@ type outcome struct {
 
 func passes(tenant string) outcome { return outcome{tenant: tenant, status: 200} }
 
-func denied(reason string) outcome { return outcome{status: vectors.Statuses[reason], reason: reason} }
+func denied(reason string) outcome {
+	return outcome{status: vectors.Statuses[reason], reason: reason}
+}
 
 func outcomeOf(response *lab.Response) outcome {
 	return outcome{tenant: response.Tenant(), status: response.Status, reason: response.Reason()}

@@ -71,7 +71,8 @@ func (m *Middleware) Policy() *policy.Effective {
 		return m.refresh()
 	}
 	latest, _ := now.source.namespaces()
-	if now.snapshot != nil && latest == nil { // the cluster has forgotten them: nobody asked for a while
+	if now.snapshot != nil && latest == nil {
+		// The cluster has forgotten them: nobody asked for a while.
 		return m.refresh()
 	}
 	return now.effective

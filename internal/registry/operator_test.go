@@ -55,7 +55,8 @@ func TestSameKeysOfOperatorAndTenant(t *testing.T) {
 			}
 			r.Refresh()
 		}
-		if !anyContains(r.errors(), []string{"certificates.roots", policy.OperatorNamespacesVariable}) {
+		wants := []string{"certificates.roots", policy.OperatorNamespacesVariable}
+		if !anyContains(r.errors(), wants) {
 			t.Errorf("%q: errors %q, want one of the tenant's roots", order, r.errors())
 		}
 	}

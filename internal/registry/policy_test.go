@@ -111,7 +111,8 @@ func TestPolicyFileFromTheEnvironment(t *testing.T) {
 	if own.Policy() == nil {
 		t.Fatalf("the operator's policy is not in force in a tenant's middleware: %q", r.errors())
 	}
-	mixed := r.Middleware("acme_other@kubernetescrd", keys(t, `{"shared":{"hosts":["**.example.com"]}}`))
+	mixed := r.Middleware("acme_other@kubernetescrd",
+		keys(t, `{"shared":{"hosts":["**.example.com"]}}`))
 	if mixed.Policy() != nil {
 		t.Error("a tenant put its own shared hosts into the operator's policy")
 	}
@@ -154,7 +155,8 @@ func TestFileSpeaksOnceForAllItsMiddlewares(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "policy.json")
 	write(t, path, strings.Replace(acme, `{"check":"off"}`, `{"ttl":"5s"}`, 1))
 	r.env[policy.PolicyFileVariable] = path
-	for _, name := range []string{"a_guard@kubernetescrd", "b_guard@kubernetescrd", "c_guard@kubernetescrd"} {
+	for _, namespace := range []string{"a", "b", "c"} {
+		name := namespace + "_guard@kubernetescrd"
 		r.Middleware(name, map[string]any{}).Policy()
 	}
 	write(t, path, "{")

@@ -19,7 +19,8 @@ func withLogger(ctx context.Context, fields string) context.Context {
 	return context.WithValue(ctx, loggerKey, &logger{context: []byte(fields)})
 }
 
-// interpreted tells that yaegi runs this test: it gives a struct's fields other names, so that a logger made here is none.
+// interpreted tells that yaegi runs this test: it gives a struct's fields other names, so that a
+// logger made here is none.
 func interpreted() bool {
 	return reflect.TypeOf(logger{}).Name() == ""
 }
@@ -34,12 +35,26 @@ func TestRouterOf(t *testing.T) {
 		want        Router
 	}{
 		{"nothing", context.Background(), Router{}},
-		{"entry point and router", withLogger(context.Background(), `{"entryPointName":"websecure","routerName":"a_b_0@kubernetescrd"`), Router{Name: "a_b_0@kubernetescrd", EntryPoint: "websecure"}},
-		{"the innermost of two", withLogger(context.Background(), `{"entryPointName":"web","routerName":"outer@file","routerName":"inner@file"`), Router{Name: "inner@file", EntryPoint: "web"}},
-		{"below other values", context.WithValue(withLogger(context.Background(), `{"routerName":"a@file"`), new(int), "x"), Router{Name: "a@file"}},
-		{"the nearer logger", withLogger(withLogger(context.Background(), `{"routerName":"far@file"`), `{"routerName":"near@file"`), Router{Name: "near@file"}},
-		{"a logger without a router in front", withLogger(withLogger(context.Background(), `{"routerName":"a@file"`), `{"x":"y"`), Router{Name: "a@file"}},
-		{"a name that imitates fields", withLogger(context.Background(), `{"routerName":"a\",\"routerName\":\"b@file"`), Router{Name: `a","routerName":"b@file`}},
+		{"entry point and router", withLogger(context.Background(),
+			`{"entryPointName":"websecure","routerName":"a_b_0@kubernetescrd"`),
+			Router{Name: "a_b_0@kubernetescrd", EntryPoint: "websecure"}},
+		{"the innermost of two", withLogger(context.Background(),
+			`{"entryPointName":"web","routerName":"outer@file","routerName":"inner@file"`),
+			Router{Name: "inner@file", EntryPoint: "web"}},
+		{"below other values",
+			context.WithValue(withLogger(context.Background(), `{"routerName":"a@file"`),
+				new(int), "x"),
+			Router{Name: "a@file"}},
+		{"the nearer logger",
+			withLogger(withLogger(context.Background(), `{"routerName":"far@file"`),
+				`{"routerName":"near@file"`),
+			Router{Name: "near@file"}},
+		{"a logger without a router in front",
+			withLogger(withLogger(context.Background(), `{"routerName":"a@file"`), `{"x":"y"`),
+			Router{Name: "a@file"}},
+		{"a name that imitates fields", withLogger(context.Background(),
+			`{"routerName":"a\",\"routerName\":\"b@file"`),
+			Router{Name: `a","routerName":"b@file`}},
 		{"no JSON", withLogger(context.Background(), `routerName=a@file`), Router{}},
 		{"fields of other types", withLogger(context.Background(), `{"routerName":1`), Router{}},
 	}
@@ -90,7 +105,12 @@ func TestChildRouters(t *testing.T) {
 		t.Skip("Traefik's handlers can't be made in the interpreter; e2e uses the real ones")
 	}
 	grandchild := &muxer{routes: []*route{{&traced{router: "c@file"}}}}
-	tree := &traced{router: "a@file", routerRule: "PathPrefix(`/`)", next: &muxer{routes: []*route{{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()}}}}
+	tree := &traced{
+		router: "a@file", routerRule: "PathPrefix(`/`)",
+		next: &muxer{routes: []*route{
+			{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()},
+		}},
+	}
 	names, truncated := ChildRouters(tree)
 	if got := strings.Join(names, " "); got != "a@file b@file c@file" || truncated {
 		t.Errorf("children %q, truncated %t", got, truncated)

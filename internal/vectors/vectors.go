@@ -14,7 +14,8 @@ import (
 )
 
 // Topics are the files of decision vectors.
-var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes", "cluster", "secrets"}
+var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes",
+	"cluster", "secrets"}
 
 // File is one topic.
 type File struct {
@@ -41,8 +42,8 @@ type Case struct {
 	Cluster *kubetest.Cluster
 }
 
-// Configuration is the configuration of one middleware: accepted, or refused with errors each of which contains the
-// given fragments.
+// Configuration is the configuration of one middleware: accepted, or refused with errors each of
+// which contains the given fragments.
 type Configuration struct {
 	Description        string
 	Middleware         string
@@ -94,12 +95,14 @@ func newCase(merged map[string]any) Case {
 	return Case{
 		Description: text("description"), PolicyName: text("policy"), Router: text("router"),
 		EntryPoint: text("entryPoint"), Middleware: text("middleware"), Host: text("host"),
-		Certificate: text("certificate"), Want: text("want"), IngressNamespace: text("ingressNamespace"),
-		TLS: isTLS, ServerName: serverName, Reported: reported,
+		Certificate: text("certificate"), Want: text("want"),
+		IngressNamespace: text("ingressNamespace"),
+		TLS:              isTLS, ServerName: serverName, Reported: reported,
 	}
 }
 
-// LoadConfigurations reads the configurations that must be refused, and those that must be accepted.
+// LoadConfigurations reads the configurations that must be refused, and those that must be
+// accepted.
 func LoadConfigurations(dir string) ([]Configuration, error) {
 	var file struct{ Cases, Accepted []Configuration }
 	err := read(dir, "policies", &file)
