@@ -89,4 +89,4 @@ columns:
 fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
 	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
-	go test ./internal/routers -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
+	go test ./internal/traefik -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
