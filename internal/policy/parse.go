@@ -37,9 +37,11 @@ type builder struct {
 	decoder
 	policy   *Policy
 	patterns []ownedPattern
-	// readFile reads a file of roots. It is nil where a path is not the writer's to give.
+	// readFile reads a file of roots.
 	readFile func(path string) (string, error)
-	pools    map[string]*x509.CertPool
+	// refusal is why the keys are not the operator's, "" if they are.
+	refusal string
+	pools   map[string]*x509.CertPool
 	// optional reports whether tenants may come from the cluster alone.
 	optional bool
 	claims   map[string]claim
@@ -60,14 +62,15 @@ func (c claim) prefix() string {
 }
 
 // Parse reads the keys of a policy: tenants, shared, certificates. readFile reads a file of
-// roots; it is nil where the writer of the keys may not name files. clustered reports whether a
-// cluster is asked: then tenants may come from there, and certificates are looked for in Secrets.
-// The result is nil where there are errors.
+// roots. refusal is why the keys are not the operator's, "" if they are. clustered reports
+// whether a cluster is asked: then tenants may come from there, and certificates are looked for
+// in Secrets. The result is nil where there are errors.
 func Parse(
-	raw map[string]any, readFile func(path string) (string, error), clustered bool,
+	raw map[string]any, readFile func(path string) (string, error), refusal string, clustered bool,
 ) (*Parsed, []string) {
 	b := &builder{
 		readFile: readFile,
+		refusal:  refusal,
 		optional: clustered,
 		pools:    map[string]*x509.CertPool{},
 		claims:   map[string]claim{},
@@ -281,8 +284,8 @@ func (b *builder) certificates(path string, value any, base Certificates) Certif
 	}
 	if v := section["secrets"]; v != nil {
 		c.Secrets = b.boolean(path+".secrets", v)
-		if c.Secrets && b.readFile == nil {
-			b.fail(path+".secrets", v, notYours) // it is Traefik's token that reads Secrets
+		if c.Secrets && b.refusal != "" { // it is Traefik's token that reads Secrets
+			b.fail(path+".secrets", v, operatorsAlone(b.refusal))
 		}
 	}
 	if v := section["ttl"]; v != nil {
@@ -323,8 +326,8 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 		}
 		return pool, ""
 	}
-	if b.readFile == nil {
-		return nil, notYours
+	if b.refusal != "" {
+		return nil, operatorsAlone(b.refusal)
 	}
 	pem, err := b.readFile(text)
 	if err != nil {
