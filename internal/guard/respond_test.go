@@ -23,7 +23,7 @@ import (
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
-	r := read(req, g.hasLocalCertificate)
+	r := g.read(req)
 	d := g.check(req, r)
 	r.Tenant = d.binding.Tenant
 	return g.denial(req, d, verdict.IsEnforced(d.policy, r.Request))
