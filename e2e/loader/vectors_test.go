@@ -95,11 +95,13 @@ func TestConfigurationVectors(t *testing.T) {
 	require.NoError(t, err)
 	plugins := map[string]*Plugin{}
 	for i, c := range all {
-		plugin := plugins[c.OperatorNamespaces]
+		operators := c.OperatorNamespaces + "/" + c.OperatorProviders
+		plugin := plugins[operators]
 		if plugin == nil {
 			t.Setenv(policy.OperatorNamespacesVariable, c.OperatorNamespaces)
+			t.Setenv(policy.OperatorProvidersVariable, c.OperatorProviders)
 			plugin = Load(t, "")
-			plugins[c.OperatorNamespaces] = plugin
+			plugins[operators] = plugin
 		}
 		t.Run(c.Description, func(t *testing.T) { runConfiguration(t, plugin, i, c) })
 	}
@@ -107,7 +109,11 @@ func TestConfigurationVectors(t *testing.T) {
 
 func runConfiguration(t *testing.T, plugin *Plugin, i int, c vectors.Configuration) {
 	// Each case is a middleware of its own in the same namespace.
-	middleware := strings.Replace(c.Middleware, "@", fmt.Sprintf("%d@", i), 1)
+	name, provider, qualified := strings.Cut(c.Middleware, "@")
+	middleware := fmt.Sprintf("%s%d", name, i)
+	if qualified {
+		middleware += "@" + provider
+	}
 	before := len(plugin.Log.Lines())
 	guard, err := plugin.New(RouterContext(t.Context(), "websecure", "unbound@docker"), teapot,
 		c.Policy, middleware)

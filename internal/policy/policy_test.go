@@ -9,7 +9,7 @@ import (
 
 // parseRaw returns what an operator's keys make, and what is wrong with them.
 func parseRaw(raw map[string]any) (*Parsed, []string) {
-	keys := ParseKeys(raw, true, "")
+	keys := ParseKeys(raw, "", "")
 	if len(keys.Errors) > 0 {
 		return nil, keys.Errors
 	}
@@ -17,7 +17,7 @@ func parseRaw(raw map[string]any) (*Parsed, []string) {
 		content, err := os.ReadFile(path)
 		return string(content), err
 	}
-	return Parse(keys.Inline, readFile, keys.Settings.Kubernetes.Enabled)
+	return Parse(keys.Inline, readFile, "", keys.Settings.Kubernetes.Enabled)
 }
 
 // parsed returns what keys in JSON make with a cluster to be laid over it.

@@ -24,6 +24,7 @@ func runConfiguration(t *testing.T, c vectors.Configuration) {
 	t.Run(c.Description, func(t *testing.T) {
 		r := newRecorder()
 		r.env[policy.OperatorNamespacesVariable] = c.OperatorNamespaces
+		r.env[policy.OperatorProvidersVariable] = c.OperatorProviders
 		effective := r.Middleware(c.Middleware, c.Policy).Policy()
 		errs := r.errors()
 		if (effective == nil) != (len(c.Errors) > 0) || (effective == nil) != (len(errs) > 0) {

@@ -10,7 +10,7 @@ import (
 // tenant's same keys are two sources, for they may not say the same.
 type sourceKey struct {
 	path, keys string
-	operator   bool
+	refusal    string
 	cluster    string
 }
 
@@ -19,9 +19,10 @@ type sourceKey struct {
 type source struct {
 	open func(path string) ([]byte, error)
 	// path is the policy file, "" for inline keys.
-	path     string
-	inline   map[string]any
-	operator bool
+	path   string
+	inline map[string]any
+	// refusal is why the keys are not the operator's, "" if they are.
+	refusal string
 	// cluster is nil where no Namespaces are asked for.
 	cluster Cluster
 
@@ -47,14 +48,14 @@ type revision struct {
 }
 
 func newSource(
-	keys *policy.Keys, operator bool, open func(path string) ([]byte, error),
+	keys *policy.Keys, refusal string, open func(path string) ([]byte, error),
 ) *source {
 	return &source{
-		open:     open,
-		path:     keys.File,
-		inline:   keys.Inline,
-		operator: operator,
-		said:     map[string]string{},
+		open:    open,
+		path:    keys.File,
+		inline:  keys.Inline,
+		refusal: refusal,
+		said:    map[string]string{},
 	}
 }
 
@@ -99,10 +100,7 @@ func (s *source) parse() *revision {
 func (s *source) parseInline() *revision {
 	next := &revision{files: map[string]string{}}
 	read := s.reader(next.files)
-	if !s.operator {
-		read = nil // a tenant may not have files read
-	}
-	next.parsed, next.errs = policy.Parse(s.inline, read, s.cluster != nil)
+	next.parsed, next.errs = policy.Parse(s.inline, read, s.refusal, s.cluster != nil)
 	return next
 }
 

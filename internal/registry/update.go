@@ -45,11 +45,11 @@ func (m *Middleware) readNewKeys() {
 
 // configure reads keys, and finds the source of their policy.
 func (m *Middleware) configure(raw map[string]any, fingerprint string) {
-	operator := policy.IsOperators(m.name, m.env.Getenv(policy.OperatorNamespacesVariable))
-	keys := policy.ParseKeys(raw, operator, m.env.Getenv(policy.PolicyFileVariable))
-	s := newSource(keys, operator, m.env.ReadFile)
+	refusal := policy.Refusal(m.name, m.env.Getenv)
+	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
+	s := newSource(keys, refusal, m.env.ReadFile)
 	key := sourceKey{path: keys.File}
-	if keys.Settings.Kubernetes.Enabled && operator {
+	if keys.Settings.Kubernetes.Enabled && refusal == "" {
 		cluster, err := m.env.Cluster(keys.Settings.Kubernetes)
 		if err != nil {
 			keys.Errors = append(keys.Errors, "kubernetes: "+err.Error())
@@ -60,7 +60,7 @@ func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 	}
 	if keys.File == "" {
 		key.keys = fingerprint
-		key.operator = operator
+		key.refusal = refusal
 	} else if keys.HasInline() { // which should not be there: what is wrong with it is said as well
 		keys.Errors = append(keys.Errors, s.parseInline().errs...)
 	}

@@ -47,6 +47,7 @@ type Configuration struct {
 	Description        string
 	Middleware         string
 	OperatorNamespaces string
+	OperatorProviders  string
 	Policy             map[string]any
 	Errors             [][]string
 }
