@@ -56,6 +56,16 @@ metadata: {name: tenant, namespace: %s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tenant}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %s}]
 `, namespace, tenant.User))
+	// The API needs a moment to see a new binding.
+	own := &unstructured.Unstructured{}
+	own.SetAPIVersion("v1")
+	own.SetKind("Secret")
+	secrets, err := c.resource(tenant.Config, namespace, own)
+	lab.Fatal(t, err, "finding Secrets")
+	lab.Fatal(t, until(t.Context(), func() error {
+		_, err := secrets.List(t.Context(), metav1.ListOptions{Limit: 1})
+		return err
+	}), "waiting for a tenant's rights")
 
 	return tenant
 }
