@@ -65,7 +65,7 @@ variables.named.map(host, host.trim().lowerAscii()).filter(host, host != '') +
 	}
 }
 
-func (o Options) ingresses() policy {
+func (o Options) ingresses() check {
 	var known []string
 	for _, key := range strings.Fields(nginxKnown) {
 		known = append(known, nginxMark+key)
@@ -77,7 +77,7 @@ variables.traefik.filter(key, !key.lowerAscii().matches(r'` + traefikKnown + `')
 variables.nginx.filter(key, !(key in [
   ` + strings.ReplaceAll(quoted(known), ", ", ",\n  ") + `]))
   .filter(key, key != '` + nginxMark + `ssl-passthrough' || !('passthrough' in variables.allowed))`})
-	return policy{
+	return check{
 		name: "ingresses",
 		comment: `
 Stops an Ingress that takes requests for a host that is not one of its Namespace's, also by a rule

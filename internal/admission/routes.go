@@ -43,11 +43,11 @@ var (
 		"parentRefs may name IngressRoutes of this namespace only, without @")
 )
 
-func (o Options) ingressRoutes() policy {
+func (o Options) ingressRoutes() check {
 	r := HTTPRule()
 	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
 	validations := append([]validation{tenant, onlyV3, r.wellFormed()}, hostValidations()...)
-	return policy{
+	return check{
 		name: "ingressroutes",
 		comment: `
 Stops an IngressRoute that takes requests for a host that is not one of its Namespace's, also by a
@@ -62,7 +62,7 @@ beside entryPoints or tls), or that uses what is another's.`,
 	}
 }
 
-func (o Options) ingressRouteTCPs() policy {
+func (o Options) ingressRouteTCPs() check {
 	r := TCPRule()
 	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
 	validations := []validation{tenant,
@@ -73,7 +73,7 @@ func (o Options) ingressRouteTCPs() policy {
 		onlyV3, r.wellFormed(),
 	}
 	validations = append(validations, hostValidations()...)
-	return policy{
+	return check{
 		name: "ingressroutetcps",
 		comment: `
 Stops an IngressRouteTCP, which the guard never sees and Traefik asks before all HTTP routers, unless
@@ -88,8 +88,8 @@ that is allowed may take the Namespace's own hosts only.`,
 	}
 }
 
-func (o Options) ingressRouteUDPs() policy {
-	return policy{
+func (o Options) ingressRouteUDPs() check {
+	return check{
 		name: "ingressrouteudps",
 		comment: `
 Stops an IngressRouteUDP, which takes a whole entry point as UDP has no names, unless the Namespace's
