@@ -166,8 +166,11 @@ func testMessages(t *testing.T, c *cluster.Cluster) {
 	}
 	refused(route("Host(`"+patterns[0]+"`)", ", tls: {domains: [{main: x.test, sans: ["+
 		strings.Join(sans, ", ")+"]}]}"), "are more than the 20000 that are compared")
-	refused(ingress(strings.Repeat("nginx.ingress.kubernetes.io/x: x, ", 1)+
-		"nginx.ingress.kubernetes.io/"+strings.Repeat("y", 60)+": x", "host: "+patterns[0]),
+	refused(route("Host(`"+patterns[0]+"`)", ", tls: {domains: [{main: "+
+		strings.Repeat("x", 20_000)+"}]}"), "have more than 20000 characters together")
+	refused(ingress("nginx.ingress.kubernetes.io/server-alias: "+strings.Repeat("x", 20_000),
+		"host: "+patterns[0]), "have more than 20000 characters together")
+	refused(ingress("nginx.ingress.kubernetes.io/"+strings.Repeat("y", 60)+": x", "host: "+patterns[0]),
 		"is not for tenants")
 }
 

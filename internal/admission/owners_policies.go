@@ -92,12 +92,16 @@ api-gateway and the other gateway, and Traefik takes the last.`
 }
 
 func ownersPolicy(name, group string, hosts []expression, resources ...string) check {
+	validations := []validation{ownersHosts}
+	if group != gatewayGroup {
+		validations = []validation{notTooLarge, ownersHosts}
+	}
 	return check{
 		name:        "owners-" + name,
 		resources:   []resource{{group, resources}},
 		parts:       []string{"spec"},
 		variables:   append(append([]expression{}, hosts...), ownersForeign()...),
-		validations: []validation{ownersHosts},
+		validations: validations,
 		owners:      true,
 	}
 }

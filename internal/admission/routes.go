@@ -1,21 +1,22 @@
 package admission
 
-const (
-	routes = "object.spec.?routes.orValue([])"
-	// domains are the names of tls.domains, which Traefik asks its certificate resolver for.
-	domains = `
-object.spec.?tls.?domains.orValue([]).map(domain, domain.?main.orValue('').lowerAscii())
-  .filter(host, host != '') +
-object.spec.?tls.?domains.orValue([]).map(domain, domain.?sans.orValue([]).join(',').lowerAscii())
-  .join(',').split(',').filter(host, host != '')`
-)
+import "fmt"
 
-var rules = expression{"rules", routes + ".map(route, route.?match.orValue(''))"}
+const routes = "object.spec.?routes.orValue([])"
 
-// routeHosts are the hosts of an IngressRoute or IngressRouteTCP.
+// routeHosts are the hosts of an IngressRoute or IngressRouteTCP: those of its rules, and the names
+// of tls.domains, which Traefik asks its certificate resolver for.
 func routeHosts(r Rule) []expression {
-	variables := append([]expression{rules}, r.variables()...)
-	return append(variables, expression{"hosts", "\nvariables.ruleHosts +" + domains})
+	variables := []expression{
+		{"rules", routes + ".map(route, route.?match.orValue(''))"},
+		{"names", `
+object.spec.?tls.?domains.orValue([]).map(domain,
+  domain.?main.orValue('') + ',' + domain.?sans.orValue([]).join(',')).join(',')`},
+		{"tooLarge", fmt.Sprintf(
+			"variables.rules.join('').size() + variables.names.size() > %d", maxText)},
+	}
+	variables = append(variables, r.variables()...)
+	return append(variables, expression{"hosts", "variables.ruleHosts +" + splitNames})
 }
 
 // Validations of an IngressRoute and an IngressRouteTCP.
@@ -46,7 +47,8 @@ var (
 func (o Options) ingressRoutes() check {
 	r := HTTPRule()
 	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
-	validations := append([]validation{tenant, onlyV3, r.wellFormed()}, hostValidations()...)
+	validations := append([]validation{tenant, onlyV3, notTooLarge, r.wellFormed()},
+		hostValidations()...)
 	return check{
 		name: "ingressroutes",
 		comment: `
@@ -70,7 +72,7 @@ func (o Options) ingressRouteTCPs() check {
 		require("has(object.spec.tls)", "an IngressRouteTCP needs tls: without it Traefik sees no"+
 			" server name to tell tenants by"),
 		mayOnly("!object.spec.?tls.?passthrough.orValue(false)", "passthrough", "tls.passthrough"),
-		onlyV3, r.wellFormed(),
+		onlyV3, notTooLarge, r.wellFormed(),
 	}
 	validations = append(validations, hostValidations()...)
 	return check{
