@@ -215,7 +215,8 @@ func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) stri
 }
 
 // Service creates a Service with the ports PortHTTP and PortGRPC and returns its name. It leads to
-// a backend, a process of its own, that answers with that name.
+// a backend, a process of its own, that answers with that name: the EndpointSlice is written with
+// all rights, as the cluster's controller would.
 func (n *Tenant) Service(t lab.T, name string) string {
 	t.Helper()
 	backend := startBackend(t, name)
@@ -237,7 +238,7 @@ func (n *Tenant) Service(t lab.T, name string) string {
 	slice := manifest(t, map[string]any{
 		"apiVersion": "discovery.k8s.io/v1",
 		"kind":       "EndpointSlice",
-		"metadata": map[string]any{"name": name,
+		"metadata": map[string]any{"name": name, "namespace": n.Namespace,
 			"labels": map[string]any{"kubernetes.io/service-name": name}},
 		"addressType": kind,
 		"endpoints": []any{map[string]any{
@@ -249,7 +250,8 @@ func (n *Tenant) Service(t lab.T, name string) string {
 			map[string]any{"name": "h2c", "port": port},
 		},
 	})
-	n.Apply(t, service, slice)
+	n.Apply(t, service)
+	n.cluster.Apply(t, n.cluster.Admin(), slice)
 
 	return name
 }

@@ -15,32 +15,44 @@ func short(text string) string {
 		text, maxShown)
 }
 
-// patterns are the host patterns of the Namespace.
+// patterns are the host patterns of the Namespace. One that is wrong covers no host.
 var patterns = expression{"patterns", `
 namespaceObject.metadata.?annotations[?'$hosts'].orValue('').lowerAscii().split(',')
-  .map(pattern, pattern.trim())
-  .filter(pattern, pattern.matches(r'^(\*\*?\.)?` + name + `$'))`}
+  .map(pattern, pattern.trim()).filter(pattern, pattern != '')`}
 
 // allowed are the words of the annotation that lets a Namespace do more than others.
 var allowed = expression{"allowed", `
 namespaceObject.metadata.?annotations[?'$allow'].orValue('').split(',').map(word, word.trim())`}
+
+// splitNames are the hosts in the variable names, a text with commas.
+const splitNames = `
+(variables.tooLarge ? [] :
+  variables.names.split(',').map(host, host.trim().lowerAscii()).filter(host, host != ''))`
+
+// notTooLarge holds where rules and names are read at all.
+var notTooLarge = require("!variables.tooLarge", fmt.Sprintf(
+	"its rules and names have more than %d characters together; write several objects", maxText))
 
 // tooMany reports whether there are more hosts and patterns than are compared.
 var tooMany = expression{"tooMany", fmt.Sprintf(
 	"variables.hosts.size() * variables.patterns.size() > %d", maxPairs)}
 
 // foreign are the hosts that no pattern covers. A host may be a wildcard itself.
-var foreign = expression{"foreign", `
+var foreign = []expression{
+	{"deep", `
+variables.patterns.filter(pattern, pattern.startsWith('**.'))
+  .map(pattern, pattern.substring(2))`},
+	{"foreign", `
 variables.tooMany ? [] :
-variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') ||
-  !variables.patterns.exists(pattern, pattern == host || (pattern.startsWith('**.') ?
-    host.endsWith(pattern.substring(2)) && host.size() > pattern.size() - 2 :
-    pattern.startsWith('*.') && host.contains('.') &&
-    '*' + host.substring(host.indexOf('.')) == pattern)))`}
+variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') || !(
+  host in variables.patterns ||
+  host.contains('.') && '*' + host.substring(host.indexOf('.')) in variables.patterns ||
+  variables.deep.exists(suffix, host.endsWith(suffix) && host.size() > suffix.size())))`},
+}
 
 // hostVariables are the variables that hostValidations need, beside hosts.
 func hostVariables() []expression {
-	return []expression{tooMany, foreign}
+	return append([]expression{tooMany}, foreign...)
 }
 
 // hostValidations hold where every host is one of the Namespace's.

@@ -64,7 +64,7 @@ func (o Options) Files() map[string]string {
 
 // bindings returns the bindings of policies. The marks of Namespaces are always protected: every
 // policy rests on them.
-func (o Options) bindings(comment string, policies []policy, actions string) string {
+func (o Options) bindings(comment string, policies []check, actions string) string {
 	w := &writer{}
 	w.comment(0, o.fill(comment))
 	for i, p := range policies {

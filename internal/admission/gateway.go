@@ -46,9 +46,9 @@ object.spec.?parentRefs.orValue([]).all(ref, ref.?kind.orValue('Gateway') == 'Ga
 		"filters may name what is in this namespace only, without @")
 )
 
-func (o Options) httpRoutes() policy {
+func (o Options) httpRoutes() check {
 	validations := append([]validation{tenant, hasHostname}, hostValidations()...)
-	return policy{
+	return check{
 		name: "httproutes",
 		comment: `
 Stops an HTTPRoute or GRPCRoute that takes requests for a host that is not one of its Namespace's,
@@ -63,10 +63,10 @@ list), or that uses what is another's.`,
 	}
 }
 
-func (o Options) tlsRoutes() policy {
+func (o Options) tlsRoutes() check {
 	validations := []validation{tenant, mayOnly("", "passthrough", "a TLSRoute"), hasHostname}
 	validations = append(validations, hostValidations()...)
-	return policy{
+	return check{
 		name: "tlsroutes",
 		comment: `
 Stops a TLSRoute, whose connections the guard never sees, unless the Namespace's annotation
@@ -80,8 +80,8 @@ Stops a TLSRoute, whose connections the guard never sees, unless the Namespace's
 	}
 }
 
-func (o Options) gateways() policy {
-	return policy{
+func (o Options) gateways() check {
+	return check{
 		name: "gateways",
 		comment: `
 Stops Gateways, whose listeners take hosts and ports, ListenerSets, and TCPRoutes and UDPRoutes, which

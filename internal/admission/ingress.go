@@ -1,6 +1,9 @@
 package admission
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 const (
 	traefikMark = "traefik.ingress.kubernetes.io/"
@@ -52,20 +55,21 @@ func ingressHosts() []expression {
 		{"annotations", "object.metadata.?annotations.orValue({})"},
 		{"traefik", "variables.annotations.filter(key, key.startsWith('" + traefikMark + "'))"},
 		{"nginx", "variables.annotations.filter(key, key.startsWith('" + nginxMark + "'))"},
-		{"named", `
-object.spec.?tls.orValue([]).map(tls, tls.?hosts.orValue([]).join(',')).join(',').split(',') +
-` + nginxValue("server-alias") + `.split(',') +
-` + traefikValues(`tls\.domains\.`) + `.join(',').split(',')`},
-		{"hosts", `
-` + ruleHosts + ` +
-variables.named.map(host, host.trim().lowerAscii()).filter(host, host != '') +
-(` + nginxValue("from-to-www-redirect") + `.lowerAscii() in ['', 'false', 'f', '0'] ? [] :
+		{"names", `
+([` + ruleHosts + `.join(',')] +
+  object.spec.?tls.orValue([]).map(tls, tls.?hosts.orValue([]).join(',')) +
+  ` + traefikValues(`tls\.domains\.`) + ` +
+  [` + nginxValue("server-alias") + `]).join(',')`},
+		{"tooLarge", fmt.Sprintf("variables.names.size() > %d", maxText)},
+		{"hosts", splitNames[1:] + ` +
+(variables.tooLarge ||
+  ` + nginxValue("from-to-www-redirect") + `.lowerAscii() in ['', 'false', 'f', '0'] ? [] :
   ` + ruleHosts + `
     .map(host, host.startsWith('www.') ? host.substring(4) : 'www.' + host))`},
 	}
 }
 
-func (o Options) ingresses() policy {
+func (o Options) ingresses() check {
 	var known []string
 	for _, key := range strings.Fields(nginxKnown) {
 		known = append(known, nginxMark+key)
@@ -74,10 +78,10 @@ func (o Options) ingresses() policy {
 	variables = append(variables, hostVariables()...)
 	variables = append(variables, expression{"unknown", `
 variables.traefik.filter(key, !key.lowerAscii().matches(r'` + traefikKnown + `')) +
-variables.nginx.filter(key, !(key in [
+variables.nginx.filter(key, variables.nginx.size() > 200 || !(key in [
   ` + strings.ReplaceAll(quoted(known), ", ", ",\n  ") + `]))
   .filter(key, key != '` + nginxMark + `ssl-passthrough' || !('passthrough' in variables.allowed))`})
-	return policy{
+	return check{
 		name: "ingresses",
 		comment: `
 Stops an Ingress that takes requests for a host that is not one of its Namespace's, also by a rule
@@ -101,6 +105,7 @@ func ingressValidations() []validation {
 			"defaultBackend takes the requests for every host that no one else does;"+
 				" write a rule with a host"),
 	}
+	validations = append(validations, notTooLarge)
 	validations = append(validations, hostValidations()...)
 	return append(validations,
 		requireComputed("variables.unknown.size() == 0",

@@ -5,7 +5,7 @@ type mark struct {
 	kind, name string
 }
 
-func (o Options) namespaces() policy {
+func (o Options) namespaces() check {
 	var validations []validation
 	for _, m := range []mark{
 		{"label", "$label"}, {"annotation", "$hosts"}, {"annotation", "$mode"},
@@ -16,7 +16,7 @@ func (o Options) namespaces() policy {
 			"object"+value+" ==\n(request.operation == 'CREATE' ? '' : oldObject"+value+")",
 			"only operators may set, change or remove the "+m.kind+" "+m.name))
 	}
-	return policy{
+	return check{
 		name: "namespaces",
 		comment: `
 Keeps everyone but the operators off what says which tenant a Namespace belongs to, which hosts it has

@@ -37,9 +37,9 @@ variables.hosts.filter(host,
 
 // ownersHosts holds where every host is the tenant's.
 var ownersHosts = requireComputed("variables.foreign.size() == 0",
-	"'host ' + "+short("variables.foreign[0]")+" + ' is not tenant ' + "+
-		"variables.tenant + '\\'s, or not without exceptions: a more specific pattern is another's;"+
-		" write only hosts that are yours alone, or ask your operators'")
+	"'host ' + "+short("variables.foreign[0]")+" +\n' is not of tenant ' + "+
+		"variables.tenant + ' alone: no pattern, or a more specific one of another tenant, has it"+
+		" or a name below it;'+\n' write only hosts that no other tenant has, or ask your operators'")
 
 // ownersNames are what names of this Ingress in Traefik would be another tenant's. Traefik joins
 // the parts of a name with hyphens, and one Namespace's may be read as another's.
@@ -65,7 +65,7 @@ var noCollision = requireComputed("variables.colliding.size() == 0",
 		" write an IngressRoute, or use another namespace'")
 
 // ownersPolicies returns the policies whose parameter is the ConfigMap of owners.
-func (o Options) ownersPolicies() []policy {
+func (o Options) ownersPolicies() []check {
 	http := ownersPolicy("ingressroutes", "traefik.io", routeHosts(HTTPRule()), "ingressroutes")
 	http.comment = `
 The second layer, for clusters where one tenant's hosts lie inside another's wildcard, or where
@@ -88,16 +88,20 @@ older Namespace: shop and shop-api both have a service shop-api-gateway-80 if on
 api-gateway and the other gateway, and Traefik takes the last.`
 	ingress.variables = append(ingress.variables, ownersNames...)
 	ingress.validations = append(ingress.validations, noCollision)
-	return []policy{http, tcp, gateway, ingress}
+	return []check{http, tcp, gateway, ingress}
 }
 
-func ownersPolicy(name, group string, hosts []expression, resources ...string) policy {
-	return policy{
+func ownersPolicy(name, group string, hosts []expression, resources ...string) check {
+	validations := []validation{ownersHosts}
+	if group != gatewayGroup {
+		validations = []validation{notTooLarge, ownersHosts}
+	}
+	return check{
 		name:        "owners-" + name,
 		resources:   []resource{{group, resources}},
 		parts:       []string{"spec"},
 		variables:   append(append([]expression{}, hosts...), ownersForeign()...),
-		validations: []validation{ownersHosts},
+		validations: validations,
 		owners:      true,
 	}
 }

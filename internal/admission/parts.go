@@ -1,7 +1,7 @@
 package admission
 
-func (o Options) tls() policy {
-	return policy{
+func (o Options) tls() check {
+	return check{
 		name: "tls",
 		comment: `
 Stops what is everybody's, whatever Namespace it lies in: the TLSOption named default, with which a
@@ -18,8 +18,8 @@ tenant could ask all clients for certificates, and TLSStores, with their default
 	}
 }
 
-func (o Options) middlewares() policy {
-	return policy{
+func (o Options) middlewares() check {
+	return check{
 		name: "middlewares",
 		comment: `
 Stops a Middleware that uses what is another's, or that has a plugin do what is the operators' to say:
@@ -47,8 +47,8 @@ a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace
 	}
 }
 
-func (o Options) traefikServices() policy {
-	return policy{
+func (o Options) traefikServices() check {
+	return check{
 		name:      "traefikservices",
 		comment:   "Stops a TraefikService that uses what is another's.",
 		resources: []resource{{"traefik.io", []string{"traefikservices"}}},
@@ -67,8 +67,8 @@ object.spec.?failover.?fallback.optMap(ref, [ref]).orValue([])`}},
 	}
 }
 
-func (o Options) services() policy {
-	return policy{
+func (o Options) services() check {
+	return check{
 		name: "services",
 		comment: `
 Stops an ExternalName, which leads Traefik to where only Traefik may go, such as another tenant's
@@ -93,8 +93,8 @@ variables.annotations.filter(key, key.lowerAscii() in [
 	}
 }
 
-func (o Options) endpoints() policy {
-	return policy{
+func (o Options) endpoints() check {
+	return check{
 		name: "endpoints",
 		comment: `
 Stops tenants from writing Endpoints and EndpointSlices, which lead a Service to any address. The
@@ -118,8 +118,8 @@ request.userInfo.username != 'system:kube-controller-manager'`}},
 // pem is how "-----BEGIN" begins in base64.
 const pem = "LS0tLS1CRUdJTi"
 
-func (o Options) secrets() policy {
-	return policy{
+func (o Options) secrets() check {
+	return check{
 		name: "secrets",
 		comment: `
 Stops a Secret whose tls.crt or tls.key is a path: Traefik reads the file of that name from its own

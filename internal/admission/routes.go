@@ -1,21 +1,22 @@
 package admission
 
-const (
-	routes = "object.spec.?routes.orValue([])"
-	// domains are the names of tls.domains, which Traefik asks its certificate resolver for.
-	domains = `
-object.spec.?tls.?domains.orValue([]).map(domain, domain.?main.orValue('').lowerAscii())
-  .filter(host, host != '') +
-object.spec.?tls.?domains.orValue([]).map(domain, domain.?sans.orValue([]).join(',').lowerAscii())
-  .join(',').split(',').filter(host, host != '')`
-)
+import "fmt"
 
-var rules = expression{"rules", routes + ".map(route, route.?match.orValue(''))"}
+const routes = "object.spec.?routes.orValue([])"
 
-// routeHosts are the hosts of an IngressRoute or IngressRouteTCP.
+// routeHosts are the hosts of an IngressRoute or IngressRouteTCP: those of its rules, and the names
+// of tls.domains, which Traefik asks its certificate resolver for.
 func routeHosts(r Rule) []expression {
-	variables := append([]expression{rules}, r.variables()...)
-	return append(variables, expression{"hosts", "\nvariables.ruleHosts +" + domains})
+	variables := []expression{
+		{"rules", routes + ".map(route, route.?match.orValue(''))"},
+		{"names", `
+object.spec.?tls.?domains.orValue([]).map(domain,
+  domain.?main.orValue('') + ',' + domain.?sans.orValue([]).join(',')).join(',')`},
+		{"tooLarge", fmt.Sprintf(
+			"variables.rules.join('').size() + variables.names.size() > %d", maxText)},
+	}
+	variables = append(variables, r.variables()...)
+	return append(variables, expression{"hosts", "variables.ruleHosts +" + splitNames})
 }
 
 // Validations of an IngressRoute and an IngressRouteTCP.
@@ -43,11 +44,12 @@ var (
 		"parentRefs may name IngressRoutes of this namespace only, without @")
 )
 
-func (o Options) ingressRoutes() policy {
+func (o Options) ingressRoutes() check {
 	r := HTTPRule()
 	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
-	validations := append([]validation{tenant, onlyV3, r.wellFormed()}, hostValidations()...)
-	return policy{
+	validations := append([]validation{tenant, onlyV3, notTooLarge, r.wellFormed()},
+		hostValidations()...)
+	return check{
 		name: "ingressroutes",
 		comment: `
 Stops an IngressRoute that takes requests for a host that is not one of its Namespace's, also by a
@@ -62,7 +64,7 @@ beside entryPoints or tls), or that uses what is another's.`,
 	}
 }
 
-func (o Options) ingressRouteTCPs() policy {
+func (o Options) ingressRouteTCPs() check {
 	r := TCPRule()
 	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
 	validations := []validation{tenant,
@@ -70,10 +72,10 @@ func (o Options) ingressRouteTCPs() policy {
 		require("has(object.spec.tls)", "an IngressRouteTCP needs tls: without it Traefik sees no"+
 			" server name to tell tenants by"),
 		mayOnly("!object.spec.?tls.?passthrough.orValue(false)", "passthrough", "tls.passthrough"),
-		onlyV3, r.wellFormed(),
+		onlyV3, notTooLarge, r.wellFormed(),
 	}
 	validations = append(validations, hostValidations()...)
-	return policy{
+	return check{
 		name: "ingressroutetcps",
 		comment: `
 Stops an IngressRouteTCP, which the guard never sees and Traefik asks before all HTTP routers, unless
@@ -88,8 +90,8 @@ that is allowed may take the Namespace's own hosts only.`,
 	}
 }
 
-func (o Options) ingressRouteUDPs() policy {
-	return policy{
+func (o Options) ingressRouteUDPs() check {
+	return check{
 		name: "ingressrouteudps",
 		comment: `
 Stops an IngressRouteUDP, which takes a whole entry point as UDP has no names, unless the Namespace's

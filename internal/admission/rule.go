@@ -34,9 +34,11 @@ const (
 	nameLabel = `[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?`
 	name      = nameLabel + `(\.` + nameLabel + `)*`
 
-	// maxRule is how long a rule may be, and maxPairs how many hosts times patterns are compared:
-	// what one object costs the API server stays far below its own limit.
+	// What one object costs the API server stays far below its own limit: maxRule is how long a
+	// rule may be, maxText how long all rules and names together, and maxPairs how many hosts times
+	// patterns are compared.
 	maxRule  = 1000
+	maxText  = 20000
 	maxPairs = 20000
 
 	tick = "`"
@@ -72,13 +74,13 @@ func rule(host, others string) Rule {
 	}
 }
 
-// variables are malformed and ruleHosts, from a variable rules.
+// variables are malformed and ruleHosts, from the variables rules and tooLarge.
 func (r Rule) variables() []expression {
 	return []expression{
 		{"malformed", r.malformed()},
 		// Only read where every rule is well formed.
 		{"ruleHosts", fmt.Sprintf(`
-variables.malformed.size() > 0 ? [] :
+variables.tooLarge || variables.malformed.size() > 0 ? [] :
 variables.rules.map(rule, rule.findAll(r'%s')
   .filter(token, token.startsWith('%s'))
   .map(token, token.split('%s')[1].lowerAscii()).join(','))
@@ -88,6 +90,7 @@ variables.rules.map(rule, rule.findAll(r'%s')
 
 func (r Rule) malformed() string {
 	return fmt.Sprintf(`
+variables.tooLarge ? [] :
 variables.rules.filter(rule, rule.size() > %d || !rule.findAll(r'%s').map(token,
   token.matches(r'%s') ? 'h' :
   token.matches(r'%s') ? 'f' :

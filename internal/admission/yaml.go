@@ -54,7 +54,7 @@ func (w *writer) block(indent int, key, cel string) {
 	}
 }
 
-func (o Options) policyYAML(p policy) string {
+func (o Options) policyYAML(p check) string {
 	w := &writer{}
 	w.comment(0, p.comment)
 	w.line(0, "apiVersion: admissionregistration.k8s.io/v1")
@@ -100,7 +100,7 @@ func (o Options) policyYAML(p policy) string {
 	return w.String()
 }
 
-func (o Options) conditionsYAML(w *writer, p policy) {
+func (o Options) conditionsYAML(w *writer, p check) {
 	w.line(2, "matchConditions:")
 	w.comment(4, "Operators are told by a right: operators.yaml.")
 	w.line(4, "- name: not-an-operator")
@@ -131,7 +131,7 @@ func changed(parts []string) string {
 		"object.metadata[?'annotations'] != oldObject.metadata[?'annotations']"
 }
 
-func (o Options) bindingYAML(p policy, actions string) string {
+func (o Options) bindingYAML(p check, actions string) string {
 	w := &writer{}
 	w.line(0, "apiVersion: admissionregistration.k8s.io/v1")
 	w.line(0, "kind: ValidatingAdmissionPolicyBinding")

@@ -1,7 +1,7 @@
 package admission
 
-// policy is one ValidatingAdmissionPolicy.
-type policy struct {
+// check is one ValidatingAdmissionPolicy.
+type check struct {
 	name string
 	// comment says what it stops.
 	comment   string
@@ -50,8 +50,8 @@ func requireComputed(cel, message string) validation {
 }
 
 // policies returns all policies but those of owners.
-func (o Options) policies() []policy {
-	return []policy{
+func (o Options) policies() []check {
+	return []check{
 		o.namespaces(),
 		o.ingressRoutes(), o.ingressRouteTCPs(), o.ingressRouteUDPs(),
 		o.ingresses(),
