@@ -45,7 +45,8 @@ func TestFileSentAway(t *testing.T) {
 	assertOutcome(t, response, denied("policy-invalid"), nil)
 
 	// Each has had its time, in which the other one sends it.
-	require.Eventually(t, func() bool { return len(listed.sent()) > 0 }, 4*soon, 50*time.Millisecond)
+	wasSent := func() bool { return len(listed.sent()) > 0 }
+	require.Eventually(t, wasSent, 4*soon, 50*time.Millisecond)
 	assert.Equal(t, "Bearer the-operators-token", listed.sent()[0])
 	assert.Empty(t, safe.sent())
 }

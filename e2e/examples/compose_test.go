@@ -34,7 +34,7 @@ func TestCompose(t *testing.T) {
 		"traefik.http.routers.globex-leak.rule":                                 "Path(`/leak`)",
 		"traefik.http.routers.globex-leak.middlewares":                          "leak",
 		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.enabled":   "true",
-		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.endpoint":  "https://127.0.0.1:1",
+		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.endpoint":  "https://[::1]:1",
 		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.tokenFile": "/etc/hostname",
 	})
 	e := startCompose(t, project, attacker)
