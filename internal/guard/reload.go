@@ -36,7 +36,7 @@ func environment() registry.Environment {
 	}
 }
 
-// clusterOf returns the cluster of a configuration. Where there is none it returns nil itself: a nil
+// clusterOf returns the cluster of a configuration, or nil itself where there is none: a nil
 // pointer in an interface makes the interpreter panic.
 func clusterOf(k policy.Kubernetes) (registry.Cluster, error) {
 	found, err := clusters.Of(k)
