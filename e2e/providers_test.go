@@ -19,7 +19,7 @@ import (
 func TestFileSentAway(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
-	require.NoError(t, os.WriteFile(secret, []byte("the operator's secret"), 0o600))
+	require.NoError(t, os.WriteFile(secret, []byte("the-operators-token"), 0o600))
 	team := lab.NewBackend(t, "team-b")
 	start := func(env ...string) (*collector, *lab.Traefik) {
 		evil := newCollector(t)
@@ -35,8 +35,6 @@ func TestFileSentAway(t *testing.T) {
 	listed, _ := start(policy.OperatorProvidersVariable + "=consul, http")
 	safe, tr := start()
 
-	time.Sleep(3 * time.Second)
-	t.Log(lab.Get(t, lab.HTTP1, tr.Target(hostB), hostB, "/"))
 	line := tr.Log.Wait(t, `"middleware":"leak@http"`)
 	for _, want := range []string{secret, safe.endpoint, policy.OperatorProvidersVariable,
 		`list \"http\"`} {
@@ -46,9 +44,10 @@ func TestFileSentAway(t *testing.T) {
 	response := lab.Get(t, lab.HTTP1, tr.Target(hostB), hostB, "/")
 	assertOutcome(t, response, denied("policy-invalid"), nil)
 
-	// By the time that it was sent twice in one case it was not at all in the other.
-	require.Eventually(t, func() bool { return len(listed.sent()) > 1 }, 4*soon, 50*time.Millisecond)
-	assert.Equal(t, "Bearer the operator's secret", listed.sent()[0])
+	// Each has had its time, in which the other one sends it.
+	wasSent := func() bool { return len(listed.sent()) > 0 }
+	require.Eventually(t, wasSent, 4*soon, 50*time.Millisecond)
+	assert.Equal(t, "Bearer the-operators-token", listed.sent()[0])
 	assert.Empty(t, safe.sent())
 }
 

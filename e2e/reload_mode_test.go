@@ -10,8 +10,8 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// TestReloadMode checks that denials are reported or enforced by the mode of the router's tenant and
-// of the host's owner, or else by the guard's.
+// TestReloadMode checks that denials are reported or enforced by the mode of the router's tenant
+// and of the host's owner, or else by the guard's.
 func TestReloadMode(t *testing.T) {
 	t.Parallel()
 	n := newTenants(t)

@@ -41,7 +41,8 @@ func TestIsOperators(t *testing.T) {
 		{"Docker's, a shorter one listed", "guard@docker", "", "dock", false},
 		{"Docker's, as a namespace", "guard@docker", "docker", "", false},
 		{"a CRD, all CRDs listed", "acme_guard@kubernetescrd", "traefik", "kubernetescrd", false},
-		{"a CRD, its namespace listed as a provider", "acme_guard@kubernetescrd", "", "acme", false},
+		{"a CRD, its namespace listed as a provider", "acme_guard@kubernetescrd", "", "acme",
+			false},
 
 		{"a CRD while nobody is the operator", "traefik_guard@kubernetescrd", "", "", false},
 		{"the operator's namespace", "traefik_guard@kubernetescrd", "traefik", "", true},
@@ -55,8 +56,8 @@ func TestIsOperators(t *testing.T) {
 		{"the namespaces as they are listed", "traefik,platform_guard@kubernetescrd",
 			"traefik,platform", "", false},
 		{"a legacy name", "traefik-guard@kubernetescrd", "traefik", "", false},
-		{"a legacy name that is the namespace", "traefik-system@kubernetescrd", "traefik-system", "",
-			false},
+		{"a legacy name that is the namespace", "traefik-system@kubernetescrd", "traefik-system",
+			"", false},
 		{"no namespace", "_guard@kubernetescrd", "traefik,", "", false},
 		{"no name at all", "@kubernetescrd", "traefik,", "", false},
 	}
@@ -76,8 +77,8 @@ func TestRefusals(t *testing.T) {
 			OperatorProvidersVariable},
 		{"a safe name", "acme_guard@kubernetescrd", `list the namespace "acme" in ` +
 			OperatorNamespacesVariable},
-		{"a legacy name", "acme-guard@kubernetescrd", `the name "acme-guard" proves no namespace, ` +
-			`set providers.kubernetesCRD.safeNaming and list the namespace in ` +
+		{"a legacy name", "acme-guard@kubernetescrd", `the name "acme-guard" proves no ` +
+			`namespace, set providers.kubernetesCRD.safeNaming and list the namespace in ` +
 			OperatorNamespacesVariable},
 		{"no provider", "guard", "define it in a file"},
 		{"a long name", strings.Repeat("x", 10000) + "@kubernetescrd", `xxx…" proves`},
@@ -85,8 +86,9 @@ func TestRefusals(t *testing.T) {
 	for _, row := range rows {
 		refusal := Refusal(row.middleware, environment("", ""))
 		errs := ParseKeys(map[string]any{"policyFile": path}, refusal, "").Errors
-		if len(errs) != 1 || !strings.HasPrefix(errs[0], `policyFile: "`+path+`": only the operator`) ||
-			!strings.Contains(errs[0], row.want) || len(errs[0]) > 600 {
+		if len(errs) != 1 || len(errs[0]) > 600 ||
+			!strings.HasPrefix(errs[0], `policyFile: "`+path+`": only the operator`) ||
+			!strings.Contains(errs[0], row.want) {
 			t.Errorf("%s: errors %q, want one with %q", row.description, errs, row.want)
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
@@ -153,29 +151,10 @@ func (b *builder) addHost(path, text string, table *hosts.Table, owner string) h
 	if other := table.Add(pattern, owner); other != "" && other != owner {
 		b.fail(path, text, "tenant "+quote(other)+" claims this host as well")
 	}
+	if reason := tooBroad(pattern); reason != "" {
+		b.warn(path, text, reason)
+	}
 	return pattern
-}
-
-// maxPattern bounds, in bytes, a pattern of routers: each becomes a program that names of routers
-// are matched by.
-const maxPattern = 256
-
-func (b *builder) addRouter(path, text string, tenant *Tenant) {
-	if len(text) > maxPattern {
-		b.fail(path, text, fmt.Sprintf("wanted a pattern of at most %d bytes", maxPattern))
-		return
-	}
-	if other := b.routers[text]; other != nil && other != tenant {
-		b.fail(path, text, "tenant "+quote(other.Name)+" claims these routers as well")
-	}
-	b.routers[text] = tenant
-	expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
-	match, err := regexp.Compile("^" + expression + "$")
-	if err != nil { // what a key-value store holds need not be UTF-8
-		b.fail(path, text, "wanted the names of routers: "+err.Error())
-		return
-	}
-	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
 }
 
 // certificates reads a section over the settings it replaces key by key.

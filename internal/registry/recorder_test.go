@@ -71,6 +71,14 @@ func (r *recorder) errors() []string {
 	return all
 }
 
+func (r *recorder) broad() []string {
+	var all []string
+	for _, notice := range r.notices {
+		all = append(all, notice.Broad...)
+	}
+	return all
+}
+
 func (r *recorder) leftOut() string {
 	var all []string
 	for _, notice := range r.notices {

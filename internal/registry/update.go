@@ -136,6 +136,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	if p := next.source.over(next.parsed, snapshot); p != nil {
 		_, problem := next.source.namespaces()
 		m.say(next.source, "namespaces", report.Notice{LeftOut: p.LeftOut})
+		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
 		m.say(next.source, "outdated", report.Notice{Outdated: problem})
 		next.effective = &policy.Effective{Settings: next.settings, Policy: p}
 		if before != nil && before.Policy == p && before.Settings == next.settings {
@@ -167,8 +168,8 @@ func (m *Middleware) sayErrors(errs []string) {
 // for all middlewares that use a policy file.
 func (m *Middleware) say(s *source, subject string, n report.Notice) {
 	text := ""
-	if len(n.Errors)+len(n.ByNameOnly)+len(n.LeftOut) > 0 {
-		text = fmt.Sprintf("%q %q %q", n.Errors, n.ByNameOnly, n.LeftOut)
+	if len(n.Errors)+len(n.ByNameOnly)+len(n.Broad)+len(n.LeftOut) > 0 {
+		text = fmt.Sprintf("%q %q %q %q", n.Errors, n.ByNameOnly, n.Broad, n.LeftOut)
 	} else if n.Outdated != "" {
 		text = "outdated" // whatever the reason is by now
 	}
