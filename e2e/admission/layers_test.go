@@ -194,7 +194,7 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 	assert.ErrorContains(t, dryRun(t, tenants["wild"].Config, "wild",
 		route("Host(`ok.w.test`)", "")), "tenantguard-owners", "without the ConfigMap")
 
-	parsed, errs := policy.Parse(map[string]any{}, nil, true)
+	parsed, errs := policy.Parse(map[string]any{}, nil, "", true)
 	require.Empty(t, errs)
 	owners := admission.Owners(parsed.Over(&policy.Snapshot{Namespaces: namespaces}), namespaces)
 	data := "{apiVersion: v1, kind: ConfigMap, metadata: {name: tenantguard-owners, " +

@@ -2,7 +2,6 @@ package kubernetes_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,8 +11,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
-	"github.com/tenantguard/tenantguard/e2e/internal/repo"
+	"github.com/tenantguard/tenantguard/internal/admission"
+	"github.com/tenantguard/tenantguard/internal/policy"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // again is an attack that is made once more when the policies of admission are in force.
@@ -41,17 +43,22 @@ type place struct {
 // applyAdmission applies the policies of examples/kubernetes/admission, which then deny.
 func applyAdmission(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
-	root, err := repo.Root()
-	require.NoError(t, err)
-	for _, folder := range []string{"policies", "deny"} {
-		files, err := filepath.Glob(filepath.Join(root, "examples", "kubernetes", "admission",
-			folder, "*.yaml"))
-		require.NoError(t, err)
-		require.NotEmpty(t, files, folder)
-		for _, file := range files {
-			c.Apply(t, c.Admin(), readFile(t, file))
+	c.Apply(t, c.Admin(), examples(t, "admission/policies/*.yaml")...)
+	c.Apply(t, c.Admin(), examples(t, "admission/deny/*.yaml")...)
+}
+
+// ofNamespaces returns only the policy that keeps tenants off the marks of Namespaces.
+func ofNamespaces(t *testing.T) []string {
+	t.Helper()
+	manifests := examples(t, "admission/policies/namespaces.yaml")
+	for _, binding := range documents(example(t, "admission/deny/bindings.yaml")) {
+		if strings.Contains(binding, "name: tenantguard-namespaces\n") {
+			manifests = append(manifests, binding)
 		}
 	}
+	require.Len(t, manifests, 2)
+
+	return append(manifests, example(t, "admission/policies/operators.yaml"))
 }
 
 // testWithAdmission makes each attack once more with the policies in force.
@@ -75,16 +82,20 @@ func testWithAdmission(t *testing.T, w *world) {
 // applyOwners puts the second layer in force: the ConfigMap of who owns what.
 func (w *world) applyOwners(t *testing.T) {
 	t.Helper()
-	owners := map[string]string{"Names.shop": "api=shop-api"}
-	for _, member := range w.teams {
-		for _, pattern := range hosts(member.name) {
-			key, isWildcard := strings.CutPrefix(pattern, "*")
-			if isWildcard {
-				key = "-" + key
-			}
-			owners[key] = member.name
-		}
+	client, err := kubernetes.NewForConfig(w.cluster.Admin())
+	require.NoError(t, err)
+	list, err := client.CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	var namespaces []policy.Namespace
+	for _, n := range list.Items {
+		namespaces = append(namespaces, policy.Namespace{
+			Name: n.Name, Created: n.CreationTimestamp.UTC().Format(time.RFC3339),
+			Tenant: n.Labels["tenantguard.io/tenant"], Hosts: n.Annotations["tenantguard.io/hosts"],
+		})
 	}
+	parsed, errs := policy.Parse(map[string]any{}, nil, "", true)
+	require.Empty(t, errs)
+	owners := admission.Owners(parsed.Over(&policy.Snapshot{Namespaces: namespaces}), namespaces)
 	encoded, err := json.Marshal(map[string]any{
 		"apiVersion": "v1",
 		"kind":       "ConfigMap",
@@ -112,7 +123,7 @@ func (w *world) waitAdmission(t *testing.T) {
 
 // make makes the attack and returns the name of the policy that refused a part of it. An attacker
 // who is refused one object still makes the others.
-func (a *again) make(t *testing.T) (policy string, err error) {
+func (a *again) make(t *testing.T) (by string, err error) {
 	t.Helper()
 	for _, manifest := range a.manifests {
 		for _, object := range documents(manifest) {
@@ -123,11 +134,11 @@ func (a *again) make(t *testing.T) (policy string, err error) {
 			require.True(t, apierrors.IsForbidden(refusal), "%v", refusal)
 			found := policyName.FindStringSubmatch(refusal.Error())
 			require.NotNil(t, found, "refused, but not by a policy: %v", refusal)
-			policy, err = add(policy, found[1]), refusal
+			by, err = add(by, found[1]), refusal
 		}
 	}
 
-	return policy, err
+	return by, err
 }
 
 var (
@@ -154,7 +165,7 @@ func (w *world) repeat(t *testing.T, a again) {
 	for _, at := range a.at {
 		watches = append(watches, w.watch(t, w.on[at.naming], a.pages))
 	}
-	policy, err := a.make(t)
+	by, err := a.make(t)
 	defer a.undo(t)
 	// An unwanted change would take a moment to show, and one that is to be expected may take more.
 	patience := 500 * time.Millisecond
@@ -169,7 +180,7 @@ func (w *world) repeat(t *testing.T, a again) {
 
 	for i, at := range a.at {
 		row := &w.rows[at.row]
-		row.admission = "refused: " + policy
+		row.admission = "refused: " + by
 		if a.open != "" {
 			row.admission = "not refused: " + a.open
 		}

@@ -99,9 +99,9 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 	foreign()
 
 	watched = w.watch(t, w.on[plain], pages)
-	admission := example(t, "admission.yaml")
-	c.Apply(t, c.Admin(), admission)
-	defer c.Delete(t, c.Admin(), admission)
+	protected := ofNamespaces(t)
+	c.Apply(t, c.Admin(), protected...)
+	defer c.Delete(t, c.Admin(), protected...)
 	// The API needs a moment to enforce a new policy.
 	require.Eventually(t, func() bool {
 		err := g.TryApply(t.Context(), claim)

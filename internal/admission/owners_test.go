@@ -66,7 +66,7 @@ func parsed(t *testing.T, tenants map[string][]any, namespaces ...policy.Namespa
 		list = append(list, map[string]any{"name": name, "hosts": patterns,
 			"kubernetesNamespaces": true})
 	}
-	p, errs := policy.Parse(map[string]any{"tenants": list}, nil, true)
+	p, errs := policy.Parse(map[string]any{"tenants": list}, nil, "", true)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
