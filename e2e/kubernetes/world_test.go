@@ -132,18 +132,7 @@ func (w *world) traefik(
 	t.Helper()
 	token := w.cluster.TokenFile(t, cluster.TraefikNamespace, cluster.TraefikAccount, time.Hour)
 	if guard != nil {
-		guard = lab.Merge(lab.Map{
-			"kubernetes": lab.Map{
-				"enabled": true, "endpoint": w.cluster.URL, "tokenFile": token,
-				"caFile": w.cluster.CAFile,
-			},
-			"shared": lab.Map{
-				"hosts":      []string{"*.platform.test"},
-				"namespaces": []string{cluster.TraefikNamespace},
-			},
-			"certificates": lab.Map{"ttl": "1s"},
-			"exposeReason": true,
-		}, guard)
+		guard = w.guard(token, guard)
 	}
 	// The ingress-nginx provider puts its plaintext routers on every entry point without TLS, so
 	// the second entry point has TLS.
@@ -166,6 +155,22 @@ func (w *world) traefik(
 		Providers: providers,
 		TokenFile: token,
 	})
+}
+
+// guard returns the configuration of a guard, with further keys.
+func (w *world) guard(tokenFile string, keys lab.Map) lab.Map {
+	return lab.Merge(lab.Map{
+		"kubernetes": lab.Map{
+			"enabled": true, "endpoint": w.cluster.URL, "tokenFile": tokenFile,
+			"caFile": w.cluster.CAFile,
+		},
+		"shared": lab.Map{
+			"hosts":      []string{"*.platform.test"},
+			"namespaces": []string{cluster.TraefikNamespace},
+		},
+		"certificates": lab.Map{"ttl": "1s"},
+		"exposeReason": true,
+	}, keys)
 }
 
 // policyFile writes the operator's policy for tenants' Middlewares, which may not use Traefik's
