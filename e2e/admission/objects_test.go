@@ -17,7 +17,7 @@ var objects = []object{
 	{"two own hosts", "", route("Host(`a.test`) || Host(`y.x.deep.test`)", "")},
 	{"own wildcard", "", route("Host(`*.a.test`)", "")},
 	{"wildcard below **", "", route("Host(`*.deep.test`)", "")},
-	{"apex of **", "host deep.test is not a host of namespace acme; its hosts are a.test, *.a.test,",
+	{"apex of **", "host deep.test is not a host of namespace acme; its hosts are a.test, *.a.",
 		route("Host(`deep.test`)", "")},
 	{"two labels below *", "host y.x.a.test is not", route("Host(`y.x.a.test`)", "")},
 	{"suffix without a dot", "host xa.test is not", route("Host(`xa.test`)", "")},
@@ -63,7 +63,8 @@ var objects = []object{
 	{"Ingress with a foreign host", "host b.test is not", ingress("", "host: b.test")},
 	{"Ingress without a host", "a rule without a host", ingress("", "")},
 	{"Ingress with a foreign name of TLS", "host b.test is not",
-		strings.Replace(ingress("", "host: a.test"), "rules:", "tls: [{hosts: [b.test]}], rules:", 1)},
+		strings.Replace(ingress("", "host: a.test"), "rules:", "tls: [{hosts: [b.test]}], rules:",
+			1)},
 	{"default backend", "defaultBackend takes", strings.Replace(ingress("", "host: a.test"),
 		"rules:", "defaultBackend: {service: {name: web, port: {number: 80}}}, rules:", 1)},
 	{"row 6: TLS passthrough", "nginx.ingress.kubernetes.io/ssl-passthrough is not for tenants",
@@ -157,7 +158,8 @@ var objects = []object{
 
 func tcpRoute(match, more string) string {
 	return "{apiVersion: traefik.io/v1alpha1, kind: IngressRouteTCP, metadata: {name: x}, " +
-		"spec: {routes: [{match: '" + match + "', services: [{name: web, port: 80}]}], " + more + "}}"
+		"spec: {routes: [{match: '" + match + "', services: [{name: web, port: 80}]}], " +
+		more + "}}"
 }
 
 // ingress returns an Ingress with an annotation and a rule for a host.
@@ -166,8 +168,9 @@ func ingress(annotation, host string) string {
 		host += ", "
 	}
 
-	return "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, annotations: {" +
-		annotation + "}}, spec: {rules: [{" + host + "http: {paths: [{path: /, pathType: " +
+	return "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, " +
+		"annotations: {" + annotation + "}}, spec: {rules: [{" + host +
+		"http: {paths: [{path: /, pathType: " +
 		"ImplementationSpecific, backend: {service: {name: web, port: {number: 80}}}}]}}]}}"
 }
 

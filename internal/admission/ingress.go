@@ -18,8 +18,8 @@ const (
 	ruleHosts    = ingressRules + ".map(rule, rule.?host.orValue('').lowerAscii())"
 )
 
-// nginxKnown are the annotations of ingress-nginx that concern an Ingress alone, or whose values are
-// checked. Those that lead anywhere else, such as snippets, are not in it.
+// nginxKnown are the annotations of ingress-nginx that concern an Ingress alone, or whose values
+// are checked. Those that lead anywhere else, such as snippets, are not in it.
 const nginxKnown = `
 affinity affinity-canary-behavior allowlist-source-range app-root
 auth-method auth-realm auth-response-headers auth-secret auth-secret-type auth-signin
@@ -80,7 +80,8 @@ func (o Options) ingresses() check {
 variables.traefik.filter(key, !key.lowerAscii().matches(r'` + traefikKnown + `')) +
 variables.nginx.filter(key, variables.nginx.size() > 200 || !(key in [
   ` + strings.ReplaceAll(quoted(known), ", ", ",\n  ") + `]))
-  .filter(key, key != '` + nginxMark + `ssl-passthrough' || !('passthrough' in variables.allowed))`})
+  .filter(key, key != '` + nginxMark + `ssl-passthrough' ||
+    !('passthrough' in variables.allowed))`})
 	return check{
 		name: "ingresses",
 		comment: `

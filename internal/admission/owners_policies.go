@@ -10,8 +10,8 @@ import (
 const maxLabels = 20
 
 // ownersForeign are the hosts that are not this tenant's. A host's keys are tried from the most
-// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard has
-// no key for itself, and must not have names of others right below it.
+// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard
+// has no key for itself, and must not have names of others right below it.
 func ownersForeign() []expression {
 	var numbers []string
 	for i := 1; i < maxLabels; i++ {
@@ -39,7 +39,8 @@ variables.hosts.filter(host,
 var ownersHosts = requireComputed("variables.foreign.size() == 0",
 	"'host ' + "+short("variables.foreign[0]")+" +\n' is not of tenant ' + "+
 		"variables.tenant + ' alone: no pattern, or a more specific one of another tenant, has it"+
-		" or a name below it;'+\n' write only hosts that no other tenant has, or ask your operators'")
+		" or a name below it;' +\n"+
+		"' write only hosts that no other tenant has, or ask your operators'")
 
 // ownersNames are what names of this Ingress in Traefik would be another tenant's. Traefik joins
 // the parts of a name with hyphens, and one Namespace's may be read as another's.

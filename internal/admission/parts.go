@@ -11,9 +11,11 @@ tenant could ask all clients for certificates, and TLSStores, with their default
 		parts:      []string{"spec"},
 		validations: []validation{
 			require("request.kind.kind != 'TLSStore'",
-				"a TLSStore is everybody's, so it is the operators'; name the Secret in tls.secretName"),
+				"a TLSStore is everybody's, so it is the operators'; name the Secret in"+
+					" tls.secretName"),
 			require("object.metadata.name != 'default' && request.name != 'default'",
-				"the TLSOption default is everybody's, so it is the operators'; give yours another name"),
+				"the TLSOption default is everybody's, so it is the operators'; give yours"+
+					" another name"),
 		},
 	}
 }
@@ -22,8 +24,8 @@ func (o Options) middlewares() check {
 	return check{
 		name: "middlewares",
 		comment: `
-Stops a Middleware that uses what is another's, or that has a plugin do what is the operators' to say:
-a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace's annotation
+Stops a Middleware that uses what is another's, or that has a plugin do what is the operators' to
+say: a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace's annotation
 ` + o.Prefix + `/allow names plugins.`,
 		resources: []resource{{"traefik.io", []string{"middlewares"}}},
 		parts:     []string{"spec"},
@@ -61,8 +63,8 @@ object.spec.?failover.?service.optMap(ref, [ref]).orValue([]) +
 object.spec.?failover.?fallback.optMap(ref, [ref]).orValue([])`}},
 		validations: []validation{
 			require("variables.refs.all(ref,\n  "+ownService("ref")+")",
-				"services, and their serversTransport and middlewares, may be of this namespace only,"+
-					" without @"),
+				"services, and their serversTransport and middlewares, may be of this namespace"+
+					" only, without @"),
 		},
 	}
 }
@@ -86,9 +88,10 @@ variables.annotations.filter(key, key.lowerAscii() in [
   '`+traefikMark+`service.serverstransport',
   '`+traefikMark+`service.middlewares'])
   .map(key, variables.annotations[key]).join(',').split(',').map(value, value.trim())
-  .all(value, value == '' || value.startsWith(variables.ns + '_') && value.endsWith('@kubernetescrd'))`,
-				"'service.serverstransport and service.middlewares may name only ' + variables.ns +"+
-					" '_NAME@kubernetescrd (with safeNaming)'"),
+  .all(value, value == '' ||
+    value.startsWith(variables.ns + '_') && value.endsWith('@kubernetescrd'))`,
+				"'service.serverstransport and service.middlewares may name only ' +\n"+
+					"variables.ns + '_NAME@kubernetescrd (with safeNaming)'"),
 		},
 	}
 }
@@ -111,7 +114,8 @@ request.userInfo.username != 'system:kube-controller-manager'`}},
 		variables: []expression{allowed},
 		validations: []validation{requireComputed("'endpoints' in variables.allowed",
 			"request.kind.kind + ' could lead Traefik to any address: it is for namespaces whose"+
-				" annotation $allow names endpoints; ask your operators, or give the Service a selector'")},
+				" annotation $allow names endpoints;' +\n"+
+				"' ask your operators, or give the Service a selector'")},
 	}
 }
 
@@ -130,7 +134,7 @@ disk, with a certificate that is not the tenant's. PEM begins with "-----BEGIN",
 		validations: []validation{require(`
 ['tls.crt', 'tls.key'].all(key, object.?data[?key].orValue('') == '' ||
   object.data[key].startsWith('`+pem+`'))`,
-			"tls.crt and tls.key must begin with -----BEGIN: anything else may be a path that Traefik"+
-				" reads from its own disk")},
+			"tls.crt and tls.key must begin with -----BEGIN: anything else may be a path that"+
+				" Traefik reads from its own disk")},
 	}
 }
