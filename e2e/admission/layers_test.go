@@ -222,12 +222,13 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 	const collide = "the names that this Ingress has in Traefik may be those of namespace "
 	for _, o := range []struct{ namespace, description, manifest, refused string }{
 		{"wild", "inside one's wildcard", route("Host(`x.w.test`)", ""), ""},
-		{"wild", "another's inside it", route("Host(`in.w.test`)", ""),
+		{"wild", "another tenant's inside it", route("Host(`in.w.test`)", ""),
 			"host in.w.test is not of tenant wild alone"},
 		{"wild", "the wildcard itself", route("Host(`*.w.test`)", ""), "host *.w.test is not"},
 		{"wild", "a wildcard without others", route("Host(`*.x.z.test`)", ""), ""},
-		{"wild", "a wildcard with another's name", route("Host(`*.z.test`)", ""), "host *.z.test"},
-		{"wild", "below another's name", route("Host(`b.a.z.test`)", ""), ""},
+		{"wild", "a wildcard with another tenant's name", route("Host(`*.z.test`)", ""),
+			"host *.z.test"},
+		{"wild", "below another tenant's name", route("Host(`b.a.z.test`)", ""), ""},
 		{"wild", "HTTPRoute", httpRoute("[in.w.test]", "traefik", "[{name: web, port: 80}]"),
 			"host in.w.test"},
 		{"wild", "Ingress", ingress("", "host: in.w.test"), "host in.w.test"},

@@ -47,7 +47,7 @@ variables.tooMany ? [] :
 variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') || !(
   host in variables.patterns ||
   host.contains('.') && '*' + host.substring(host.indexOf('.')) in variables.patterns ||
-  variables.deep.exists(suffix, host.endsWith(suffix) && host.size() > suffix.size())))`},
+  variables.deep.exists(suffix, host.endsWith(suffix))))`},
 }
 
 // hostVariables are the variables that hostValidations need, beside hosts.

@@ -53,7 +53,7 @@ func (o Options) httpRoutes() check {
 		comment: `
 Stops an HTTPRoute or GRPCRoute that takes requests for a host that is not one of its Namespace's,
 also by naming no host, that is attached to anything but the operators' Gateways (put yours into the
-list), or that uses what is another's.`,
+list), or that uses what is another tenant's.`,
 		resources:  []resource{{gatewayGroup, []string{"httproutes", "grpcroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},

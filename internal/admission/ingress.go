@@ -87,8 +87,8 @@ variables.nginx.filter(key, variables.nginx.size() > 200 || !(key in [
 		comment: `
 Stops an Ingress that takes requests for a host that is not one of its Namespace's, also by a rule
 without a host, a default backend, or an annotation of Traefik's or ingress-nginx's (server-alias,
-from-to-www-redirect, ssl-passthrough, a rule as path matcher), or that uses what is another's. Of
-these annotations only those pass that are known to concern the Ingress alone.`,
+from-to-www-redirect, ssl-passthrough, a rule as path matcher), or that uses what is another
+tenant's. Of these annotations only those pass that are known to concern the Ingress alone.`,
 		resources: []resource{{"networking.k8s.io", []string{"ingresses", "ingresses/status"}}},
 		// Annotations can be written through the subresource too.
 		everywhere:  true,

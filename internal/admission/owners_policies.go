@@ -43,7 +43,7 @@ var ownersHosts = requireComputed("variables.foreign.size() == 0",
 		"' write only hosts that no other tenant has, or ask your operators'")
 
 // ownersNames are what names of this Ingress in Traefik would be another tenant's. Traefik joins
-// the parts of a name with hyphens, and one Namespace's may be read as another's.
+// the parts of a name with hyphens, and one Namespace's may be read as those of another.
 var ownersNames = []expression{
 	{"ingress", "object.metadata.?name.orValue(request.name)"},
 	{"colliding", fmt.Sprintf(`
@@ -69,10 +69,10 @@ var noCollision = requireComputed("variables.colliding.size() == 0",
 func (o Options) ownersPolicies() []check {
 	http := ownersPolicy("ingressroutes", "traefik.io", routeHosts(HTTPRule()), "ingressroutes")
 	http.comment = `
-The second layer, for clusters where one tenant's hosts lie inside another's wildcard, or where
-Ingresses are used and names of Namespaces begin with one another. What a Namespace can not say of
-itself comes from the ConfigMap ` + o.OwnersNamespace + "/" + o.OwnersName + `. These policies do
-nothing before they are bound by owners-warn.yaml or owners.yaml.
+The second layer, for clusters where one tenant's hosts lie inside another tenant's wildcard, or
+where Ingresses are used and the name of one Namespace begins with that of another. What a Namespace
+can not say of itself comes from the ConfigMap ` + o.OwnersNamespace + "/" + o.OwnersName + `. These
+policies do nothing before they are bound by owners-warn.yaml or owners.yaml.
 
 Stops an IngressRoute with a host that is more specifically another tenant's.`
 	tcp := ownersPolicy("ingressroutetcps", "traefik.io", routeHosts(TCPRule()),

@@ -24,9 +24,9 @@ func (o Options) middlewares() check {
 	return check{
 		name: "middlewares",
 		comment: `
-Stops a Middleware that uses what is another's, or that has a plugin do what is the operators' to
-say: a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace's annotation
-` + o.Prefix + `/allow names plugins.`,
+Stops a Middleware that uses what is another tenant's, or that has a plugin do what is the
+operators' to say: a tenant may write ` + o.Plugin + `: {} only, and other plugins if its
+Namespace's annotation ` + o.Prefix + `/allow names plugins.`,
 		resources: []resource{{"traefik.io", []string{"middlewares"}}},
 		parts:     []string{"spec"},
 		variables: []expression{allowed,
@@ -52,7 +52,7 @@ say: a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Name
 func (o Options) traefikServices() check {
 	return check{
 		name:      "traefikservices",
-		comment:   "Stops a TraefikService that uses what is another's.",
+		comment:   "Stops a TraefikService that uses what is another tenant's.",
 		resources: []resource{{"traefik.io", []string{"traefikservices"}}},
 		parts:     []string{"spec"},
 		variables: []expression{{"refs", `
@@ -75,7 +75,7 @@ func (o Options) services() check {
 		comment: `
 Stops an ExternalName, which leads Traefik to where only Traefik may go, such as another tenant's
 Service, unless the Namespace's annotation ` + o.Prefix + `/allow names externalname, and a Service
-whose annotations name what is another's.`,
+whose annotations name what is another tenant's.`,
 		resources: []resource{{"", []string{"services", "services/status"}}},
 		parts:     []string{"spec"},
 		variables: []expression{allowed,

@@ -54,7 +54,7 @@ func (o Options) ingressRoutes() check {
 		comment: `
 Stops an IngressRoute that takes requests for a host that is not one of its Namespace's, also by a
 rule without a host or below another route, that leaves the entry point's guard behind (parentRefs
-beside entryPoints or tls), or that uses what is another's.`,
+beside entryPoints or tls), or that uses what is another tenant's.`,
 		resources:  []resource{{"traefik.io", []string{"ingressroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
