@@ -35,8 +35,8 @@ func TestCost(t *testing.T) {
 	const rule = "Host(`a.test`) && PathPrefix(`/api`)"
 	many := func(count int, match string) string {
 		routes := strings.Repeat(fmt.Sprintf("{kind: Rule, match: %q}, ", match), count)
-		return "{apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: {name: web}, spec: " +
-			"{routes: [" + routes + "]}}"
+		return "{apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: {name: web}, " +
+			"spec: {routes: [" + routes + "]}}"
 	}
 	names := func(count int, name string) string {
 		return route("Host(`"+name+"`)", ", tls: {domains: [{main: "+name+", sans: ["+
@@ -50,7 +50,8 @@ func TestCost(t *testing.T) {
 		{acme, "IngressRoute", route(rule, ""), 200},
 		{acme, "Ingress", ingress("", "host: a.test"), 200},
 		{acme, "HTTPRoute", httpRoute("[a.test]", "traefik", "[{name: web, port: 80}]"), 200},
-		{acme, "Secret", secret("{tls.crt: '-----BEGIN X-----', tls.key: '-----BEGIN X-----'}"), 200},
+		{acme, "Secret",
+			secret("{tls.crt: '-----BEGIN X-----', tls.key: '-----BEGIN X-----'}"), 200},
 		{large, "IngressRoute, 1,000 patterns", route("Host(`x.999."+strings.Repeat("x", 40)+
 			".test`)", ""), 20},
 		{large, "20 hosts, 1,000 patterns", names(18, "x.999."+strings.Repeat("x", 40)+".test"), 5},

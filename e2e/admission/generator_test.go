@@ -124,7 +124,8 @@ func (g *generator) argument(text string) string {
 
 	return g.pick(
 		`"`+text+`"`, `"\x61.test"`, "`a.`+`test`", `"a"+".test"`, "(`"+text+"`)",
-		"`"+text+"`,", "f", "`"+text+"`...", "/* ` */`"+text+"`", "`"+text+"` // `\n", `"\`+text+`"`,
+		"`"+text+"`,", "f", "`"+text+"`...", "/* ` */`"+text+"`", "`"+text+"` // `\n",
+		`"\`+text+`"`,
 	)
 }
 

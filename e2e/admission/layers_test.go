@@ -38,11 +38,17 @@ func as(t *testing.T, c *cluster.Cluster, role, user string, groups ...string) *
 	config.Impersonate = rest.ImpersonationConfig{
 		UserName: user, Groups: append(groups, "system:authenticated"),
 	}
+	waitRole(t, config)
+
+	return config
+}
+
+// waitRole waits until a user may do what a tenant may.
+func waitRole(t *testing.T, config *rest.Config) {
+	t.Helper()
 	require.Eventually(t, func() bool {
 		return dryRun(t, config, "acme", secret("{}")) == nil
 	}, time.Minute, 20*time.Millisecond, "the role comes into force")
-
-	return config
 }
 
 // testUsers checks who passes by right.
@@ -76,6 +82,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: nora}]
 `)
 	owner := c.Admin()
 	owner.Impersonate = rest.ImpersonationConfig{UserName: "nora"}
+	waitRole(t, owner)
 	refuse(owner, "acme", "who has all rights in the namespace")
 
 	unlabelled := c.Tenant(t, "mallory")
@@ -101,6 +108,8 @@ func testAllowed(t *testing.T, c *cluster.Cluster) {
 		tcpRoute("HostSNI(`a.test`)", "tls: {passthrough: true}"),
 		"{apiVersion: traefik.io/v1alpha1, kind: IngressRouteUDP, metadata: {name: x}, " +
 			"spec: {routes: []}}",
+		"{apiVersion: traefik.io/v1alpha1, kind: IngressRouteUDP, metadata: {name: x}, spec: " +
+			"{routes: [{services: [{name: web, port: 80}]}]}}",
 		route("Host(`a.test`)", ", tls: {certResolver: le}"),
 		ingress("nginx.ingress.kubernetes.io/ssl-passthrough: 'true'", "host: a.test"),
 		ingress("traefik.ingress.kubernetes.io/router.tls.certresolver: le", "host: a.test"),
@@ -113,12 +122,14 @@ func testAllowed(t *testing.T, c *cluster.Cluster) {
 		assert.NoError(t, dryRun(t, free.Config, "free", manifest), manifest)
 	}
 	for manifest, refused := range map[string]string{
-		tcpRoute("HostSNI(`*`)", "tls: {}"):                       "exactly one HostSNI(`name`)",
-		tcpRoute("HostSNI(`b.test`)", "tls: {}"):                  "host b.test is not",
+		tcpRoute("HostSNI(`*`)", "tls: {}"):      "exactly one HostSNI(`name`)",
+		tcpRoute("HostSNI(`b.test`)", "tls: {}"): "host b.test is not",
+		"{apiVersion: traefik.io/v1alpha1, kind: IngressRouteUDP, metadata: {name: x}, spec: " +
+			"{routes: [{services: [{name: x, namespace: globex, port: 80}]}]}}": "services may be",
 		tcpRoute("HostSNI(`a.test`)", "entryPoints: []"):          "needs tls",
 		crd("Middleware", "x", "{plugin: {tenantguard: {a: b}}}"): "the keys of tenantguard",
 		"{apiVersion: gateway.networking.k8s.io/v1, kind: TLSRoute, metadata: {name: x}, spec: " +
-			"{hostnames: [b.test], rules: [{backendRefs: [{name: web, port: 80}]}]}}": "host b.test",
+			"{hostnames: [b.test], rules: [{backendRefs: [{name: x, port: 80}]}]}}": "host b.test",
 	} {
 		assert.ErrorContains(t, dryRun(t, free.Config, "free", manifest), refused, manifest)
 	}
@@ -170,7 +181,8 @@ func testMessages(t *testing.T, c *cluster.Cluster) {
 		strings.Repeat("x", 20_000)+"}]}"), "have more than 20000 characters together")
 	refused(ingress("nginx.ingress.kubernetes.io/server-alias: "+strings.Repeat("x", 20_000),
 		"host: "+patterns[0]), "have more than 20000 characters together")
-	refused(ingress("nginx.ingress.kubernetes.io/"+strings.Repeat("y", 60)+": x", "host: "+patterns[0]),
+	refused(ingress("nginx.ingress.kubernetes.io/"+strings.Repeat("y", 60)+": x",
+		"host: "+patterns[0]),
 		"is not for tenants")
 }
 
@@ -210,12 +222,13 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 	const collide = "the names that this Ingress has in Traefik may be those of namespace "
 	for _, o := range []struct{ namespace, description, manifest, refused string }{
 		{"wild", "inside one's wildcard", route("Host(`x.w.test`)", ""), ""},
-		{"wild", "another's inside it", route("Host(`in.w.test`)", ""),
+		{"wild", "another tenant's inside it", route("Host(`in.w.test`)", ""),
 			"host in.w.test is not of tenant wild alone"},
 		{"wild", "the wildcard itself", route("Host(`*.w.test`)", ""), "host *.w.test is not"},
 		{"wild", "a wildcard without others", route("Host(`*.x.z.test`)", ""), ""},
-		{"wild", "a wildcard with another's name", route("Host(`*.z.test`)", ""), "host *.z.test"},
-		{"wild", "below another's name", route("Host(`b.a.z.test`)", ""), ""},
+		{"wild", "a wildcard with another tenant's name", route("Host(`*.z.test`)", ""),
+			"host *.z.test"},
+		{"wild", "below another tenant's name", route("Host(`b.a.z.test`)", ""), ""},
 		{"wild", "HTTPRoute", httpRoute("[in.w.test]", "traefik", "[{name: web, port: 80}]"),
 			"host in.w.test"},
 		{"wild", "Ingress", ingress("", "host: in.w.test"), "host in.w.test"},
@@ -260,5 +273,6 @@ func testWarn(t *testing.T, c *cluster.Cluster) {
 	require.Eventually(t, func() bool {
 		return dryRun(t, user, "acme", foreignRoute) == nil && len(said.texts) > 0
 	}, time.Minute, 100*time.Millisecond, "the overlay comes into force")
-	assert.Contains(t, strings.Join(said.texts, "\n"), "host b.test is not a host of namespace acme")
+	assert.Contains(t, strings.Join(said.texts, "\n"),
+		"host b.test is not a host of namespace acme")
 }

@@ -17,11 +17,12 @@ var objects = []object{
 	{"two own hosts", "", route("Host(`a.test`) || Host(`y.x.deep.test`)", "")},
 	{"own wildcard", "", route("Host(`*.a.test`)", "")},
 	{"wildcard below **", "", route("Host(`*.deep.test`)", "")},
-	{"apex of **", "host deep.test is not a host of namespace acme; its hosts are a.test, *.a.test,",
+	{"apex of **", "host deep.test is not a host of namespace acme; its hosts are a.test, *.a.",
 		route("Host(`deep.test`)", "")},
 	{"two labels below *", "host y.x.a.test is not", route("Host(`y.x.a.test`)", "")},
 	{"suffix without a dot", "host xa.test is not", route("Host(`xa.test`)", "")},
-	{"another's host, too", "host b.test is not", route("Host(`a.test`) || Host(`b.test`)", "")},
+	{"another tenant's host, too", "host b.test is not",
+		route("Host(`a.test`) || Host(`b.test`)", "")},
 	{"two of others", "host b.test (and 1 more)", route("Host(`b.test`) || Host(`c.test`)", "")},
 	{"a path alone", "needs exactly one Host(`name`)", route("PathPrefix(`/`)", "")},
 	{"a path besides", "needs exactly one", route("Host(`a.test`) || PathPrefix(`/`)", "")},
@@ -34,21 +35,21 @@ var objects = []object{
 	{"row 2: a child for every host", "needs exactly one Host",
 		route("PathPrefix(`/`)", ", parentRefs: [{name: empty}]")},
 	{"a child", "", route("Host(`a.test`)", ", parentRefs: [{name: web}]")},
-	{"another's child", "parentRefs may name",
+	{"another tenant's child", "parentRefs may name",
 		route("Host(`a.test`)", ", parentRefs: [{name: web, namespace: globex}]")},
-	{"row 8: TLS options of one's own for another's host", "host b.test is not",
+	{"row 8: TLS options of one's own for another tenant's host", "host b.test is not",
 		route("Host(`b.test`) && Path(`/nobody`)", ", tls: {options: {name: mine}}")},
 	{"own names of a certificate", "",
 		route("Host(`a.test`)", ", tls: {domains: [{main: a.test, sans: [x.a.test]}]}")},
-	{"another's name of a certificate", "host b.test is not",
+	{"another tenant's name of a certificate", "host b.test is not",
 		route("Host(`a.test`)", ", tls: {domains: [{main: a.test, sans: [x.a.test, b.test]}]}")},
-	{"another's main name", "host b.test is not",
+	{"another tenant's main name", "host b.test is not",
 		route("Host(`a.test`)", ", tls: {domains: [{main: b.test}]}")},
 	{"a resolver", "names certresolver", route("Host(`a.test`)", ", tls: {certResolver: le}")},
 	{"a store", "tls.store is", route("Host(`a.test`)", ", tls: {store: {name: default}}")},
-	{"another's TLS options", "tls.options may name",
+	{"another tenant's TLS options", "tls.options may name",
 		route("Host(`a.test`)", ", tls: {options: {name: x, namespace: globex}}")},
-	{"another's Middleware", "middlewares may be of", strings.Replace(
+	{"another tenant's Middleware", "middlewares may be of", strings.Replace(
 		route("Host(`a.test`)", ""), "kind: Rule",
 		"kind: Rule, middlewares: [{name: x, namespace: globex}]", 1)},
 	{"Traefik's own service", "services, and their", strings.Replace(
@@ -63,7 +64,8 @@ var objects = []object{
 	{"Ingress with a foreign host", "host b.test is not", ingress("", "host: b.test")},
 	{"Ingress without a host", "a rule without a host", ingress("", "")},
 	{"Ingress with a foreign name of TLS", "host b.test is not",
-		strings.Replace(ingress("", "host: a.test"), "rules:", "tls: [{hosts: [b.test]}], rules:", 1)},
+		strings.Replace(ingress("", "host: a.test"), "rules:", "tls: [{hosts: [b.test]}], rules:",
+			1)},
 	{"default backend", "defaultBackend takes", strings.Replace(ingress("", "host: a.test"),
 		"rules:", "defaultBackend: {service: {name: web, port: {number: 80}}}, rules:", 1)},
 	{"row 6: TLS passthrough", "nginx.ingress.kubernetes.io/ssl-passthrough is not for tenants",
@@ -87,12 +89,12 @@ var objects = []object{
 		ingress("traefik.ingress.kubernetes.io/router.tls.certresolver: le", "host: a.test")},
 	{"domain of an Ingress", "host b.test is not",
 		ingress("traefik.ingress.kubernetes.io/router.tls.domains.0.main: b.test", "host: a.test")},
-	{"another's Middleware at an Ingress", "may name only acme_NAME@kubernetescrd",
+	{"another tenant's Middleware at an Ingress", "may name only acme_NAME@kubernetescrd",
 		ingress("traefik.ingress.kubernetes.io/router.middlewares: globex_x@kubernetescrd",
 			"host: a.test")},
 	{"own Middlewares", "", ingress("traefik.ingress.kubernetes.io/router.middlewares: "+
 		"'acme_x@kubernetescrd, acme_y@kubernetescrd'", "host: a.test")},
-	{"another's Secret", "may name what is in", ingress(
+	{"another tenant's Secret", "may name what is in", ingress(
 		"nginx.ingress.kubernetes.io/auth-secret: globex/x", "host: a.test")},
 	{"a backquote", "no backquote", strings.Replace(
 		ingress("", "host: a.test"), "path: /", "path: '/`) || Host(`b.test'", 1)},
@@ -104,12 +106,12 @@ var objects = []object{
 		httpRoute("[]", "traefik", "[{name: web, port: 80}]")},
 	{"another Gateway", "parentRefs may name the Gateways traefik/gateway only",
 		httpRoute("[a.test]", "globex", "[{name: web, port: 80}]")},
-	{"another's backend", "backends may be",
+	{"another tenant's backend", "backends may be",
 		httpRoute("[a.test]", "traefik", "[{name: web, namespace: globex, port: 80}]")},
 	{"Traefik's own backend", "backends may be",
 		httpRoute("[a.test]", "traefik", "[{name: api@internal, kind: TraefikService, "+
 			"group: traefik.io}]")},
-	{"another's mirror", "filters may name", httpRoute("[a.test]", "traefik",
+	{"another tenant's mirror", "filters may name", httpRoute("[a.test]", "traefik",
 		"[{name: web, port: 80, filters: [{type: RequestMirror, requestMirror: "+
 			"{backendRef: {name: web, namespace: globex, port: 80}}}]}]")},
 	{"TLSRoute", "names passthrough", "{apiVersion: gateway.networking.k8s.io/v1, " +
@@ -127,19 +129,19 @@ var objects = []object{
 		crd("Middleware", "x", "{plugin: {tenantguard: {mode: report}}}")},
 	{"another plugin", "names plugins", crd("Middleware", "x", "{plugin: {other: {}}}")},
 	{"own chain", "", crd("Middleware", "x", "{chain: {middlewares: [{name: z}]}}")},
-	{"another's chain", "chain.middlewares may be",
+	{"another tenant's chain", "chain.middlewares may be",
 		crd("Middleware", "x", "{chain: {middlewares: [{name: z, namespace: globex}]}}")},
-	{"another's error page", "errors.service may be", crd("Middleware", "x",
+	{"another tenant's error page", "errors.service may be", crd("Middleware", "x",
 		"{errors: {status: ['404'], query: /, service: {name: z, namespace: globex, port: 80}}}")},
 	{"own error page", "", crd("Middleware", "x",
 		"{errors: {status: ['404'], query: /, service: {name: z, port: 80}}}")},
 	{"own weights", "", crd("TraefikService", "x",
 		"{weighted: {services: [{name: z, port: 80}]}}")},
-	{"another's mirrored service", "services, and their", crd("TraefikService", "x",
+	{"another tenant's mirrored service", "services, and their", crd("TraefikService", "x",
 		"{mirroring: {name: z, port: 80, mirrors: [{name: w, namespace: globex, port: 80}]}}")},
 	{"Service", "", service("", "{ports: [{port: 80}]}")},
 	{"ExternalName", "names externalname", service("", "{type: ExternalName, externalName: x}")},
-	{"another's transport", "may name only acme_NAME@kubernetescrd", service(
+	{"another tenant's transport", "may name only acme_NAME@kubernetescrd", service(
 		"traefik.ingress.kubernetes.io/service.serverstransport: globex_x@kubernetescrd",
 		"{ports: [{port: 80}]}")},
 	{"EndpointSlice", "EndpointSlice could lead Traefik", "{apiVersion: discovery.k8s.io/v1, " +
@@ -157,7 +159,8 @@ var objects = []object{
 
 func tcpRoute(match, more string) string {
 	return "{apiVersion: traefik.io/v1alpha1, kind: IngressRouteTCP, metadata: {name: x}, " +
-		"spec: {routes: [{match: '" + match + "', services: [{name: web, port: 80}]}], " + more + "}}"
+		"spec: {routes: [{match: '" + match + "', services: [{name: web, port: 80}]}], " +
+		more + "}}"
 }
 
 // ingress returns an Ingress with an annotation and a rule for a host.
@@ -166,8 +169,9 @@ func ingress(annotation, host string) string {
 		host += ", "
 	}
 
-	return "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, annotations: {" +
-		annotation + "}}, spec: {rules: [{" + host + "http: {paths: [{path: /, pathType: " +
+	return "{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: {name: web, " +
+		"annotations: {" + annotation + "}}, spec: {rules: [{" + host +
+		"http: {paths: [{path: /, pathType: " +
 		"ImplementationSpecific, backend: {service: {name: web, port: {number: 80}}}}]}}]}}"
 }
 

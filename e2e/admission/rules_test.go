@@ -161,7 +161,9 @@ func holdRules(
 		hosts, wellFormed := r.read(rule)
 		if !wellFormed {
 			refused++
-			if slices.ContainsFunc(matched, func(name string) bool { return !covers(hosts, name) }) {
+			if slices.ContainsFunc(matched, func(name string) bool {
+				return !covers(hosts, name)
+			}) {
 				naive++
 			}
 			continue

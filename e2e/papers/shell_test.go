@@ -98,7 +98,7 @@ func checkKubectl(t *testing.T, words []string) {
 		require.Equal(t, "namespace", others[1])
 		key, value, found := strings.Cut(others[3], "=")
 		require.True(t, found, others[3])
-		known := []string{hostsAnnotation, modeAnnotation}
+		known := []string{hostsAnnotation, modeAnnotation, allowAnnotation}
 		if others[0] == "label" {
 			known = []string{tenantLabel}
 		}

@@ -47,7 +47,7 @@ variables.tooMany ? [] :
 variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') || !(
   host in variables.patterns ||
   host.contains('.') && '*' + host.substring(host.indexOf('.')) in variables.patterns ||
-  variables.deep.exists(suffix, host.endsWith(suffix) && host.size() > suffix.size())))`},
+  variables.deep.exists(suffix, host.endsWith(suffix))))`},
 }
 
 // hostVariables are the variables that hostValidations need, beside hosts.
@@ -59,24 +59,27 @@ func hostVariables() []expression {
 func hostValidations() []validation {
 	return []validation{
 		requireComputed("!variables.tooMany",
-			fmt.Sprintf("'the hosts of the object (' + string(variables.hosts.size()) + ') times those"+
-				" of namespace ' + variables.ns +\n' (' + string(variables.patterns.size()) + ') are more than"+
-				" the %d that are compared; write several objects'", maxPairs)),
+			fmt.Sprintf("'the hosts of the object (' + string(variables.hosts.size()) + ') times"+
+				" those of namespace ' + variables.ns +\n"+
+				"' (' + string(variables.patterns.size()) +"+
+				" ') are more than the %d that are compared; write several objects'", maxPairs)),
 		requireComputed("variables.foreign.size() == 0",
 			"'host ' + "+short("variables.foreign[0]")+" +\n"+
 				"(variables.foreign.size() > 1 ? ' (and ' +"+
 				" string(variables.foreign.size() - 1) + ' more)' : '') +\n"+
 				"' is not a host of namespace ' + variables.ns + '; its hosts are ' +\n"+
-				"(variables.patterns.size() == 0 ? 'none' : "+short("variables.patterns.join(', ')")+
-				") +\n'; write one of them, or ask your operators to add the host"+
-				" to the annotation $hosts'"),
+				"(variables.patterns.size() == 0 ? 'none' : "+
+				short("variables.patterns.join(', ')")+") +\n"+
+				"'; write one of them, or ask your operators to add the host to the annotation '"+
+				" +\n'$hosts'"),
 	}
 }
 
 // tenant holds where the Namespace has a tenant.
 var tenant = requireComputed(
 	"namespaceObject.metadata.?labels[?'$label'].orValue('') != ''",
-	"'namespace ' + variables.ns + ' belongs to no tenant; ask your operators for the label $label'")
+	"'namespace ' + variables.ns +"+
+		" ' belongs to no tenant; ask your operators for the label $label'")
 
 // mayOnly holds where the Namespace may do more than others, by one word.
 func mayOnly(condition, word, what string) validation {

@@ -2,9 +2,9 @@ package admission
 
 import "strings"
 
-const operatorsYAML = `# Who may do what tenants may not: whoever has the right "override" in the whole cluster, such as
-# every cluster-admin. Put your operators, and the account that deploys Namespaces, in here, and
-# nobody who applies what tenants write.
+const operatorsYAML = `# Who may do what tenants may not: whoever has the right "override" in the
+# whole cluster, such as every cluster-admin. Put your operators in here, and the account that
+# deploys Namespaces, and nobody who applies what tenants write.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -31,16 +31,20 @@ subjects:
     name: platform-operator
 `
 
-const warnComment = `Says what would be refused, to the user and in the audit log, and refuses nothing. Only the marks
-of Namespaces are protected from the first day. Apply deny/ over it when nothing is said any more.`
+const warnComment = `
+Says what would be refused, to the user and in the audit log, and refuses nothing. Only the marks of
+Namespaces are protected from the first day. Apply deny/ over it when nothing is said any more.`
 
-const denyComment = `Refuses what the policies say. These bindings replace those of warn/, which have the same names.`
+const denyComment = `
+Refuses what the policies say. These bindings replace those of warn/, which have the same names.`
 
-const ownersComment = `The second layer, in force: $owners says whose a host is, for hosts inside another tenant's
-wildcard and for Ingresses whose names in Traefik can be another tenant's. While the ConfigMap is
-missing everything that these policies are for is refused.`
+const ownersComment = `
+The second layer, in force: $owners says whose a host is, for hosts inside another tenant's wildcard
+and for Ingresses whose names in Traefik can be another tenant's. While the ConfigMap is missing
+everything that these policies are for is refused.`
 
-const ownersWarnComment = `The second layer, as in owners.yaml, but it only says what would be refused.`
+const ownersWarnComment = `
+The second layer, as in owners.yaml, but it only says what would be refused.`
 
 // Files returns the content of each file by its path below examples/kubernetes/admission.
 func (o Options) Files() map[string]string {

@@ -53,7 +53,7 @@ func (o Options) httpRoutes() check {
 		comment: `
 Stops an HTTPRoute or GRPCRoute that takes requests for a host that is not one of its Namespace's,
 also by naming no host, that is attached to anything but the operators' Gateways (put yours into the
-list), or that uses what is another's.`,
+list), or that uses what is another tenant's.`,
 		resources:  []resource{{gatewayGroup, []string{"httproutes", "grpcroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
@@ -70,7 +70,8 @@ func (o Options) tlsRoutes() check {
 		name: "tlsroutes",
 		comment: `
 Stops a TLSRoute, whose connections the guard never sees, unless the Namespace's annotation
-` + o.Prefix + `/allow names passthrough. One that is allowed may take the Namespace's own hosts only.`,
+` + o.Prefix + `/allow names passthrough. One that is allowed may take the Namespace's
+own hosts only.`,
 		resources:  []resource{{gatewayGroup, []string{"tlsroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
@@ -84,8 +85,8 @@ func (o Options) gateways() check {
 	return check{
 		name: "gateways",
 		comment: `
-Stops Gateways, whose listeners take hosts and ports, ListenerSets, and TCPRoutes and UDPRoutes, which
-have no names. They are the operators'.`,
+Stops Gateways, whose listeners take hosts and ports, ListenerSets, and TCPRoutes and UDPRoutes,
+which have no names. They are the operators'.`,
 		resources: []resource{
 			{gatewayGroup, []string{"gateways", "listenersets", "tcproutes", "udproutes"}},
 			{"gateway.networking.x-k8s.io", []string{"xlistenersets"}},

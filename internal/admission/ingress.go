@@ -18,8 +18,8 @@ const (
 	ruleHosts    = ingressRules + ".map(rule, rule.?host.orValue('').lowerAscii())"
 )
 
-// nginxKnown are the annotations of ingress-nginx that concern an Ingress alone, or whose values are
-// checked. Those that lead anywhere else, such as snippets, are not in it.
+// nginxKnown are the annotations of ingress-nginx that concern an Ingress alone, or whose values
+// are checked. Those that lead anywhere else, such as snippets, are not in it.
 const nginxKnown = `
 affinity affinity-canary-behavior allowlist-source-range app-root
 auth-method auth-realm auth-response-headers auth-secret auth-secret-type auth-signin
@@ -80,14 +80,15 @@ func (o Options) ingresses() check {
 variables.traefik.filter(key, !key.lowerAscii().matches(r'` + traefikKnown + `')) +
 variables.nginx.filter(key, variables.nginx.size() > 200 || !(key in [
   ` + strings.ReplaceAll(quoted(known), ", ", ",\n  ") + `]))
-  .filter(key, key != '` + nginxMark + `ssl-passthrough' || !('passthrough' in variables.allowed))`})
+  .filter(key, key != '` + nginxMark + `ssl-passthrough' ||
+    !('passthrough' in variables.allowed))`})
 	return check{
 		name: "ingresses",
 		comment: `
 Stops an Ingress that takes requests for a host that is not one of its Namespace's, also by a rule
 without a host, a default backend, or an annotation of Traefik's or ingress-nginx's (server-alias,
-from-to-www-redirect, ssl-passthrough, a rule as path matcher), or that uses what is another's. Of
-these annotations only those pass that are known to concern the Ingress alone.`,
+from-to-www-redirect, ssl-passthrough, a rule as path matcher), or that uses what is another
+tenant's. Of these annotations only those pass that are known to concern the Ingress alone.`,
 		resources: []resource{{"networking.k8s.io", []string{"ingresses", "ingresses/status"}}},
 		// Annotations can be written through the subresource too.
 		everywhere:  true,

@@ -19,8 +19,8 @@ func (o Options) namespaces() check {
 	return check{
 		name: "namespaces",
 		comment: `
-Keeps everyone but the operators off what says which tenant a Namespace belongs to, which hosts it has
-and what it may do, whatever else they may write to Namespaces. Everything else rests on this.`,
+Keeps everyone but the operators off what says which tenant a Namespace belongs to, which hosts it
+has and what it may do, whatever else they may write to Namespaces. Everything else rests on this.`,
 		// Labels and annotations can be written through the subresources too.
 		resources:   []resource{{"", []string{"namespaces", "namespaces/*"}}},
 		everywhere:  true,

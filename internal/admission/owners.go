@@ -8,8 +8,8 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-// The keys of the ConfigMap of owners are patterns, with "-." for "*." and "--." for "**.", as a key
-// may have no asterisk and no label begins with a hyphen. Two more kinds of key begin with a
+// The keys of the ConfigMap of owners are patterns, with "-." for "*." and "--." for "**.": a key
+// may have no asterisk, and no label begins with a hyphen. Two more kinds of key begin with a
 // capital, which no pattern has.
 const (
 	// insideKey, before a suffix, has the tenants that own a name right below that suffix.
@@ -91,7 +91,8 @@ func addNames(owners map[string]string, p *policy.Policy, namespaces []policy.Na
 
 // reserve keeps the younger of two Namespaces from names that the older may have.
 func reserve(
-	reserved map[string]map[string]bool, p *policy.Policy, short, long policy.Namespace, rest string,
+	reserved map[string]map[string]bool, p *policy.Policy, short, long policy.Namespace,
+	rest string,
 ) {
 	if p.NamespaceTenant(short.Name) == p.NamespaceTenant(long.Name) {
 		return

@@ -10,8 +10,8 @@ import (
 const maxLabels = 20
 
 // ownersForeign are the hosts that are not this tenant's. A host's keys are tried from the most
-// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard has
-// no key for itself, and must not have names of others right below it.
+// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard
+// has no key for itself, and must not have names of others right below it.
 func ownersForeign() []expression {
 	var numbers []string
 	for i := 1; i < maxLabels; i++ {
@@ -39,10 +39,11 @@ variables.hosts.filter(host,
 var ownersHosts = requireComputed("variables.foreign.size() == 0",
 	"'host ' + "+short("variables.foreign[0]")+" +\n' is not of tenant ' + "+
 		"variables.tenant + ' alone: no pattern, or a more specific one of another tenant, has it"+
-		" or a name below it;'+\n' write only hosts that no other tenant has, or ask your operators'")
+		" or a name below it;' +\n"+
+		"' write only hosts that no other tenant has, or ask your operators'")
 
 // ownersNames are what names of this Ingress in Traefik would be another tenant's. Traefik joins
-// the parts of a name with hyphens, and one Namespace's may be read as another's.
+// the parts of a name with hyphens, and one Namespace's may be read as those of another.
 var ownersNames = []expression{
 	{"ingress", "object.metadata.?name.orValue(request.name)"},
 	{"colliding", fmt.Sprintf(`
@@ -68,10 +69,10 @@ var noCollision = requireComputed("variables.colliding.size() == 0",
 func (o Options) ownersPolicies() []check {
 	http := ownersPolicy("ingressroutes", "traefik.io", routeHosts(HTTPRule()), "ingressroutes")
 	http.comment = `
-The second layer, for clusters where one tenant's hosts lie inside another's wildcard, or where
-Ingresses are used and names of Namespaces begin with one another. What a Namespace can not say of
-itself comes from the ConfigMap ` + o.OwnersNamespace + "/" + o.OwnersName + `. These policies do
-nothing before they are bound by owners-warn.yaml or owners.yaml.
+The second layer, for clusters where one tenant's hosts lie inside another tenant's wildcard, or
+where Ingresses are used and the name of one Namespace begins with that of another. What a Namespace
+can not say of itself comes from the ConfigMap ` + o.OwnersNamespace + "/" + o.OwnersName + `. These
+policies do nothing before they are bound by owners-warn.yaml or owners.yaml.
 
 Stops an IngressRoute with a host that is more specifically another tenant's.`
 	tcp := ownersPolicy("ingressroutetcps", "traefik.io", routeHosts(TCPRule()),

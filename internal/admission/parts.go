@@ -11,9 +11,11 @@ tenant could ask all clients for certificates, and TLSStores, with their default
 		parts:      []string{"spec"},
 		validations: []validation{
 			require("request.kind.kind != 'TLSStore'",
-				"a TLSStore is everybody's, so it is the operators'; name the Secret in tls.secretName"),
+				"a TLSStore is everybody's, so it is the operators'; name the Secret in"+
+					" tls.secretName"),
 			require("object.metadata.name != 'default' && request.name != 'default'",
-				"the TLSOption default is everybody's, so it is the operators'; give yours another name"),
+				"the TLSOption default is everybody's, so it is the operators'; give yours"+
+					" another name"),
 		},
 	}
 }
@@ -22,9 +24,9 @@ func (o Options) middlewares() check {
 	return check{
 		name: "middlewares",
 		comment: `
-Stops a Middleware that uses what is another's, or that has a plugin do what is the operators' to say:
-a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace's annotation
-` + o.Prefix + `/allow names plugins.`,
+Stops a Middleware that uses what is another tenant's, or that has a plugin do what is the
+operators' to say: a tenant may write ` + o.Plugin + `: {} only, and other plugins if its
+Namespace's annotation ` + o.Prefix + `/allow names plugins.`,
 		resources: []resource{{"traefik.io", []string{"middlewares"}}},
 		parts:     []string{"spec"},
 		variables: []expression{allowed,
@@ -50,7 +52,7 @@ a tenant may write ` + o.Plugin + `: {} only, and other plugins if its Namespace
 func (o Options) traefikServices() check {
 	return check{
 		name:      "traefikservices",
-		comment:   "Stops a TraefikService that uses what is another's.",
+		comment:   "Stops a TraefikService that uses what is another tenant's.",
 		resources: []resource{{"traefik.io", []string{"traefikservices"}}},
 		parts:     []string{"spec"},
 		variables: []expression{{"refs", `
@@ -61,8 +63,8 @@ object.spec.?failover.?service.optMap(ref, [ref]).orValue([]) +
 object.spec.?failover.?fallback.optMap(ref, [ref]).orValue([])`}},
 		validations: []validation{
 			require("variables.refs.all(ref,\n  "+ownService("ref")+")",
-				"services, and their serversTransport and middlewares, may be of this namespace only,"+
-					" without @"),
+				"services, and their serversTransport and middlewares, may be of this namespace"+
+					" only, without @"),
 		},
 	}
 }
@@ -73,7 +75,7 @@ func (o Options) services() check {
 		comment: `
 Stops an ExternalName, which leads Traefik to where only Traefik may go, such as another tenant's
 Service, unless the Namespace's annotation ` + o.Prefix + `/allow names externalname, and a Service
-whose annotations name what is another's.`,
+whose annotations name what is another tenant's.`,
 		resources: []resource{{"", []string{"services", "services/status"}}},
 		parts:     []string{"spec"},
 		variables: []expression{allowed,
@@ -86,9 +88,10 @@ variables.annotations.filter(key, key.lowerAscii() in [
   '`+traefikMark+`service.serverstransport',
   '`+traefikMark+`service.middlewares'])
   .map(key, variables.annotations[key]).join(',').split(',').map(value, value.trim())
-  .all(value, value == '' || value.startsWith(variables.ns + '_') && value.endsWith('@kubernetescrd'))`,
-				"'service.serverstransport and service.middlewares may name only ' + variables.ns +"+
-					" '_NAME@kubernetescrd (with safeNaming)'"),
+  .all(value, value == '' ||
+    value.startsWith(variables.ns + '_') && value.endsWith('@kubernetescrd'))`,
+				"'service.serverstransport and service.middlewares may name only ' +\n"+
+					"variables.ns + '_NAME@kubernetescrd (with safeNaming)'"),
 		},
 	}
 }
@@ -111,7 +114,8 @@ request.userInfo.username != 'system:kube-controller-manager'`}},
 		variables: []expression{allowed},
 		validations: []validation{requireComputed("'endpoints' in variables.allowed",
 			"request.kind.kind + ' could lead Traefik to any address: it is for namespaces whose"+
-				" annotation $allow names endpoints; ask your operators, or give the Service a selector'")},
+				" annotation $allow names endpoints;' +\n"+
+				"' ask your operators, or give the Service a selector'")},
 	}
 }
 
@@ -130,7 +134,7 @@ disk, with a certificate that is not the tenant's. PEM begins with "-----BEGIN",
 		validations: []validation{require(`
 ['tls.crt', 'tls.key'].all(key, object.?data[?key].orValue('') == '' ||
   object.data[key].startsWith('`+pem+`'))`,
-			"tls.crt and tls.key must begin with -----BEGIN: anything else may be a path that Traefik"+
-				" reads from its own disk")},
+			"tls.crt and tls.key must begin with -----BEGIN: anything else may be a path that"+
+				" Traefik reads from its own disk")},
 	}
 }

@@ -54,7 +54,7 @@ func (o Options) ingressRoutes() check {
 		comment: `
 Stops an IngressRoute that takes requests for a host that is not one of its Namespace's, also by a
 rule without a host or below another route, that leaves the entry point's guard behind (parentRefs
-beside entryPoints or tls), or that uses what is another's.`,
+beside entryPoints or tls), or that uses what is another tenant's.`,
 		resources:  []resource{{"traefik.io", []string{"ingressroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
@@ -78,9 +78,9 @@ func (o Options) ingressRouteTCPs() check {
 	return check{
 		name: "ingressroutetcps",
 		comment: `
-Stops an IngressRouteTCP, which the guard never sees and Traefik asks before all HTTP routers, unless
-the Namespace's annotation ` + o.Prefix + `/allow names tcp, and passthrough for TLS passthrough. One
-that is allowed may take the Namespace's own hosts only.`,
+Stops an IngressRouteTCP, which the guard never sees and Traefik asks before all HTTP routers,
+unless the Namespace's annotation ` + o.Prefix + `/allow names tcp, and passthrough for
+TLS passthrough. One that is allowed may take the Namespace's own hosts only.`,
 		resources:  []resource{{"traefik.io", []string{"ingressroutetcps"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
@@ -94,8 +94,8 @@ func (o Options) ingressRouteUDPs() check {
 	return check{
 		name: "ingressrouteudps",
 		comment: `
-Stops an IngressRouteUDP, which takes a whole entry point as UDP has no names, unless the Namespace's
-annotation ` + o.Prefix + `/allow names udp.`,
+Stops an IngressRouteUDP, which takes a whole entry point as UDP has no names, unless the
+Namespace's annotation ` + o.Prefix + `/allow names udp.`,
 		resources:  []resource{{"traefik.io", []string{"ingressrouteudps"}}},
 		everywhere: true,
 		parts:      []string{"spec"},

@@ -6,8 +6,8 @@ import (
 )
 
 // Rule is how the hosts of a rule of Traefik's are read. A rule is a Go expression, and looking for
-// Host(`…`) in it is wrong for !Host(`…`), for a rule in a string and for escapes. So only a form is
-// let through that is easily read: it is split into Token, each token is given a letter, and the
+// Host(`…`) in it is wrong for !Host(`…`), for a rule in a string and for escapes. So only a form
+// is let through that is easily read: it is split into Token, each token is given a letter, and the
 // letters must match Shape. What is no call with backquoted arguments, no operator and no
 // parenthesis is a token by itself, which has no place in Shape: nothing is left over that could
 // move the boundaries of the others.

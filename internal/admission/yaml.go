@@ -8,7 +8,8 @@ import (
 
 // operator holds for a user who may override what tenants are held to. It is asked for the cluster
 // and not for a namespace: in a namespace of their own many users have all rights, this one too.
-const operator = "authorizer.group('tenantguard.io').resource('tenants').check('override').allowed()"
+const operator = "authorizer.group('tenantguard.io').resource('tenants')" +
+	".check('override').allowed()"
 
 // deployer matches the accounts of GitOps controllers, which often have all rights and so this one,
 // but apply what tenants write.
@@ -107,7 +108,8 @@ func (o Options) conditionsYAML(w *writer, p check) {
 	if p.cluster {
 		w.block(6, "expression", "!"+operator)
 	} else {
-		w.block(6, "expression", "!"+operator+" ||\nrequest.userInfo.username.matches(r'"+deployer+"')")
+		w.block(6, "expression",
+			"!"+operator+" ||\nrequest.userInfo.username.matches(r'"+deployer+"')")
 	}
 	if len(p.parts) > 0 {
 		w.comment(4, "What was there before passes unless it is changed, so finalizers can go.")
