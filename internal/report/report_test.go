@@ -183,9 +183,11 @@ func TestPolicyNotices(t *testing.T) {
 	log.Policy(Notice{Middleware: "guard@file", LeftOut: []string{"namespace \"acme\""}})
 	log.Policy(Notice{Middleware: "guard@file", Outdated: "connection refused"})
 	log.Policy(Notice{Middleware: "guard@file", Broad: []string{"routers: \"*@docker\""}})
+	log.Policy(Notice{Middleware: "guard@file", Unreadable: "acme@file"})
 	lines := out.lines()
 	wants := []string{"503", "last good", "names only", "left out", "not kept up to date",
-		`"event":"warning","middleware":"guard@file","message":"these patterns claim more`}
+		`"event":"warning","middleware":"guard@file","message":"these patterns claim more`,
+		`"event":"warning","middleware":"guard@file","message":"the self-check failed`}
 	for i, want := range wants {
 		if !strings.Contains(lines[i], want) {
 			t.Errorf("line %q, want %q in it", lines[i], want)
