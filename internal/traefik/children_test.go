@@ -127,12 +127,13 @@ func TestChildRouters(t *testing.T) {
 			[]string{"c@file", "a@file", "b@file", "a@file"}, false},
 		{"no access log", &Muxer{routes: routesTo(&traced{router: "a@file"})},
 			[]string{"a@file"}, false},
-		{"the router's field is called otherwise", &Muxer{routes: routesTo(renamed("a@file", leaf))},
-			[]string{"a@file"}, false},
+		{"the router's field is called otherwise",
+			&Muxer{routes: routesTo(renamed("a@file", leaf))}, []string{"a@file"}, false},
 		{"the access log's fields are called otherwise", &Muxer{routes: routesTo(
 			&renamedLogged{key: "RouterName", entry: "a@file"})}, []string{"a@file"}, false},
 		{"both are, in a way that can't be read", &Muxer{routes: routesTo(strange)}, nil, true},
-		{"one of two can't be read", &Muxer{routes: routesTo(a, strange)}, []string{"a@file"}, true},
+		{"one of two can't be read", &Muxer{routes: routesTo(a, strange)},
+			[]string{"a@file"}, true},
 		{"one below a child can't be read", &Muxer{routes: routesTo(
 			child("c@file", &Muxer{routes: routesTo(strange)}))}, []string{"c@file"}, true},
 		{"a closure can't be read", &Muxer{routes: routesTo(a, leaf)}, []string{"a@file"}, true},
