@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -70,8 +71,9 @@ func testPathInSecret(t *testing.T, w *world) {
 		provider: "kubernetesCRD",
 		by:       w.globex,
 		manifests: []string{
-			"apiVersion: v1\nkind: Secret\nmetadata: {name: evil, namespace: " + w.globex.Namespace +
-				"}\nstringData: {tls.crt: " + onDisk.CertFile + ", tls.key: " + onDisk.KeyFile + "}\n",
+			fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: evil, namespace: %s}\n"+
+				"stringData: {tls.crt: %s, tls.key: %s}\n",
+				w.globex.Namespace, onDisk.CertFile, onDisk.KeyFile),
 			w.globex.route("evil", "Host(`evil.globex.test`)",
 				"entryPoints: [websecure], tls: {secretName: evil}"),
 		},

@@ -67,9 +67,10 @@ func muxer(t *testing.T, children ...http.Handler) http.Handler {
 // TestChildRouters has a router lead to child routers as Traefik keeps them, and as one might that
 // has renamed something. What can't be read is denied, and said once.
 func TestChildRouters(t *testing.T) {
+	const ambiguous = "router-ambiguous"
 	const own, foreign = "acme-child@docker", "globex-child@docker"
 	strange := func(router string) http.Handler {
-		return &renamedRouter{Handler: teapot, routerName: router, rule: "PathPrefix(`/`)", next: teapot}
+		return &renamedRouter{teapot, router, "PathPrefix(`/`)", teapot}
 	}
 	both := func(router string) http.Handler { return traced(router, logged(router, teapot)) }
 	servers := wrr.New(nil, false)
@@ -85,21 +86,20 @@ func TestChildRouters(t *testing.T) {
 		{"no child, a service", teapot, "", false},
 		{"no child, a service of many servers", servers, "", false},
 		{"its tenant's child", muxer(t, both(own)), "", false},
-		{"another tenant's child", muxer(t, both(own), both(foreign)), "router-ambiguous", false},
-		{"another tenant's child, without an access log", muxer(t, traced(foreign, teapot)), "router-ambiguous",
-			false},
-		{"another tenant's child, in a renamed handler", muxer(t, logged(foreign, strange(foreign))),
-			"router-ambiguous", false},
+		{"another tenant's child", muxer(t, both(own), both(foreign)), ambiguous, false},
+		{"another tenant's child, without an access log", muxer(t, traced(foreign, teapot)),
+			ambiguous, false},
+		{"another tenant's child, in a renamed handler",
+			muxer(t, logged(foreign, strange(foreign))), ambiguous, false},
 		{"another tenant's child, in a renamed muxer", &renamedMuxer{teapot, []*renamedRoute{
-			{both(own)}, {both(foreign)}}}, "router-ambiguous", false},
+			{both(own)}, {both(foreign)}}}, ambiguous, false},
 		{"its tenant's child, in a renamed muxer", &renamedMuxer{teapot, []*renamedRoute{
 			{both(own)}}}, "", false},
-		{"a child whose name can't be read", muxer(t, strange(own)), "router-ambiguous", true},
-		{"one of two whose name can't be read", muxer(t, both(own), strange(own)), "router-ambiguous", true},
-		{"one below a child", muxer(t, traced(own, muxer(t, strange(own)))), "router-ambiguous", true},
-		{"a muxer that can't be read", &Muxer{Handler: teapot, choose: func(*http.Request) http.Handler {
-			return teapot
-		}}, "router-ambiguous", true},
+		{"a child whose name can't be read", muxer(t, strange(own)), ambiguous, true},
+		{"one of two whose name can't be read", muxer(t, both(own), strange(own)), ambiguous,
+			true},
+		{"one below a child", muxer(t, traced(own, muxer(t, strange(own)))), ambiguous, true},
+		{"a muxer that can't be read", &Muxer{teapot, nil}, ambiguous, true},
 	}
 	for _, row := range rows {
 		t.Run(row.description, func(t *testing.T) {

@@ -20,7 +20,7 @@ func TestEntryPointMiddlewares(t *testing.T) {
 		names, isYAML := entryPointMiddlewares(text)
 		attached += len(names)
 		for _, name := range names {
-			assert.Contains(t, name, "@", "%s: an entry point names a middleware without its provider",
+			assert.Contains(t, name, "@", "%s: an entry point's middleware without its provider",
 				where)
 		}
 		if isYAML && len(names) > 0 {
@@ -47,8 +47,8 @@ func TestEntryPointMiddlewares(t *testing.T) {
 
 var entryPointFlag = regexp.MustCompile(`(?i)--entrypoints\.[^.=\s]+\.http\.middlewares=(\S+)`)
 
-// entryPointMiddlewares returns the middlewares of the entry points in a static configuration, or in
-// flags, and reports whether that is YAML, which has room for a comment.
+// entryPointMiddlewares returns the middlewares of the entry points in a static configuration, or
+// in flags, and reports whether that is YAML, which has room for a comment.
 func entryPointMiddlewares(text string) (names []string, isYAML bool) {
 	for _, match := range entryPointFlag.FindAllStringSubmatch(text, -1) {
 		names = append(names, strings.Split(match[1], ",")...)
