@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // Notice is what an operator must know of a policy.
 type Notice struct {
 	Middleware string
@@ -15,6 +17,8 @@ type Notice struct {
 	Broad []string
 	// LeftOut are the errors of Namespaces that the policy does without.
 	LeftOut []string
+	// Unreadable is a router whose child routers can't be read, "" for none.
+	Unreadable string
 	// Outdated is why the Namespaces are not kept up to date, "" if they are.
 	Outdated string
 }
@@ -39,6 +43,13 @@ func (l *Log) Policy(n Notice) {
 // line returns what is written of a notice.
 func (n Notice) line() notice {
 	line := notice{Event: "policy", Middleware: n.Middleware, File: n.File}
+	if n.Unreadable != "" {
+		line.Event = "warning"
+		line.Errors = []string{fmt.Sprintf("router %.300q", n.Unreadable)}
+		line.Message = "the self-check failed: this Traefik keeps child routers otherwise than " +
+			"the guard knows, such routers are denied as router-ambiguous"
+		return line
+	}
 	if n.Outdated != "" {
 		line.Event = "warning"
 		line.Errors = []string{n.Outdated}

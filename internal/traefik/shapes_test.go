@@ -76,9 +76,9 @@ func TestHandlersOfOtherShapes(t *testing.T) {
 		{"a nil pointer", &withPointer{}, ""},
 	}
 	for _, row := range rows {
-		names, truncated := ChildRouters(row.next)
-		if got := strings.Join(names, " "); got != row.want || truncated {
-			t.Errorf("%s: %q, truncated %t, want %q", row.description, got, truncated, row.want)
+		children := ChildRouters(row.next)
+		if got := strings.Join(children.Names, " "); got != row.want || children.Truncated {
+			t.Errorf("%s: %+v, want %q", row.description, children, row.want)
 		}
 	}
 }
