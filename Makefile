@@ -17,8 +17,7 @@ YAEGI := github.com/traefik/yaegi/cmd/yaegi
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
-ROOMS := $(addprefix internal/,hosts policy registry binding verdict observe traefik guard report \
-	cluster kube secrets text flight)
+ROOMS := $(filter-out internal/vectors,$(wildcard internal/*))
 
 .PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz columns mutate
 
@@ -35,7 +34,7 @@ bench:
 compat: cluster
 	cd e2e && go run ./compat
 
-lint:
+lint: columns
 	@echo "== format, vet, staticcheck"
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./... && cd e2e && go vet ./...
@@ -72,7 +71,7 @@ e2e: traefik cluster
 	cd e2e && go test -count=1 ./loader/...
 
 # Not part of make test: it takes a quarter of an hour and more, and is read, not passed. Gremlins
-# changes operators and runs the room's own tests; mutate takes pieces out and runs the root's too.
+# changes operators and runs the room's own tests; mutate takes pieces out and runs the vectors too.
 mutate:
 	@for room in $(ROOMS); do \
 		echo "== operators in $$room"; \
@@ -90,4 +89,4 @@ columns:
 fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
 	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
-	go test ./internal/routers -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
+	go test ./internal/traefik -run '^$$' -fuzz FuzzParseFields -fuzztime 1m

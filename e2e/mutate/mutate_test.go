@@ -51,6 +51,12 @@ func f(a, b bool) bool {
 	assert.Equal(t, strings.Replace(source, first.was, "", 1), string(first.content))
 }
 
+func TestPackages(t *testing.T) {
+	assert.Equal(t, []string{"internal/hosts", "internal/verdict", "internal/guard"},
+		packages("internal/hosts"))
+	assert.Equal(t, []string{"internal/guard", "internal/verdict"}, packages("internal/guard"))
+}
+
 func TestCount(t *testing.T) {
 	all := []mutant{{path: "/r/a/x.go", line: 1}, {path: "/r/a/x.go", line: 2}, {path: "/r/a/y.go"}}
 	got := count("/r", "a", all, []outcome{killed, survived, invalid})

@@ -23,22 +23,21 @@ const (
 	invalid
 )
 
-// patience is how many times as long as without any change a mutant's tests may take: some never
-// end.
-const patience = 5
+// vectors are the packages whose tests run the decision vectors, through all rooms.
+var vectors = []string{"internal/verdict", "internal/guard"}
 
-// vectors is the room whose tests run the decision vectors through the pure functions.
-const vectors = "internal/verdict"
-
-// trial is how the mutants of a room are tested.
-type trial struct {
-	root, room string
-	timeout    time.Duration
+// room is a package whose mutants are tried.
+type room struct {
+	root, name string
+	// packages are those whose tests are run, one after the other until one fails.
+	packages []string
+	// limits say by package how long tests may take with a mutant, which may never end.
+	limits map[string]time.Duration
 }
 
 // try tries all mutants of a room.
-func try(ctx context.Context, root, room string, workers int) (result, error) {
-	paths, err := sources(root, room)
+func try(ctx context.Context, root, name string, workers int) (result, error) {
+	paths, err := sources(root, name)
 	if err != nil {
 		return result{}, err
 	}
@@ -54,32 +53,52 @@ func try(ctx context.Context, root, room string, workers int) (result, error) {
 		}
 		all = append(all, found...)
 	}
-	// Tests that fail by themselves would kill every mutant.
-	unchanged, err := os.ReadFile(paths[0])
-	if err != nil {
-		return result{}, err
-	}
-	t := trial{root: root, room: room, timeout: 2 * time.Minute}
-	begin := time.Now()
-	got, err := t.test(ctx, mutant{path: paths[0], content: unchanged})
-	if err != nil {
-		return result{}, err
-	}
-	if got != survived {
-		return result{}, errors.New("its tests, or those of the root, fail without any change")
-	}
 
-	t.timeout = patience * time.Since(begin)
-	outcomes, err := t.testAll(ctx, all, workers)
+	r, err := newRoom(ctx, root, name)
+	if err != nil {
+		return result{}, err
+	}
+	outcomes, err := r.testAll(ctx, all, workers)
 	if err != nil {
 		return result{}, err
 	}
 
-	return count(root, room, all, outcomes), nil
+	return count(root, name, all, outcomes), nil
+}
+
+// newRoom runs the tests of a room without any change: those that fail by themselves would kill
+// every mutant. What they take is the measure of what they may take.
+func newRoom(ctx context.Context, root, name string) (room, error) {
+	r := room{root: root, name: name, packages: packages(name), limits: map[string]time.Duration{}}
+	for _, pkg := range r.packages {
+		start := time.Now()
+		got, err := goTest(ctx, root, pkg, "-count=1")
+		if err != nil {
+			return r, err
+		}
+		if got != survived {
+			return r, fmt.Errorf("the tests of %s fail without any change", pkg)
+		}
+		r.limits[pkg] = 10*time.Second + 4*time.Since(start)
+	}
+
+	return r, nil
+}
+
+// packages are the room's own and those with the decision vectors.
+func packages(name string) []string {
+	all := []string{name}
+	for _, pkg := range vectors {
+		if pkg != name {
+			all = append(all, pkg)
+		}
+	}
+
+	return all
 }
 
 // testAll tests mutants, several at once, and returns what came of each.
-func (t trial) testAll(ctx context.Context, all []mutant, workers int) ([]outcome, error) {
+func (r room) testAll(ctx context.Context, all []mutant, workers int) ([]outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	outcomes := make([]outcome, len(all))
@@ -88,7 +107,7 @@ func (t trial) testAll(ctx context.Context, all []mutant, workers int) ([]outcom
 	for range workers {
 		group.Go(func() {
 			for i := range indexes {
-				got, err := t.test(ctx, all[i])
+				got, err := r.test(ctx, all[i])
 				if err != nil {
 					cancel(err)
 				}
@@ -99,6 +118,9 @@ func (t trial) testAll(ctx context.Context, all []mutant, workers int) ([]outcom
 	for i := range all {
 		if ctx.Err() != nil {
 			break
+		}
+		if i > 0 && i%10 == 0 {
+			fmt.Fprintf(os.Stderr, "%s: %d of %d mutants\n", r.name, i, len(all))
 		}
 		indexes <- i
 	}
@@ -128,9 +150,8 @@ func count(root, room string, all []mutant, outcomes []outcome) result {
 	return counted
 }
 
-// test runs the tests of the mutant's room, and if these pass those of the root and the decision
-// vectors.
-func (t trial) test(ctx context.Context, m mutant) (outcome, error) {
+// test tests a mutant.
+func (r room) test(ctx context.Context, m mutant) (outcome, error) {
 	dir, err := os.MkdirTemp("", "tenantguard-mutate-")
 	if err != nil {
 		return survived, err
@@ -141,8 +162,9 @@ func (t trial) test(ctx context.Context, m mutant) (outcome, error) {
 		return survived, err
 	}
 
-	for _, pkg := range []string{"./" + t.room, ".", "./" + vectors} {
-		got, err := t.goTest(ctx, pkg, overlay)
+	for _, pkg := range r.packages {
+		limit := r.limits[pkg].String()
+		got, err := goTest(ctx, r.root, pkg, "-overlay", overlay, "-failfast", "-timeout", limit)
 		if err != nil || got != survived {
 			return got, err
 		}
@@ -166,10 +188,11 @@ func writeOverlay(dir string, m mutant) (string, error) {
 	return overlay, os.WriteFile(overlay, content, 0o600)
 }
 
-func (t trial) goTest(ctx context.Context, pkg, overlay string) (outcome, error) {
-	command := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-vet=off", "-failfast",
-		"-timeout", t.timeout.String(), pkg)
-	command.Dir = t.root
+// goTest runs a package's tests and reports what that says of what is in the package.
+func goTest(ctx context.Context, root, pkg string, flags ...string) (outcome, error) {
+	arguments := append([]string{"test", "-vet=off"}, flags...)
+	command := exec.CommandContext(ctx, "go", append(arguments, "./"+pkg)...)
+	command.Dir = root
 	output, err := command.CombinedOutput()
 	var failed *exec.ExitError
 	switch {

@@ -200,7 +200,7 @@ func TestOneWatchAtATime(t *testing.T) {
 	waitFor(t, "a watch after two", func() bool { return a.watched() == 1 })
 	select {
 	case <-c.watchDone:
-		t.Error("the watch under way has ended")
+		t.Error("the watch in flight has ended")
 	default:
 	}
 	set.Keep(nil)

@@ -98,6 +98,8 @@ func TestReplace(t *testing.T) {
 		{"a change that the list has, and one more", namespacesOf("a", "acme", "b", "globex"), "20",
 			[]change{changeOf("b", "x", "19", false), changeOf("a", "x", "21", false)}, "21",
 			"a=x b=globex", "21", true},
+		{"one deleted, and a newer change that changes nothing", namespacesOf("a", "acme"), "20",
+			[]change{changeOf("a", "acme", "21", false)}, "21", "a=acme -b=globex", "21", true},
 		{"a newer bookmark", namespacesOf("a", "acme", "b", "globex"), "20", nil, "30",
 			"a=acme b=globex", "30", false},
 		{"a watch that has to list", namespacesOf("a", "acme", "b", "globex"), "20", nil, "",
@@ -122,6 +124,15 @@ func TestReplace(t *testing.T) {
 		if !s.listed.Equal(began) {
 			t.Errorf("%s: listed at %s, want the beginning of the list", row.description, s.listed)
 		}
+	}
+}
+
+// TestFirstListMayBeEmpty lists a cluster without Namespaces, which is known from then on.
+func TestFirstListMayBeEmpty(t *testing.T) {
+	s := newSource(nil)
+	s.replace(namespacesOf(), "10", time.Now())
+	if snapshot, problem := s.current(); snapshot == nil || problem != "" {
+		t.Errorf("%v, problem %q, want a snapshot", snapshot, problem)
 	}
 }
 
@@ -185,6 +196,34 @@ func TestEvent(t *testing.T) {
 	}
 }
 
+// TestApplyLate deletes a Namespace that existed between two lists, or after another of its name.
+func TestApplyLate(t *testing.T) {
+	rows := []struct {
+		description string
+		earlier     map[string]policy.Namespace
+		tenant      string
+		want        string
+		changed     bool
+	}{
+		{"the first of its name", nil, "acme", "acme", true},
+		{"the same tenant's", namespacesOf("c", "acme"), "acme", "acme", false},
+		{"another tenant's", namespacesOf("c", "acme"), "globex", "", true},
+		{"unowned after a tenant's", namespacesOf("c", "acme"), "", "", true},
+		{"a tenant's after one that is unowned", namespacesOf("c", ""), "acme", "", false},
+	}
+	for _, row := range rows {
+		s := known()
+		for name, namespace := range row.earlier {
+			s.deleted[name] = deletion{namespace: namespace, at: time.Now()}
+		}
+		changed := s.applyLate(changeOf("c", row.tenant, "9", true))
+		if got := s.deleted["c"].namespace.Tenant; got != row.want || changed != row.changed {
+			t.Errorf("%s: %q and changed %t, want %q and %t",
+				row.description, got, changed, row.want, row.changed)
+		}
+	}
+}
+
 // TestOutdated has been without a watch for some time, and a new watch may be about to last.
 func TestOutdated(t *testing.T) {
 	never := time.Duration(-1)
@@ -230,16 +269,18 @@ func TestDeletedExpire(t *testing.T) {
 			at := now.Add(time.Duration(i)*time.Minute - keepDeleted)
 			s.deleted[name] = deletion{namespace: namespace, at: at.Add(time.Second)}
 		}
-		s.renew()
+		for i := 0; i < 20; i++ { // the order of a map is any
+			s.renew()
+			if left := s.expires.Sub(now); left != time.Second {
+				t.Errorf("%s: expires in %s, want when the older one does", order, left)
+			}
+		}
 		if got := describe(s.snapshot); got != "-a=acme -b=globex" {
 			t.Errorf("%s: %s, want both deleted", order, got)
 		}
 		before := s.snapshot
 		if after, _ := s.current(); after != before {
 			t.Errorf("%s: another snapshot before one expires", order)
-		}
-		if left := s.expires.Sub(now); left != time.Second {
-			t.Errorf("%s: expires in %s, want when the older one does", order, left)
 		}
 		older := s.deleted[order[:1]]
 		older.at = now.Add(-keepDeleted)

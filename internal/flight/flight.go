@@ -22,8 +22,8 @@ func NewCall(began time.Time, unfinished error) *Call {
 }
 
 // Run does the work and passes its error to end, before those who wait go on: end is where a caller
-// takes the call out of its map, so that nobody joins it any more. A panic of either ends here, and
-// nobody waits in vain.
+// takes the call out of its map, so that no more callers join it. A panic of either ends here, and
+// all who wait go on.
 func (c *Call) Run(work func() error, end func(err error)) {
 	defer close(c.done)
 	recoverPanic(func() { c.err = work() })

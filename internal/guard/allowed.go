@@ -1,8 +1,12 @@
 package guard
 
 import (
+	"fmt"
+	"net/http"
 	"sync"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/traefik"
 )
 
 const (
@@ -25,7 +29,7 @@ type allowed struct {
 	others map[key]bool
 }
 
-// key is a request that was allowed.
+// key is a request as it was written.
 type key struct {
 	host       string
 	tls        bool
@@ -37,7 +41,7 @@ type key struct {
 
 // remember keeps a pass in the table of what was allowed, for as long as the certificate it rests
 // on is good.
-func (g *Guard) remember(r request, d decision) {
+func (g *Guard) remember(k key, r request, d decision) {
 	if d.problem != "" {
 		return
 	}
@@ -51,11 +55,25 @@ func (g *Guard) remember(r request, d decision) {
 			return
 		}
 	}
-	isFast := !g.hasLocalCertificate && r.TLS && string(r.Host) == r.key.serverName
+	isFast := !g.hasLocalCertificate && r.TLS && string(r.Host) == k.serverName
 	// What was judged by a policy that is no longer in force is not remembered: the tables are
 	// cleared after a policy has changed, so that it is either refused here or cleared there.
 	isInForce := func() bool { return g.middleware.IsInForce(d.policy) }
-	g.allowed.add(r.key, isFast, lifetime, isInForce)
+	g.allowed.add(k, isFast, lifetime, isInForce)
+}
+
+// keyOf returns the key of a request.
+func (g *Guard) keyOf(req *http.Request) key {
+	k := key{host: req.Host}
+	if req.TLS == nil {
+		return k
+	}
+	k.tls = true
+	k.serverName = req.TLS.ServerName
+	if g.hasLocalCertificate {
+		k.certificate = fmt.Sprintf("%q", traefik.LocalCertificate(req.TLS))
+	}
+	return k
 }
 
 // has reports whether a request was allowed a moment ago.

@@ -186,7 +186,7 @@ func TestHowLongIsRemembered(t *testing.T) {
 		ends[i] = serving(t, row.served)
 	}
 	for i, row := range rows {
-		if got := reasonOf(fast(guards[i]), at(ends[i], row.req)); got != "pass" {
+		if got := reasonOf(fastest(guards[i]), at(ends[i], row.req)); got != "pass" {
 			t.Fatalf("%s: %q, want a pass", row.description, got)
 		}
 		if got := remembers(guards[i], at(ends[i], row.req)); got != row.now {

@@ -3,100 +3,30 @@
 package guard
 
 import (
-	"context"
 	"crypto/x509"
-	"fmt"
 	"net/http"
-	"os"
-	"sync"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
-	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
-// Guard stands in front of one router.
-type Guard struct {
-	next       http.Handler
-	name       string
-	middleware *registry.Middleware
-	reload     *reload
-	allowed    allowed
-
-	// hasLocalCertificate is traefik.HasLocalCertificate, or a test's.
-	hasLocalCertificate bool
-
-	// ctx is the constructor's, until the router is found with the first request.
-	ctx      context.Context
-	identify sync.Once
-	router   binding.Router
-	// children are the routers below this one, and truncated is true where there are more than
-	// these.
-	children  []binding.Router
-	truncated bool
-}
-
-// New returns the guard of one router. It does next to nothing, for a reload waits for thousands of
-// these: what a router needs is found with its first request.
-func New(
-	ctx context.Context, next http.Handler, keys map[string]any, name string,
-) http.Handler {
-	done := ctx.Done()
-	g := &Guard{next: next, name: name, ctx: ctx}
-	g.allowed.lock = &sync.RWMutex{}
-	g.allowed.names = map[string]string{}
-	reloads.Lock()
-	r, isNew := reloads.current, false
-	if r == nil || r.done != done || done == nil || r.middlewares[name] == nil {
-		r, isNew = register(done, keys, name), true
-	}
-	g.reload = r
-	g.middleware = r.middlewares[name]
-	reloads.Unlock()
-	if isNew {
-		startPolling()
-	}
-	if hasLocalCertificate {
-		g.hasLocalCertificate = true
-		return g
-	}
-	return fast(g)
-}
-
-// fast returns the guard as most requests pass it: over TLS, with the Host as server name,
-// allowed a moment ago. A closure and no call cost the interpreter half of what a method does.
-func fast(g *Guard) http.Handler {
-	next, lock, names := g.next, g.allowed.lock, g.allowed.names
-	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-		if req.TLS != nil {
-			lock.RLock()
-			serverName := names[req.Host]
-			lock.RUnlock()
-			if serverName != "" && serverName == req.TLS.ServerName {
-				next.ServeHTTP(rw, req)
-				return
-			}
-		}
-		g.ServeHTTP(rw, req)
-	})
-}
-
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.identify.Do(func() { g.findRouter() })
-	r := read(req, g.hasLocalCertificate)
-	if g.allowed.has(r.key) {
+	k := g.keyOf(req)
+	if g.allowed.has(k) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
+	r := g.read(req)
 	d := g.check(req, r)
 	if d.code == verdict.Pass {
-		g.remember(r, d)
+		g.remember(k, r, d)
 		g.next.ServeHTTP(rw, req)
 		return
 	}
@@ -109,35 +39,15 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.deny(rw, req, d.code)
 }
 
-// findRouter takes the router's name from the context, or else the middleware's: but not that of
-// the operator's own, which stands in front of everybody's routers.
-func (g *Guard) findRouter() {
-	router := traefik.RouterOf(g.ctx)
-	g.ctx = nil
-	g.router = binding.Parse(router.Name, router.EntryPoint)
-	operators := os.Getenv(policy.OperatorNamespacesVariable)
-	if router.Name == "" && !policy.IsOperators(g.name, operators) {
-		g.router = binding.FromMiddleware(g.name)
-	}
-	children, truncated := traefik.ChildRouters(g.next)
-	for _, child := range children {
-		g.children = append(g.children, binding.Parse(child, router.EntryPoint))
-	}
-	g.truncated = truncated
-	g.reload.addTable(g.name, &g.allowed)
-}
-
 // request is what a request says, parsed once.
 type request struct {
 	verdict.Request
-	// key is the request as it was written, for the table of what was allowed.
-	key key
 	// chain is the served chain in DER where Go gives it.
 	chain [][]byte
 }
 
-func read(req *http.Request, hasLocalCertificate bool) request {
-	r := request{key: key{host: req.Host}}
+func (g *Guard) read(req *http.Request) request {
+	r := request{}
 	r.Host = hosts.Parse(req.Host)
 	if req.TLS == nil {
 		return r
@@ -145,11 +55,8 @@ func read(req *http.Request, hasLocalCertificate bool) request {
 	r.TLS = true
 	r.HasServerName = req.TLS.ServerName != ""
 	r.ServerName = hosts.ParseDNS(req.TLS.ServerName)
-	r.key.tls = true
-	r.key.serverName = req.TLS.ServerName
-	if hasLocalCertificate {
+	if g.hasLocalCertificate {
 		r.chain = traefik.LocalCertificate(req.TLS)
-		r.key.certificate = fmt.Sprintf("%q", r.chain)
 	}
 	return r
 }

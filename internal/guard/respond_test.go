@@ -22,7 +22,7 @@ import (
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
-	d := g.check(req, read(req, g.hasLocalCertificate))
+	d := g.check(req, g.read(req))
 	return g.denial(req, d, d.isEnforced())
 }
 

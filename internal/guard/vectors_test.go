@@ -39,7 +39,7 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 		defer entryPoint.Close()
 		passed := false
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed = true })
-		guard := fast(newGuard(next, topic+strconv.Itoa(i), c.Configuration(t), routerOf(c)))
+		guard := fastest(newGuard(next, topic+strconv.Itoa(i), c.Configuration(t), routerOf(c)))
 		// The second request finds what the first one left behind: observations and what was
 		// allowed.
 		for attempt := 0; attempt < 2; attempt++ {
@@ -144,7 +144,7 @@ func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
 		passed := 0
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed++ })
 		g := newGuard(next, "fast@file", policies, binding.Parse("acme_web_0@kubernetescrd", ""))
-		handler := fast(g)
+		handler := fastest(g)
 		g.middleware.Policy() // reads the keys
 		handler.ServeHTTP(httptest.NewRecorder(), newRequest(r.c, entryPoint))
 		g.middleware = nil
@@ -179,7 +179,7 @@ func TestLocalCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := newGuard(nil, "local@file", twoTenants, binding.Parse("acme_web_0@kubernetescrd", ""))
-		r := read(tlsRequest("a.acme.example.com", "a.acme.example.com"), false)
+		r := g.read(tlsRequest("a.acme.example.com", "a.acme.example.com"))
 		r.chain = certificate.Certificate
 		d := g.check(plainRequest(""), r)
 		if d.code != c.want {

@@ -85,7 +85,11 @@ func TestEndpoint(t *testing.T) {
 		} else {
 			got = endpoint.String()
 		}
-		if !strings.Contains(got, row.want) || strings.Contains(got, "hunter2") {
+		right := strings.Contains(got, row.want)
+		if strings.HasPrefix(row.want, "https://") {
+			right = got == row.want
+		}
+		if !right || strings.Contains(got, "hunter2") {
 			t.Errorf("%q: %q, want %q", row.text, got, row.want)
 		}
 	}
@@ -95,6 +99,9 @@ func TestGet(t *testing.T) {
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
 		if req.Header.Get("Accept") != "application/json" || req.ProtoMajor != 1 {
 			t.Errorf("the request accepts %q and is %s", req.Header.Get("Accept"), req.Proto)
+		}
+		if got := req.Header.Get("User-Agent"); got != userAgent {
+			t.Errorf("the request is from %q", got)
 		}
 		write(rw, `{"kind":"Namespace"}`)
 	})
@@ -536,5 +543,46 @@ func TestPageIsBounded(t *testing.T) {
 	size++
 	if _, err := get(c); !errors.Is(err, ErrTooLarge) || !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%d MiB: %v", size, err)
+	}
+}
+
+// TestAnswersLeaveTheirConnections has more large answers than there may be connections.
+func TestAnswersLeaveTheirConnections(t *testing.T) {
+	rows := []struct {
+		description string
+		code        int
+		mebibytes   int
+	}{
+		{"a refusal that is longer than is read", http.StatusForbidden, 1},
+		{"an answer that is too large", http.StatusOK, maxPage>>20 + 1},
+	}
+	chunk := []byte(strings.Repeat(" ", 1<<20))
+	for _, row := range rows {
+		a := serve(t, func(rw http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/good" {
+				return
+			}
+			rw.WriteHeader(row.code)
+			for i := 0; i < row.mebibytes; i++ {
+				_, _ = rw.Write(chunk)
+			}
+		})
+		c := a.client(t)
+		for i := 0; i < maxConnections; i++ {
+			if _, err := get(c); err == nil {
+				t.Errorf("%s: no error", row.description)
+			}
+		}
+		c.timeout = time.Second
+		if _, err := c.Get(context.Background(), "/good"); err != nil {
+			t.Errorf("%s: no connection is free: %v", row.description, err)
+		}
+		c.Close()
+		for i := 0; i < 1000 && a.connections() > 0; i++ {
+			time.Sleep(time.Millisecond)
+		}
+		if got := a.connections(); got != 0 {
+			t.Errorf("%s: %d connections after Close", row.description, got)
+		}
 	}
 }

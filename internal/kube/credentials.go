@@ -67,7 +67,7 @@ type session struct {
 	transport *http.Transport
 }
 
-// newCredentials returns the credentials of a configuration without defaults.
+// newCredentials returns the credentials of a configuration in which nothing is empty.
 func newCredentials(config Config) *credentials {
 	return &credentials{
 		tokenFile: config.TokenFile,

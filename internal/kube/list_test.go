@@ -275,6 +275,6 @@ func TestListThatPanicsLeavesItsTurn(t *testing.T) {
 
 func panics(c *Client) {
 	defer func() { _ = recover() }()
-	each := func(page []byte, first bool) (ListMeta, error) { panic("as told") }
+	each := func(page []byte, first bool) (ListMeta, error) { panic("on purpose") }
 	_, _ = c.List(context.Background(), "/numbers", nil, 3, each)
 }

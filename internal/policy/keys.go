@@ -79,6 +79,11 @@ func (k *Keys) HasInline() bool {
 	return false
 }
 
+// Source returns where the policy is written, but for whether a cluster is asked.
+func (k *Keys) Source(operator bool) Source {
+	return Source{File: k.File, Inline: k.Inline, Operator: operator}
+}
+
 // policyKeys are the keys of a policy file, and of the inline form.
 var policyKeys = []string{"tenants", "shared", "certificates"}
 

@@ -423,3 +423,29 @@ func TestPolicyWaitsForTheCluster(t *testing.T) {
 		t.Error("the cluster is in use after it was switched off")
 	}
 }
+
+// TestSameErrorsAreSaidOnce changes keys that have nothing to do with what is wrong.
+func TestSameErrorsAreSaidOnce(t *testing.T) {
+	const wrongHost = `[{"name":"acme","hosts":["a b"]}]`
+	rows := []struct{ description, keys, changed string }{
+		{"an inline policy", `{"tenants":` + wrongHost + `}`,
+			`{"legacyNames":"allow","tenants":` + wrongHost + `}`},
+		{"a key", `{"mode":"x","tenants":[]}`, `{"mode":"x","legacyNames":"allow","tenants":[]}`},
+		{"a file", `{"policyFile":"policy.json"}`,
+			`{"policyFile":"policy.json","legacyNames":"allow"}`},
+	}
+	for _, row := range rows {
+		r := newRecorder()
+		r.readFile = func(path string) ([]byte, error) { return []byte("{"), nil }
+		r.Middleware("guard@file", keys(t, row.keys)).Policy()
+		said := len(r.errors())
+		r.Middleware("guard@file", keys(t, row.changed)).Policy()
+		if again := len(r.errors()); said == 0 || again != said {
+			t.Errorf("%s: %d errors, then %d, want them said once", row.description, said, again)
+		}
+		r.Middleware("other@file", keys(t, row.keys)).Policy()
+		if others := len(r.errors()) > said; others != (row.description != "a file") {
+			t.Errorf("%s: said of another middleware %t", row.description, others)
+		}
+	}
+}

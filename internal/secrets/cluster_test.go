@@ -128,7 +128,7 @@ func (c *cluster) leave(namespace string) {
 
 func refuse(rw http.ResponseWriter, code int) {
 	rw.WriteHeader(code)
-	_, _ = fmt.Fprintf(rw, `{"kind":"Status","reason":%q,"message":"as told"}`,
+	_, _ = fmt.Fprintf(rw, `{"kind":"Status","reason":%q,"message":"on purpose"}`,
 		http.StatusText(code))
 }
 
@@ -244,7 +244,7 @@ func (c *cluster) said() string {
 	return calls
 }
 
-// certificate is a leaf in PEM: what is in it matters to nobody here.
+// certificate is a leaf in PEM: its content does not matter here.
 func certificate(leaf string) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte(leaf)}))
 }

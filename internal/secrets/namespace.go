@@ -215,7 +215,7 @@ func (n *namespace) deny(f *search) {
 		if len(n.absent) >= maxAbsent {
 			dropOne(n.absent)
 		}
-		n.absent[leaf] = sighting{at: f.at}
+		n.absent[leaf] = sighting{at: f.listedAt}
 	}
 }
 

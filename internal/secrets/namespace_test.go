@@ -28,12 +28,12 @@ func TestAbsentLeavesAreBounded(t *testing.T) {
 	if len(n.absent) != maxAbsent {
 		t.Errorf("%d leaves, want %d", len(n.absent), maxAbsent)
 	}
-	n.search = &search{wanted: map[string]bool{"under way": true}}
-	n.queue("under way")
+	n.search = &search{wanted: map[string]bool{"in flight": true}}
+	n.queue("in flight")
 	for i := 0; i < maxAbsent+10; i++ {
 		n.queue(strconv.Itoa(i))
 	}
-	if len(n.waiting) != maxAbsent || n.waiting["under way"] {
+	if len(n.waiting) != maxAbsent || n.waiting["in flight"] {
 		t.Errorf("%d leaves wait, want %d", len(n.waiting), maxAbsent)
 	}
 }
@@ -91,7 +91,8 @@ func TestAllThatIsKeptIsBounded(t *testing.T) {
 		s.namespace(strconv.Itoa(i), now).present = full
 	}
 	s.namespaces["1"].search = &search{}
-	s.shrink("0")
+	n := s.namespaces["0"]
+	s.end(n, newSearch(n, map[string]bool{}), errSearch)
 	if s.kept() != maxKept {
 		t.Errorf("%d kept in %d namespaces, want %d", s.kept(), len(s.namespaces), maxKept)
 	}
@@ -143,9 +144,9 @@ func TestDeny(t *testing.T) {
 	at := time.Unix(7, 0)
 	n.absent["found"] = sighting{}
 	n.deny(&search{
-		at:     at,
-		wanted: map[string]bool{"found": true, "forged": true},
-		found:  map[string]sighting{"found": {}},
+		listedAt: at,
+		wanted:   map[string]bool{"found": true, "forged": true},
+		found:    map[string]sighting{"found": {}},
 	})
 	seen, denied := n.absent["forged"]
 	if len(n.absent) != 1 || !denied || !seen.at.Equal(at) {

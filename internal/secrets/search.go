@@ -25,9 +25,7 @@ var errSearch = fmt.Errorf("%w: the search did not finish", kube.ErrUnavailable)
 
 // search looks for leaves in one namespace. What it found may be read once its call has ended.
 type search struct {
-	// call began by the clock of timers, and at is that moment by the store's clock.
 	call   *flight.Call
-	at     time.Time
 	path   string
 	wanted map[string]bool
 	// secrets are the Secrets that the wanted leaves were in, by leaf, for those that were in one.
@@ -38,8 +36,9 @@ type search struct {
 	fetched map[string]sighting
 	missing map[string]bool
 	// listed are the certificates of the Secrets that were listed, complete if those are all of the
-	// namespace's.
+	// namespace's, and listedAt is a moment before.
 	listed   map[string]sighting
+	listedAt time.Time
 	complete bool
 
 	// found are the wanted leaves that are there. The others are not, or unknown because of the
@@ -78,7 +77,6 @@ func (s *Store) run(n *namespace, f *search) {
 
 // look fetches the Secrets that the leaves were in, if that is enough, or lists all.
 func (f *search) look(ctx context.Context, s *Store) error {
-	f.at = s.now()
 	if len(f.secrets) < len(f.wanted) || len(f.wanted) > maxFetches {
 		return f.list(ctx, s)
 	}
@@ -125,7 +123,7 @@ func (f *search) fetch(ctx context.Context, s *Store, leaf, name string) error {
 
 // list lists all Secrets and keeps the digests of their certificates.
 func (f *search) list(ctx context.Context, s *Store) error {
-	f.at = s.now()
+	f.listedAt = s.now()
 	each := func(body []byte, first bool) (kube.ListMeta, error) {
 		read, err := readPage(body)
 		if err != nil {
@@ -148,7 +146,7 @@ func (f *search) list(ctx context.Context, s *Store) error {
 func (f *search) keep(one *secret) {
 	leaf := servedLeaf(one.Data)
 	if leaf != "" && (len(f.listed) < maxPresent || f.wanted[leaf]) {
-		f.listed[leaf] = sighting{secret: one.Metadata.Name, at: f.at}
+		f.listed[leaf] = sighting{secret: one.Metadata.Name, at: f.listedAt}
 	}
 }
 

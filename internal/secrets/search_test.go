@@ -453,7 +453,7 @@ func TestKeep(t *testing.T) {
 		n := NewStore(nil, time.Now).namespace("acme", time.Now())
 		f := newSearch(n, map[string]bool{digest([]byte("wanted")): true})
 		f.listed = row.listed
-		f.at = time.Unix(7, 0)
+		f.listedAt = time.Unix(7, 0)
 		before := len(f.listed)
 		data := map[string]string{"tls.key": privateKey}
 		if row.leaf != "" {
@@ -469,7 +469,7 @@ func TestKeep(t *testing.T) {
 		if (len(f.listed) == before+1) != row.kept {
 			t.Errorf("%s: %d kept after %d", row.description, len(f.listed), before)
 		}
-		if row.kept && (seen.secret != "web" || !seen.at.Equal(f.at)) {
+		if row.kept && (seen.secret != "web" || !seen.at.Equal(f.listedAt)) {
 			t.Errorf("%s: seen in %q at %s", row.description, seen.secret, seen.at)
 		}
 	}

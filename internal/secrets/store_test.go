@@ -76,6 +76,7 @@ func TestAnswersAreCached(t *testing.T) {
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
 	now.pass(time.Second)
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
+	expect(t, c, confirm(s, "a", "acme"), "found", "")
 	expect(t, c, confirm(s, "b", "acme"), "found", "get acme api")
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
 }
@@ -513,7 +514,7 @@ func TestForbidden(t *testing.T) {
 	_, found, err := look(s, "a", ttl, grace, "acme", "platform")
 	want := `the right to list secrets in namespace "acme" is missing: ` +
 		`the Kubernetes API refuses: GET /api/v1/namespaces/acme/secrets: 403 Forbidden, ` +
-		`reason "Forbidden", message "as told", and so for 1 more namespaces`
+		`reason "Forbidden", message "on purpose", and so for 1 more namespaces`
 	if found || !errors.Is(err, kube.ErrForbidden) || err.Error() != want {
 		t.Errorf("%t, %v, want %s", found, err, want)
 	}

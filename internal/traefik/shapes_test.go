@@ -14,14 +14,18 @@ import (
 type (
 	withNumbers struct{ context []int }
 	withText    struct{ context string }
-	withNothing struct{ other []byte }
+	withNothing struct {
+		//lint:ignore U1000 it is looked at by reflection
+		other []byte
+	}
 
 	withoutRule struct {
 		router string
 		next   http.Handler
 	}
 	withNumber struct {
-		router     int
+		router int
+		//lint:ignore U1000 it is looked at by reflection
 		routerRule string
 	}
 	withPointer struct{ next *traced }

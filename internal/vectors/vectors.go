@@ -29,16 +29,16 @@ type File struct {
 // Case is one vector with the defaults filled in.
 type Case struct {
 	Description, PolicyName, Router, EntryPoint, Middleware, Host, Certificate, Want string
-	// IngressNamespace is what Traefik tells with the request.
+	// IngressNamespace is what Traefik says with the request.
 	IngressNamespace string
-	// TLS tells whether the request comes over TLS, with ServerName as its server name.
+	// TLS reports whether the request comes over TLS, with ServerName as its server name.
 	TLS        bool
 	ServerName string
-	// Reported tells that the request is let pass in spite of the verdict.
+	// Reported is true where the request is let pass in spite of the verdict.
 	Reported bool
 	// Policy is the middleware's configuration, but for where the API is.
 	Policy map[string]any
-	// Cluster is what the Kubernetes API tells, nil for no such API.
+	// Cluster is what the Kubernetes API says, nil for no such API.
 	Cluster *kubetest.Cluster
 }
 
