@@ -149,6 +149,23 @@ func TestWhatIsForgotten(t *testing.T) {
 	}
 }
 
+// TestForgettingBeforeTheFirstReload has a policy change that no router has.
+func TestForgettingBeforeTheFirstReload(t *testing.T) {
+	reloads.Lock()
+	current, previous := reloads.current, reloads.previous
+	reloads.current = nil
+	reloads.previous = nil
+	reloads.Unlock()
+	forget("none@file")
+	reloads.Lock()
+	defer reloads.Unlock()
+	if reloads.current != nil || reloads.previous != nil {
+		t.Error("a reload has begun")
+	}
+	reloads.current = current
+	reloads.previous = previous
+}
+
 // TestWhatIsNotRemembered has a pass rest on something that is over, or that could not be asked.
 func TestWhatIsNotRemembered(t *testing.T) {
 	chain := certificateChain(t, "acme-two")

@@ -260,3 +260,46 @@ func TestCheckedByNameOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestTenantsThatAreWrong looks at all that is said of some tenants.
+func TestTenantsThatAreWrong(t *testing.T) {
+	rows := []struct {
+		description string
+		keys        object
+		clustered   bool
+		// wrong is part of each error, one for each.
+		wrong []string
+	}{
+		{"no key", object{}, false, nil},
+		{"an empty list", object{"tenants": array{}}, false,
+			[]string{"wanted at least one tenant"}},
+		{"an empty list, and a cluster", object{"tenants": array{}}, true, nil},
+		{"a tenant that is a text", object{"tenants": array{"acme"}}, false,
+			[]string{`tenants[0]: "acme": wanted a map`}},
+		{"two without a name, with one host", object{"tenants": array{
+			object{"hosts": "a.example.com"}, object{"hosts": "a.example.com"},
+		}}, false, []string{
+			`tenants[0].name: "": wanted the tenant's name`,
+			`tenants[1].name: "": wanted the tenant's name`,
+			`tenants[1].hosts[0]: "a.example.com": tenant "tenants[0]" claims this host`,
+		}},
+		{"a tenant that says all twice", object{"tenants": array{object{
+			"name": "acme", "hosts": "a.example.com,a.example.com", "namespaces": "acme,acme",
+			"routers": "a@docker,a@docker",
+		}}}, false, nil},
+		{"a tenant's Middleware without Secrets", object{
+			"certificates": object{"secrets": false},
+			"tenants":      array{object{"name": "acme", "namespaces": "acme"}},
+		}, false, nil},
+		{"a tenant's Middleware with Secrets", object{
+			"certificates": object{"secrets": true},
+			"tenants":      array{object{"name": "acme", "namespaces": "acme"}},
+		}, false, []string{`certificates.secrets: "true": ` + notYours}},
+	}
+	for _, row := range rows {
+		_, errs := Parse(row.keys, nil, row.clustered)
+		if !eachBegins(errs, row.wrong) {
+			t.Errorf("%s: errors %q, want %q", row.description, errs, row.wrong)
+		}
+	}
+}
