@@ -264,6 +264,7 @@ func TestPollingEnds(t *testing.T) {
 		{"between two configurations", []bool{true}, false},
 		{"between two configurations, again", []bool{true, false, true}, false},
 		{"after the last one", []bool{false, true, true}, true},
+		{"after the last one, and once more", []bool{true, true, true}, false},
 	}
 	for _, c := range cases {
 		polling.idlePolls = 0

@@ -58,6 +58,8 @@ func TestNamespacesThatAreLeftOut(t *testing.T) {
 			[]string{`"evil"`, `"off"`}},
 		{"another mode than the tenant's", Namespace{Name: "acme", Tenant: "acme", Mode: "report"},
 			[]string{`"acme"`, `"report"`, `"enforce"`}},
+		{"a mode without the label", Namespace{Name: "evil", Mode: "report"},
+			[]string{`"evil"`, TenantLabel}},
 		{"annotations without the label", Namespace{Name: "evil", Hosts: "evil.example.com"},
 			[]string{`"evil"`, TenantLabel}},
 	}
@@ -152,6 +154,9 @@ func TestDeletedNamespaces(t *testing.T) {
 	if p.Hosts.Owner("old.example.com") != "" {
 		t.Error("a deleted Namespace has a host")
 	}
+	p.EachFlattened("acme--old", func(namespace string) {
+		t.Errorf("a legacy name with two hyphens in a row is of %q", namespace)
+	})
 	flat := ""
 	p.EachFlattened("acme-old", func(namespace string) { flat += namespace })
 	if flat != "acme--old" {
@@ -190,5 +195,61 @@ func TestClaimsAreBounded(t *testing.T) {
 	p := over(t, `{}`, many...)
 	if left := leftOut(p); strings.Count(left, "\n") != maxErrors {
 		t.Errorf("%d errors of many Namespaces", strings.Count(left, "\n"))
+	}
+}
+
+// TestNamespacesOf looks at which namespaces a tenant has, with and without a cluster.
+func TestNamespacesOf(t *testing.T) {
+	const text = `{"shared":{"namespaces":["platform","certs"]},"tenants":[
+		{"name":"acme","namespaces":["acme","acme-*","b"]},
+		{"name":"globex","namespaces":["globex","team-*"]}]}`
+	made := parsed(t, text)
+	namespaces := []Namespace{
+		{Name: "acme"}, {Name: "acme-x"}, {Name: "acme-web"}, {Name: "other"}, {Name: "team-x"},
+	}
+	rows := []struct {
+		description  string
+		policy       *Policy
+		acme, globex string
+	}{
+		{"no cluster", made.Policy, "acme b", "globex"},
+		{"a cluster", made.Over(&Snapshot{Namespaces: namespaces}), "acme acme-web acme-x b",
+			"globex team-x"},
+		{"an empty one", made.Over(&Snapshot{}), "acme b", "globex"},
+	}
+	for _, row := range rows {
+		for name, want := range map[string]string{"acme": row.acme, "globex": row.globex} {
+			got := strings.Join(row.policy.NamespacesOf(row.policy.Tenant(name)), " ")
+			if got != want {
+				t.Errorf("%s, %s: %q, want %q", row.description, name, got, want)
+			}
+		}
+		if got := strings.Join(row.policy.SharedNamespaces, " "); got != "platform certs" {
+			t.Errorf("%s: shared namespaces %q", row.description, got)
+		}
+	}
+}
+
+// TestModesOfOneTenant has Namespaces of a tenant say its mode one after the other.
+func TestModesOfOneTenant(t *testing.T) {
+	rows := []struct {
+		description, first, second, want string
+		leftOut                          bool
+	}{
+		{"none", "", "", "", false},
+		{"the first", "report", "", "report", false},
+		{"the second", "", "report", "report", false},
+		{"the same", "report", "report", "report", false},
+		{"another", "report", "enforce", "report", true},
+	}
+	for _, row := range rows {
+		p := over(t, `{}`,
+			Namespace{Name: "acme", Created: older1, Tenant: "acme", Mode: row.first},
+			Namespace{Name: "acme-two", Created: newer2, Tenant: "acme", Mode: row.second})
+		isLeftOut := p.NamespaceTenant("acme-two") == nil
+		if got := p.Tenant("acme").Mode; got != row.want || isLeftOut != row.leftOut {
+			t.Errorf("%s: %q, left out %t, want %q, %t",
+				row.description, got, isLeftOut, row.want, row.leftOut)
+		}
 	}
 }

@@ -314,6 +314,9 @@ func TestManyMiddlewaresDelayNoChange(t *testing.T) {
 	if guard.lastGood.effective.Tenant("globex") == nil || late != nil {
 		t.Error("a change waits for new keys")
 	}
+	if len(r.errors()) != 0 {
+		t.Errorf("errors %q of keys that were not read", r.errors())
+	}
 	if r.Middleware("late@file", keys(t, acme)).Policy() == nil {
 		t.Error("a request does not read the keys that it needs")
 	}
