@@ -184,8 +184,9 @@ func (w *world) claims(t *testing.T) []claim {
 			serverName: "globex.test", host: "globex.test", path: "/taken", code: "host-foreign",
 		},
 		{
-			name: "a forged certificate", by: "globex", victim: "acme", serverName: "forged.acme.test",
-			host: "forged.acme.test", path: "/", code: "certificate-foreign",
+			name: "a forged certificate", by: "globex", victim: "acme",
+			serverName: "forged.acme.test", host: "forged.acme.test", path: "/",
+			code: "certificate-foreign",
 		},
 		{
 			name: "fronting: the victim's host in another's connection", victim: "acme",
