@@ -42,7 +42,7 @@ func TestSettings(t *testing.T) {
 		row.keys["tenants"] = "x"
 		want := defaults
 		row.change(&want)
-		keys := ParseKeys(row.keys, true, "")
+		keys := ParseKeys(row.keys, "", "")
 		if keys.Settings != want || len(keys.Errors) > 0 {
 			t.Errorf("%s: %+v %q, want %+v", row.description, keys.Settings, keys.Errors, want)
 		}
@@ -80,7 +80,7 @@ func TestWherePoliciesAre(t *testing.T) {
 			[]string{`status: "true": not available`}},
 	}
 	for _, row := range rows {
-		keys := ParseKeys(row.keys, true, row.defaultFile)
+		keys := ParseKeys(row.keys, "", row.defaultFile)
 		if keys.File != row.file || keys.HasInline() != row.hasInline {
 			t.Errorf("%s: file %q, inline %t, want %q, %t",
 				row.description, keys.File, keys.HasInline(), row.file, row.hasInline)
@@ -114,15 +114,15 @@ func TestKeysOfTenantsAreBounded(t *testing.T) {
 	rows := []struct {
 		description string
 		size        int
-		operator    bool
+		refusal     string
 		refused     bool
 	}{
-		{"as large as it may be", 65536, false, false},
-		{"larger by one", 65537, false, true},
-		{"the operator's", 65537, true, false},
+		{"as large as it may be", 65536, "a tenant's", false},
+		{"larger by one", 65537, "a tenant's", true},
+		{"the operator's", 65537, "", false},
 	}
 	for _, row := range rows {
-		keys := ParseKeys(of(row.size), row.operator, "")
+		keys := ParseKeys(of(row.size), row.refusal, "")
 		refused := eachBegins(keys.Errors, []string{`size: "65537 bytes": wanted at most 65536`})
 		if refused != row.refused || keys.HasInline() == row.refused {
 			t.Errorf("%s: errors %q, want one: %t", row.description, keys.Errors, row.refused)
@@ -170,7 +170,7 @@ func TestCertificates(t *testing.T) {
 		if row.own != nil {
 			tenant["certificates"] = row.own
 		}
-		made, errs := Parse(keys, readText, false)
+		made, errs := Parse(keys, readText, "", false)
 		if len(errs) > 0 {
 			t.Fatalf("%s: errors %q", row.description, errs)
 		}
@@ -187,6 +187,9 @@ func TestCertificates(t *testing.T) {
 		}
 	}
 }
+
+// tenants is why keys are not the operator's.
+const tenants = "they are a tenant's"
 
 // TestRoots looks at what each text makes of the roots.
 func TestRoots(t *testing.T) {
@@ -213,13 +216,14 @@ func TestRoots(t *testing.T) {
 			reads++
 			return readText(path)
 		}
+		refusal := ""
 		if !row.mayRead {
-			readFile = nil
+			refusal = tenants
 		}
 		section := object{"roots": row.roots}
 		made, errs := Parse(object{"certificates": section, "tenants": []any{
 			object{"name": "acme", "namespaces": "acme", "certificates": section},
-		}}, readFile, false)
+		}}, readFile, refusal, false)
 		if !eachBegins(errs, append(row.wrong, row.wrong...)) {
 			t.Errorf("%s: errors %q, want %q twice", row.description, errs, row.wrong)
 			continue
@@ -251,7 +255,7 @@ func TestCheckedByNameOnly(t *testing.T) {
 	for _, row := range rows {
 		made, errs := Parse(object{"tenants": []any{
 			object{"name": "acme", "namespaces": "acme", "certificates": row.certificates},
-		}}, readText, false)
+		}}, readText, "", false)
 		if len(errs) > 0 {
 			t.Fatalf("%s: errors %q", row.description, errs)
 		}
@@ -294,10 +298,10 @@ func TestTenantsThatAreWrong(t *testing.T) {
 		{"a tenant's Middleware with Secrets", object{
 			"certificates": object{"secrets": true},
 			"tenants":      array{object{"name": "acme", "namespaces": "acme"}},
-		}, false, []string{`certificates.secrets: "true": ` + notYours}},
+		}, false, []string{`certificates.secrets: "true": ` + operatorsAlone(tenants)}},
 	}
 	for _, row := range rows {
-		_, errs := Parse(row.keys, nil, row.clustered)
+		_, errs := Parse(row.keys, nil, tenants, row.clustered)
 		if !eachBegins(errs, row.wrong) {
 			t.Errorf("%s: errors %q, want %q", row.description, errs, row.wrong)
 		}
