@@ -182,6 +182,9 @@ func TestNoticeOfBroadPatterns(t *testing.T) {
 			t.Errorf("warnings %q, want one with all of %q", r.broad(), want)
 		}
 	}
+	if !strings.Contains(r.leftOut(), `namespace "acme"`) {
+		t.Errorf("left out %q, want the Namespace that may not be acme's", r.leftOut())
+	}
 	if len(r.broad()) != len(wants) {
 		t.Errorf("warnings %q, want each once", r.broad())
 	}
