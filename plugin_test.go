@@ -21,7 +21,8 @@ func TestNewReturnsNoError(t *testing.T) {
 	for _, c := range configurations {
 		config := CreateConfig()
 		config.Keys = c.keys
-		guard, err := New(context.Background(), http.NotFoundHandler(), config, c.description+"@file")
+		guard, err := New(context.Background(), http.NotFoundHandler(), config,
+			c.description+"@file")
 		if err != nil || guard == nil {
 			t.Fatalf("%s: %v", c.description, err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/internal/vectors"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -71,7 +72,7 @@ func TestStreams(t *testing.T) {
 			require.ErrorIs(t, err, websocket.ErrBadHandshake)
 			body, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
-			assert.Equal(t, statuses[c.reason], response.StatusCode)
+			assert.Equal(t, vectors.Statuses[c.reason], response.StatusCode)
 			assert.Equal(t, c.reason, response.Header.Get("Tenantguard-Reason"))
 			assertDenial(t, response.StatusCode, response.Header, string(body))
 		}

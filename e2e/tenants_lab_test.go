@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	"github.com/tenantguard/tenantguard/internal/vectors"
 )
 
 // hostA2 is another host of team-a, in the same certificate as hostA.
@@ -18,27 +19,6 @@ const hostUnowned = "nobody.test"
 
 // protocols are all versions of HTTP that Traefik speaks.
 var protocols = []lab.Protocol{lab.HTTP1, lab.HTTP2, lab.HTTP3}
-
-// statuses are the documented statuses by code.
-var statuses = map[string]int{
-	"policy-invalid":   503,
-	"router-unknown":   403,
-	"router-unbound":   403,
-	"router-ambiguous": 403,
-	"host-invalid":     400,
-	"host-unowned":     403,
-	"host-foreign":     403,
-	"tls-required":     403,
-	"sni-missing":      421,
-	"sni-foreign":      421,
-
-	"certificate-unavailable": 503,
-	"certificate-expired":     421,
-	"certificate-name":        421,
-	"certificate-foreign":     421,
-	"certificate-untrusted":   421,
-	"certificate-unpinned":    421,
-}
 
 // tenants are team-a and team-b, each with a backend, a certificate of the platform's authority and
 // a router.
@@ -135,7 +115,9 @@ type outcome struct {
 
 func passes(tenant string) outcome { return outcome{tenant: tenant, status: 200} }
 
-func denied(reason string) outcome { return outcome{status: statuses[reason], reason: reason} }
+func denied(reason string) outcome {
+	return outcome{status: vectors.Statuses[reason], reason: reason}
+}
 
 func outcomeOf(response *lab.Response) outcome {
 	return outcome{tenant: response.Tenant(), status: response.Status, reason: response.Reason()}
@@ -205,7 +187,7 @@ func (n *tenants) assertLegitimate(t *testing.T, tr *lab.Traefik) {
 // assertDenialLine waits for the log line of a router's denial for a host, and compares it in full.
 func assertDenialLine(t *testing.T, log *lab.Log, want lab.Denial) {
 	t.Helper()
-	want.Event, want.Status = "deny", statuses[want.Reason]
+	want.Event, want.Status = "deny", vectors.Statuses[want.Reason]
 	if want.Mode == "" {
 		want.Mode = "enforce"
 	}

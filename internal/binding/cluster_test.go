@@ -39,9 +39,12 @@ func TestFromCluster(t *testing.T) {
 		{"an unowned legacy name", "x-web-0123456789abcdef0123@kubernetescrd", "",
 			verdict.RouterUnbound, true},
 		{"an Ingress whose namespace Traefik says", "x@kubernetes", "acme", verdict.Pass, false},
-		{"an Ingress whose namespace Traefik does not say", "acme-web@kubernetes", "", verdict.Pass, true},
+		{"an Ingress whose namespace Traefik does not say", "acme-web@kubernetes", "", verdict.Pass,
+			true},
 		{"a route of the Gateway API", "httproute-acme-web-0@kubernetesgateway", "", verdict.Pass,
 			true},
+		{"a route of the Gateway API of a kind that is not known", "acme-web-0@kubernetesgateway",
+			"", verdict.Pass, true},
 		{"no name that there is", "a_b_c_d@kubernetescrd", "", verdict.RouterUnknown, false},
 		{"Traefik's own", "ping@internal", "", verdict.Pass, false},
 	}
@@ -54,6 +57,28 @@ func TestFromCluster(t *testing.T) {
 		}
 		if got := binding.Bind(policyOf(t, listed), router, row.namespace, true); got.FromCluster {
 			t.Errorf("%s: depends on a cluster that is not asked", row.description)
+		}
+	}
+}
+
+// TestUnownedNamespaces has a router on several entry points: its name may be that of one of two
+// Namespaces.
+func TestUnownedNamespaces(t *testing.T) {
+	enabled := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	rows := []struct {
+		description string
+		namespaces  []policy.Namespace
+		want        verdict.Code
+	}{
+		{"neither exists", nil, verdict.RouterUnbound},
+		{"one exists", []policy.Namespace{{Name: "x"}}, verdict.RouterUnbound},
+		{"both exist", []policy.Namespace{{Name: "x"}, {Name: "web-x"}}, verdict.RouterAmbiguous},
+	}
+	for _, row := range rows {
+		p := policyOf(t, enabled, row.namespaces...)
+		got := binding.Bind(p, binding.Parse("web-x_site_0@kubernetescrd", "web"), "", false)
+		if got.Code != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got.Code, row.want)
 		}
 	}
 }

@@ -223,6 +223,8 @@ func (s *source) renew() {
 		}
 		next.Deleted = append(next.Deleted, one.namespace)
 	}
-	sort.Slice(next.Deleted, func(i, j int) bool { return next.Deleted[i].Name < next.Deleted[j].Name })
+	sort.Slice(next.Deleted, func(i, j int) bool {
+		return next.Deleted[i].Name < next.Deleted[j].Name
+	})
 	s.snapshot = next
 }

@@ -125,7 +125,8 @@ func TestListThatAnotherRequestMade(t *testing.T) {
 			return nil
 		}
 		router := binding.Parse(row.router, "web")
-		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file",
+			clustered, router)
 		below(g, row.children...)
 		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
@@ -158,7 +159,8 @@ func TestListOfNamespaces(t *testing.T) {
 			return row.err
 		}
 		router := binding.Parse(row.router, "")
-		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file",
+			clustered, router)
 		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
 		}
@@ -200,9 +202,11 @@ func TestPolicyThatAwaitsItsNamespaces(t *testing.T) {
 			return row.err
 		}
 		router := binding.Parse("acme_x_0@kubernetescrd", "")
-		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file", clustered, router)
+		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file",
+			clustered, router)
 		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want || asked != 1 {
-			t.Errorf("%s: %q after %d lists, want %q after 1", row.description, got, asked, row.want)
+			t.Errorf("%s: %q after %d lists, want %q after 1",
+				row.description, got, asked, row.want)
 		}
 	}
 }

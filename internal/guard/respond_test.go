@@ -94,7 +94,8 @@ func TestResponses(t *testing.T) {
 				rw := httptest.NewRecorder()
 				g.ServeHTTP(rw, req)
 				if !reflect.DeepEqual(rw.Header(), want) {
-					t.Errorf("%s, HTTP/%d: %v, want %v", row.description, protocol, rw.Header(), want)
+					t.Errorf("%s, HTTP/%d: %v, want %v",
+						row.description, protocol, rw.Header(), want)
 				}
 				if status := vectors.Statuses[row.reason]; rw.Code != status {
 					t.Errorf("%s: status %d, want %d", row.description, rw.Code, status)
@@ -174,17 +175,20 @@ func TestDenials(t *testing.T) {
 		{"Secrets that can't be asked for", unasked, acme, "acme-exact", tlsRequest(hostA, hostA),
 			"c", report.Denial{Mode: "enforce", Reason: "certificate-unavailable", Status: 503,
 				Router: acme, Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA,
-				Client: "c", Certificate: `the right to list secrets in namespace "acme" is missing` +
-					": the Kubernetes API refuses: GET /api/v1/namespaces/acme/secrets: 403 Forbidden"}},
+				Client: "c", Certificate: `the right to list secrets in namespace "acme" ` +
+					"is missing: the Kubernetes API refuses: " +
+					"GET /api/v1/namespaces/acme/secrets: 403 Forbidden"}},
 		{"a router of nobody", acmeKeys(nil), "x_web_0@kubernetescrd", "", plainRequest(hostA), "c",
 			report.Denial{Mode: "enforce", Reason: "router-unbound", Status: 403,
 				Router: "x_web_0@kubernetescrd", Namespace: "x", Host: hostA, Client: "c"}},
-		{"a router that may be two tenants'", legacy, "acme-web-x-0123456789abcdef0123@kubernetescrd",
+		{"a router that may be two tenants'", legacy,
+			"acme-web-x-0123456789abcdef0123@kubernetescrd",
 			"", plainRequest(hostA), "c", report.Denial{Mode: "enforce", Reason: "router-ambiguous",
 				Status: 403, Router: "acme-web-x-0123456789abcdef0123@kubernetescrd",
 				Namespace: "acme,acme-web", Host: hostA, Client: "c"}},
-		{"no router", acmeKeys(nil), "", "", plainRequest(hostA), "c", report.Denial{Mode: "enforce",
-			Reason: "router-unknown", Status: 403, Host: hostA, Client: "c"}},
+		{"no router", acmeKeys(nil), "", "", plainRequest(hostA), "c",
+			report.Denial{Mode: "enforce", Reason: "router-unknown", Status: 403, Host: hostA,
+				Client: "c"}},
 		{"no policy", map[string]any{"tenants": "wrong", "mode": "report"}, acme, "",
 			tlsRequest(hostA, hostB), "c", report.Denial{Mode: "enforce", Reason: "policy-invalid",
 				Status: 503, Router: acme, Host: hostA, SNI: hostB, Client: "c"}},
@@ -194,7 +198,8 @@ func TestDenials(t *testing.T) {
 		{"a tenant that reports", ofTenant("report", "enforce"), acme, "", plainRequest(other), "c",
 			report.Denial{Mode: "report", Reason: "host-unowned", Status: 403, Router: acme,
 				Namespace: "acme", Tenant: "acme", Host: other, Client: "c"}},
-		{"a tenant that enforces", ofTenant("enforce", "report"), acme, "", plainRequest(other), "c",
+		{"a tenant that enforces", ofTenant("enforce", "report"), acme, "", plainRequest(other),
+			"c",
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
 				Namespace: "acme", Tenant: "acme", Host: other, Client: "c"}},
 	}

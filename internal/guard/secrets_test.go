@@ -33,18 +33,24 @@ func TestNamespacesOfACertificate(t *testing.T) {
 		router      []string
 		want        string
 	}{
-		{"the router's own, the shared, the tenant's others", []string{"web"}, "web platform certs api shop"},
-		{"a router whose name means several", []string{"shop", "web"}, "shop web platform certs api"},
+		{"the router's own, the shared, the tenant's others", []string{"web"},
+			"web platform certs api shop"},
+		{"a router whose name means several", []string{"shop", "web"},
+			"shop web platform certs api"},
 		{"a router without namespace", nil, "platform certs api shop web"},
 	}
 	for _, row := range rows {
 		api := &noSecrets{}
 		config := kubetest.Start(t, api)
 		g := newGuard(nil, "secrets@file", map[string]any{
-			"tenants":      []any{map[string]any{"name": "acme", "namespaces": "web,shop,api", "hosts": "acme.example.com"}},
+			"tenants": []any{map[string]any{
+				"name": "acme", "namespaces": "web,shop,api", "hosts": "acme.example.com",
+			}},
 			"shared":       map[string]any{"namespaces": "platform,certs"},
 			"certificates": map[string]any{"secrets": true},
-			"kubernetes":   map[string]any{"endpoint": config.Endpoint, "tokenFile": config.TokenFile, "caFile": config.CAFile},
+			"kubernetes": map[string]any{
+				"endpoint": config.Endpoint, "tokenFile": config.TokenFile, "caFile": config.CAFile,
+			},
 		}, binding.Router{})
 		d := decision{policy: g.middleware.Policy(), validFor: time.Minute}
 		d.chain = []*x509.Certificate{{Raw: []byte("leaf")}}
@@ -53,7 +59,8 @@ func TestNamespacesOfACertificate(t *testing.T) {
 		d = g.checkSecret(plainRequest(""), d)
 		found := d.code != verdict.CertificateSecret
 		if asked := strings.Join(api.asked, " "); found || d.problem != "" || asked != row.want {
-			t.Errorf("%s: %t, %q after asking %s, want %s", row.description, found, d.problem, asked, row.want)
+			t.Errorf("%s: %t, %q after asking %s, want %s",
+				row.description, found, d.problem, asked, row.want)
 		}
 	}
 }

@@ -48,7 +48,8 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 			rw := httptest.NewRecorder()
 			guard.ServeHTTP(rw, newRequest(c, entryPoint))
 			if passed != (c.Want == "pass" || c.Reported) {
-				t.Errorf("request %d: passed is %t, reason %q, want %q", attempt, passed, rw.Header().Get(reasonHeader), c.Want)
+				t.Errorf("request %d: passed is %t, reason %q, want %q",
+					attempt, passed, rw.Header().Get(reasonHeader), c.Want)
 			}
 			reason, status := rw.Header().Get(reasonHeader), vectors.Statuses[c.Want]
 			if !passed && (reason != c.Want || rw.Code != status) {
@@ -68,7 +69,8 @@ func newGuard(
 
 // newGuardIn returns a guard whose policy is of a registry.
 func newGuardIn(
-	all *registry.Registry, next http.Handler, name string, keys map[string]any, router binding.Router,
+	all *registry.Registry, next http.Handler, name string, keys map[string]any,
+	router binding.Router,
 ) *Guard {
 	reloads.Lock()
 	r := beginReload(nil)
@@ -130,10 +132,13 @@ func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
 		description string
 		c           vectors.Case
 	}{
-		{"TLS", vectors.Case{Host: "a.acme.example.com", TLS: true, ServerName: "a.acme.example.com", Certificate: "acme-two"}},
-		{"another server name of the tenant", vectors.Case{Host: "a.acme.example.com", TLS: true, ServerName: "b.acme.example.com", Certificate: "acme-two"}},
+		{"TLS", vectors.Case{Host: "a.acme.example.com", TLS: true,
+			ServerName: "a.acme.example.com", Certificate: "acme-two"}},
+		{"another server name of the tenant", vectors.Case{Host: "a.acme.example.com", TLS: true,
+			ServerName: "b.acme.example.com", Certificate: "acme-two"}},
 		{"plaintext", vectors.Case{Host: "a.acme.example.com"}},
-		{"a port", vectors.Case{Host: "a.acme.example.com:8443", TLS: true, ServerName: "a.acme.example.com", Certificate: "acme-two"}},
+		{"a port", vectors.Case{Host: "a.acme.example.com:8443", TLS: true,
+			ServerName: "a.acme.example.com", Certificate: "acme-two"}},
 	}
 	for _, r := range requests {
 		entryPoint := listen(t, r.c)

@@ -77,14 +77,18 @@ func specificity(pattern, name string) int {
 	if pattern == name {
 		return 1 << 20
 	}
-	if suffix, deep := strings.CutPrefix(pattern, "**"); deep && strings.HasSuffix(name, suffix) && len(name) > len(suffix) {
+	suffix := strings.TrimLeft(pattern, "*")
+	before := strings.TrimSuffix(name, suffix)
+	if suffix == pattern || before == name || before == "" {
+		return 0
+	}
+	if strings.HasPrefix(pattern, "**") {
 		return 2 * len(suffix)
 	}
-	suffix, wildcard := strings.CutPrefix(pattern, "*")
-	if wildcard && strings.HasSuffix(name, suffix) && !strings.Contains(strings.TrimSuffix(name, suffix), ".") && len(name) > len(suffix) {
-		return 2*len(suffix) + 1
+	if strings.Contains(before, ".") {
+		return 0
 	}
-	return 0
+	return 2*len(suffix) + 1
 }
 
 func TestAddKeepsTheFirstOwner(t *testing.T) {
@@ -101,6 +105,27 @@ func TestAddKeepsTheFirstOwner(t *testing.T) {
 	}
 	if got := table.Owner("a.example.com"); got != "acme" {
 		t.Errorf("owner %q, want acme", got)
+	}
+}
+
+func TestPatternOwner(t *testing.T) {
+	table := hosts.NewTable()
+	texts := []string{"a.example.com", "*.a.example.com", "**.a.example.com"}
+	for _, text := range texts {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := table.PatternOwner(pattern); got != "" {
+			t.Errorf("%s: owner %q before it has one", text, got)
+		}
+		table.Add(pattern, "owner of "+text)
+	}
+	for _, text := range texts {
+		pattern, _ := hosts.ParsePattern(text)
+		if got := table.PatternOwner(pattern); got != "owner of "+text {
+			t.Errorf("%s: owner %q", text, got)
+		}
 	}
 }
 
@@ -137,6 +162,9 @@ func TestCoversAll(t *testing.T) {
 		{"a wildcard of nothing", "*.", "acme", false},
 		{"address", "192.0.2.7", "acme", true},
 		{"another address", "192.0.2.8", "acme", false},
+		{"what is unowned, of no owner", "a.example.com", "", true},
+		{"no name, of no owner", "!", "", false},
+		{"a wildcard of nothing, of no owner", "*.", "", false},
 	}
 	for _, n := range names {
 		if got := table.CoversAll(n.name, n.owner); got != n.want {

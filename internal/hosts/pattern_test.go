@@ -58,6 +58,12 @@ func TestParsePatternRefuses(t *testing.T) {
 		{"a zone", "::1%lo", wildcard},
 		{"a zone in brackets", "[::1%lo]", wildcard},
 		{"an IPv4 address in brackets", "[192.0.2.7]", wildcard},
+		{"an address with a zone", "fe80::7%eth0", port},
+		{"an IPv6 address with the last bracket only", "x2001:db8::7]", port},
+		{"three stars", "***.example.com", wildcard},
+		{"the first character beyond ASCII", "a\u0080.example.com", unicode},
+		{"the last character of ASCII", "a\u007f.example.com", wildcard},
+		{"a port of nothing", ":443", wildcard},
 	} {
 		got, err := hosts.ParsePattern(test.pattern)
 		if err == nil {

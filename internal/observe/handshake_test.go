@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,5 +153,54 @@ func keepWaiting(listener net.Listener, serve func(conn net.Conn)) {
 			return
 		}
 		serve(conn) // which leaves the connection open
+	}
+}
+
+// TestNobodyListens observes an address where nobody does.
+func TestNobodyListens(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	_, _, err = NewCache().Observe(context.Background(), address, victim, time.Minute)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, want := range []string{victim, address, "refused"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q in it", err, want)
+		}
+	}
+}
+
+// TestConnectionIsClosed has a server wait for what comes after the handshake.
+func TestConnectionIsClosed(t *testing.T) {
+	config := &tls.Config{Certificates: []tls.Certificate{*loadCertificate(t, "acme-exact")}}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	after := make(chan error, 1)
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			after <- nil
+			return
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second))
+		_, err = conn.Read(make([]byte, 1))
+		after <- err
+	}()
+	address := listener.Addr().String()
+	_, _, err = NewCache().Observe(context.Background(), address, victim, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = <-after
+	if netErr, ok := err.(net.Error); err == nil || (ok && netErr.Timeout()) {
+		t.Errorf("after the handshake: %v, want the end of the connection", err)
 	}
 }

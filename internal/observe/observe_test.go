@@ -29,14 +29,15 @@ func listen(t *testing.T, change func(*tls.Config)) *listener {
 		t.Fatal(err)
 	}
 	l := &listener{}
-	config := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	config := &tls.Config{}
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		l.count.Add(1)
 		time.Sleep(10 * time.Millisecond)
 		if l.broken.Load() {
 			return nil, errUnfinished
 		}
 		return &certificate, nil
-	}}
+	}
 	if change != nil {
 		change(config)
 	}
@@ -67,7 +68,10 @@ func TestOneObservationAtATime(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			_, _, _ = c.Observe(context.Background(), l.address, "a.acme.example.com", time.Minute)
+			chain, _, err := c.Observe(context.Background(), l.address, victim, time.Minute)
+			if err != nil || len(chain) == 0 {
+				t.Errorf("%d certificates, %v", len(chain), err)
+			}
 		}()
 	}
 	all.Wait()
@@ -83,13 +87,13 @@ func TestOneObservationAtATime(t *testing.T) {
 func TestObservationIsRenewedAfterTTL(t *testing.T) {
 	l := listen(t, nil)
 	c := NewCache()
-	chain, holds, err := c.Observe(context.Background(), l.address, "a.acme.example.com", time.Minute)
+	chain, holds, err := c.Observe(context.Background(), l.address, victim, time.Minute)
 	if err != nil || len(chain) == 0 || holds <= 0 || holds > time.Minute {
 		t.Fatalf("%d certificates, holds %s, %v", len(chain), holds, err)
 	}
-	observe(t, c, l, "a.acme.example.com", time.Minute)
+	observe(t, c, l, victim, time.Minute)
 	time.Sleep(5 * time.Millisecond)
-	observe(t, c, l, "a.acme.example.com", time.Millisecond)
+	observe(t, c, l, victim, time.Millisecond)
 	if got := l.count.Load(); got != 2 {
 		t.Errorf("%d handshakes, want a second one after ttl", got)
 	}
@@ -99,11 +103,11 @@ func TestFailureIsNotKept(t *testing.T) {
 	l := listen(t, nil)
 	c := NewCache()
 	l.broken.Store(true)
-	if _, _, err := c.Observe(context.Background(), l.address, "a.acme.example.com", time.Minute); err == nil {
+	if _, _, err := c.Observe(context.Background(), l.address, victim, time.Minute); err == nil {
 		t.Fatal("no error without a certificate")
 	}
 	l.broken.Store(false)
-	observe(t, c, l, "a.acme.example.com", time.Minute)
+	observe(t, c, l, victim, time.Minute)
 }
 
 func TestWaitingEndsWithTheRequest(t *testing.T) {
@@ -112,7 +116,7 @@ func TestWaitingEndsWithTheRequest(t *testing.T) {
 	started := make(chan struct{})
 	go func() {
 		close(started)
-		_, _, _ = c.Observe(context.Background(), l.address, "a.acme.example.com", time.Minute)
+		_, _, _ = c.Observe(context.Background(), l.address, victim, time.Minute)
 	}()
 	<-started
 	for l.count.Load() == 0 {
@@ -120,7 +124,7 @@ func TestWaitingEndsWithTheRequest(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := c.Observe(gone, l.address, "a.acme.example.com", time.Minute); err == nil {
+	if _, _, err := c.Observe(gone, l.address, victim, time.Minute); err == nil {
 		t.Error("a request that is gone waited for the observation")
 	}
 }
@@ -148,16 +152,19 @@ func TestHandshake(t *testing.T) {
 		{"TLS 1.3, client certificate required", func(c *tls.Config) {
 			c.MinVersion, c.ClientAuth = tls.VersionTLS13, tls.RequireAndVerifyClientCert
 		}},
-		{"TLS 1.0", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10 }},
+		{"TLS 1.0", func(c *tls.Config) {
+			c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS10
+		}},
 		{"HTTP/2 only", func(c *tls.Config) { c.NextProtos = []string{"h2"} }},
 		{"one old cipher", func(c *tls.Config) {
-			c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
+			c.MaxVersion = tls.VersionTLS12
+			c.CipherSuites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA}
 		}},
 		{"one curve", func(c *tls.Config) { c.CurvePreferences = []tls.CurveID{tls.CurveP521} }},
 	}
 	for _, option := range options {
 		l := listen(t, option.change)
-		if got := observe(t, NewCache(), l, "a.acme.example.com", time.Minute); got != "a.acme.example.com" {
+		if got := observe(t, NewCache(), l, victim, time.Minute); got != victim {
 			t.Errorf("%s: observed %q", option.description, got)
 		}
 	}

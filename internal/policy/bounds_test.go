@@ -29,28 +29,38 @@ func TestErrorsAreBounded(t *testing.T) {
 		description string
 		raw         map[string]any
 	}{
-		{"empty tenants", map[string]any{"tenants": repeated(1000, func(i int) any { return map[string]any{} })}},
+		{"empty tenants", map[string]any{
+			"tenants": repeated(1000, func(i int) any { return map[string]any{} }),
+		}},
 		{"tenants that are none", map[string]any{"tenants": bad}},
 		{"hosts", tenant("hosts", bad)},
-		{"items that are no strings", tenant("hosts", repeated(1000, func(i int) any { return true }))},
+		{"items that are no strings", tenant("hosts",
+			repeated(1000, func(i int) any { return true }))},
 		{"namespaces", tenant("namespaces", bad)},
 		{"routers", tenant("routers", repeated(1000, func(i int) any { return "\xff" }))},
 		{"pins", tenant("certificates", map[string]any{"pins": bad})},
-		{"shared namespaces", map[string]any{"tenants": "", "shared": map[string]any{"namespaces": bad}}},
+		{"shared namespaces", map[string]any{
+			"tenants": "", "shared": map[string]any{"namespaces": bad},
+		}},
 		{"shared hosts", map[string]any{"tenants": "", "shared": map[string]any{"hosts": bad}}},
 		{"unknown keys", unknown},
 		{"the hosts of another tenant", map[string]any{"tenants": []any{
-			map[string]any{"name": "acme", "hosts": same}, map[string]any{"name": "globex", "hosts": same},
+			map[string]any{"name": "acme", "hosts": same},
+			map[string]any{"name": "globex", "hosts": same},
 		}}},
 		{"the namespaces of another tenant", map[string]any{"tenants": []any{
 			map[string]any{"name": "acme", "namespaces": "n*"},
-			map[string]any{"name": "globex", "namespaces": repeated(1000, func(i int) any { return fmt.Sprint("n", i) })},
+			map[string]any{
+				"name":       "globex",
+				"namespaces": repeated(1000, func(i int) any { return fmt.Sprint("n", i) }),
+			},
 		}}},
 	}
 	for _, c := range cases {
 		_, errs := parseRaw(c.raw)
 		if len(errs) != maxErrors+1 || !strings.Contains(errs[len(errs)-1], "more errors") {
-			t.Errorf("%s: %d errors, the last %q, want %d and one line that there are more", c.description, len(errs), errs[len(errs)-1], maxErrors)
+			t.Errorf("%s: %d errors, the last %q, want %d and one line that there are more",
+				c.description, len(errs), errs[len(errs)-1], maxErrors)
 		}
 	}
 }
@@ -74,9 +84,12 @@ func TestRouterPatternsThatAreRefused(t *testing.T) {
 		description, pattern string
 		wants                []string
 	}{
-		{"longer than a pattern may be", strings.Repeat("a*", 200), []string{"tenants[0].routers[0]", `"a*a*`, "256 bytes"}},
-		{"much longer", strings.Repeat("*", 1300000), []string{"tenants[0].routers[0]", `"***`, "256 bytes"}},
-		{"no UTF-8", "a\xff*@docker", []string{"tenants[0].routers[0]", `"a\xff*@docker"`, "invalid UTF-8"}},
+		{"longer than a pattern may be", strings.Repeat("a*", 200),
+			[]string{"tenants[0].routers[0]", `"a*a*`, "256 bytes"}},
+		{"much longer", strings.Repeat("*", 1300000),
+			[]string{"tenants[0].routers[0]", `"***`, "256 bytes"}},
+		{"no UTF-8", "a\xff*@docker",
+			[]string{"tenants[0].routers[0]", `"a\xff*@docker"`, "invalid UTF-8"}},
 	}
 	for _, c := range cases {
 		_, errs := parseRaw(withRouters(c.pattern))

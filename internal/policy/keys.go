@@ -67,6 +67,11 @@ func (k *Keys) HasInline() bool {
 	return false
 }
 
+// Source returns where the policy is written, but for whether a cluster is asked.
+func (k *Keys) Source(refusal string) Source {
+	return Source{File: k.File, Inline: k.Inline, Refusal: refusal}
+}
+
 // policyKeys are the keys of a policy file, and of the inline form.
 var policyKeys = []string{"tenants", "shared", "certificates"}
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 )
 
 // Middleware is one middleware of Traefik's configuration: its inputs as last seen, its last good
@@ -14,6 +15,7 @@ type Middleware struct {
 	name  string
 	env   Environment
 	share func(key sourceKey, s *source) *source
+	said  report.Said
 
 	// updating is held while the inputs are gathered and a policy is made of them. It is the
 	// middleware's own: a tenant's Middleware keeps only the routers waiting that the tenant
@@ -69,7 +71,8 @@ func (m *Middleware) Policy() *policy.Effective {
 		return m.refresh()
 	}
 	latest, _ := now.source.namespaces()
-	if now.snapshot != nil && latest == nil { // the cluster has forgotten them: nobody asked for a while
+	if now.snapshot != nil && latest == nil {
+		// The cluster has forgotten them: nobody asked for a while.
 		return m.refresh()
 	}
 	return now.effective
@@ -82,7 +85,7 @@ func (m *Middleware) PolicySince(ctx context.Context, since time.Time) (*policy.
 		if err := asked.ListedSince(ctx, since); err != nil {
 			return nil, err
 		}
-		p = m.current()
+		p = m.refresh()
 		next := m.cluster() // another cluster's policy may be in force by now
 		if next == nil || next.Address() == asked.Address() {
 			break
@@ -90,19 +93,6 @@ func (m *Middleware) PolicySince(ctx context.Context, since time.Time) (*policy.
 		asked = next
 	}
 	return p, nil
-}
-
-// current returns what is in force, with the Namespaces as they are known now.
-func (m *Middleware) current() *policy.Effective {
-	p := m.Policy()
-	m.mu.Lock()
-	now := m.lastGood
-	m.mu.Unlock()
-	latest, _ := now.source.namespaces()
-	if p == nil || latest != now.snapshot {
-		return m.refresh()
-	}
-	return p
 }
 
 // cluster returns the cluster of what is in force, or else the one whose Namespaces the keys wait

@@ -79,14 +79,6 @@ func (r *recorder) broad() []string {
 	return all
 }
 
-func (r *recorder) leftOut() string {
-	var all []string
-	for _, notice := range r.notices {
-		all = append(all, notice.LeftOut...)
-	}
-	return strings.Join(all, "\n")
-}
-
 // withCluster returns the policy of a configuration and the Namespaces of a cluster.
 func withCluster(
 	t *testing.T, text string, namespaces ...policy.Namespace,

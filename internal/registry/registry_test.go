@@ -13,8 +13,10 @@ import (
 )
 
 var (
-	ofAcme   = policy.Namespace{Name: "acme", Created: older1, Tenant: "acme", Hosts: "acme.example.com"}
-	ofGlobex = policy.Namespace{Name: "globex", Created: newer2, Tenant: "globex", Hosts: "globex.example.com"}
+	ofAcme = policy.Namespace{Name: "acme", Created: older1, Tenant: "acme",
+		Hosts: "acme.example.com"}
+	ofGlobex = policy.Namespace{Name: "globex", Created: newer2, Tenant: "globex",
+		Hosts: "globex.example.com"}
 )
 
 // listed returns the policy with the Namespaces as they are listed now.
@@ -35,13 +37,19 @@ func TestNamespacesWhileTheConfigurationIsWrong(t *testing.T) {
 		breakIt     func(r *recorder)
 	}{
 		{"keys", func(r *recorder) {
-			r.Middleware("guard@file", map[string]any{"mode": "wrong", "kubernetes": map[string]any{"enabled": true}})
+			r.Middleware("guard@file", map[string]any{
+				"mode": "wrong", "kubernetes": map[string]any{"enabled": true},
+			})
 		}},
 		{"a policy", func(r *recorder) {
-			r.Middleware("guard@file", map[string]any{"tenants": "wrong", "kubernetes": map[string]any{"enabled": true}})
+			r.Middleware("guard@file", map[string]any{
+				"tenants": "wrong", "kubernetes": map[string]any{"enabled": true},
+			})
 		}},
 		{"a policy file that is not there", func(r *recorder) {
-			r.Middleware("guard@file", map[string]any{"policyFile": "nowhere.json", "kubernetes": map[string]any{"enabled": true}})
+			r.Middleware("guard@file", map[string]any{
+				"policyFile": "nowhere.json", "kubernetes": map[string]any{"enabled": true},
+			})
 		}},
 	}
 	for _, c := range cases {
@@ -56,14 +64,17 @@ func TestNamespacesWhileTheConfigurationIsWrong(t *testing.T) {
 		}
 		guard := r.again("guard@file")
 		if len(r.errors()) == 0 || guard.Policy() == nil {
-			t.Fatalf("%s: %d errors, in force %t", c.description, len(r.errors()), guard.Policy() != nil)
+			t.Fatalf("%s: %d errors, in force %t",
+				c.description, len(r.errors()), guard.Policy() != nil)
 		}
 		if len(r.Clusters()) == 0 {
 			t.Errorf("%s: the cluster is watched no more", c.description)
 		}
 		r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofAcme, ofGlobex}}
-		if p := listed(t, guard); p.Tenant("globex") == nil || p.Hosts.Owner("globex.example.com") != "globex" {
-			t.Errorf("%s: a new Namespace is not in force for the request that asks for it", c.description)
+		p := listed(t, guard)
+		if p.Tenant("globex") == nil || p.Hosts.Owner("globex.example.com") != "globex" {
+			t.Errorf("%s: a new Namespace is not in force for the request that asks for it",
+				c.description)
 		}
 		r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofGlobex}}
 		r.Refresh()
@@ -83,7 +94,9 @@ func TestPolicyOfNamespacesAlone(t *testing.T) {
 		reads++
 		return content, nil
 	}
-	guard := r.Middleware("guard@file", map[string]any{"policyFile": "policy.json", "kubernetes": map[string]any{"enabled": true}})
+	guard := r.Middleware("guard@file", map[string]any{
+		"policyFile": "policy.json", "kubernetes": map[string]any{"enabled": true},
+	})
 	before := guard.Policy()
 	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofGlobex}}
 	reads = 0
@@ -91,7 +104,8 @@ func TestPolicyOfNamespacesAlone(t *testing.T) {
 	if reads != 0 {
 		t.Errorf("the file was read %d times for a Namespace", reads)
 	}
-	if before.Tenant("globex") != nil || after.Tenant("globex") == nil || after.Tenant("acme") == nil {
+	lost := after.Tenant("globex") == nil || after.Tenant("acme") == nil
+	if before.Tenant("globex") != nil || lost {
 		t.Errorf("tenants before %v, after %v", before.Tenants, after.Tenants)
 	}
 	if before.Tenant("acme") == after.Tenant("acme") {
@@ -110,7 +124,10 @@ func TestOutdatedNamespacesAreToldOnce(t *testing.T) {
 		}
 		return all
 	}
-	for _, step := range []struct{ problem, want string }{{"", ""}, {"down.", "down."}, {"", "down."}, {"again.", "down.again."}} {
+	steps := []struct{ problem, want string }{
+		{"", ""}, {"down.", "down."}, {"", "down."}, {"again.", "down.again."},
+	}
+	for _, step := range steps {
 		r.problem = step.problem
 		if got := told(); got != step.want {
 			t.Errorf("with the problem %q: told %q, want %q", step.problem, got, step.want)
@@ -143,14 +160,17 @@ func TestForgottenNamespaces(t *testing.T) {
 // TestKeysThatLookAlike has keys differ in ways that a text of them may not tell.
 func TestKeysThatLookAlike(t *testing.T) {
 	of := func(name any) map[string]any {
-		return map[string]any{"tenants": []any{map[string]any{"name": name, "hosts": "a.example.com"}}}
+		return map[string]any{"tenants": []any{
+			map[string]any{"name": name, "hosts": "a.example.com"},
+		}}
 	}
 	r := newRecorder()
 	for _, c := range []struct {
 		name any
 		want string
 	}{{2000001, "2000001"}, {2000002, "2000002"}, {"2000002", "2000002"}} {
-		if p := r.Middleware("guard@file", of(c.name)).Policy(); p == nil || p.Tenants[0].Name != c.want {
+		p := r.Middleware("guard@file", of(c.name)).Policy()
+		if p == nil || p.Tenants[0].Name != c.want {
 			t.Errorf("%#v: errors %q, in force %+v", c.name, r.errors(), p)
 		}
 	}
@@ -201,7 +221,8 @@ func TestFirstPoliciesChangeNothing(t *testing.T) {
 	if r.changes != 0 {
 		t.Errorf("%d changes", r.changes)
 	}
-	r.Middleware("a@file", keys(t, strings.ReplaceAll(acme, "acme.example.com", "b.example.com"))).Policy()
+	changed := strings.ReplaceAll(acme, "acme.example.com", "b.example.com")
+	r.Middleware("a@file", keys(t, changed)).Policy()
 	if r.changes != 1 {
 		t.Errorf("%d changes after one, want 1", r.changes)
 	}
@@ -289,7 +310,8 @@ func TestManyMiddlewaresDelayNoChange(t *testing.T) {
 	r.Middleware("late@file", keys(t, acme))
 	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofGlobex}}
 	r.Refresh()
-	if guard.lastGood.effective.Tenant("globex") == nil || r.middlewares["late@file"].lastGood.effective != nil {
+	late := r.middlewares["late@file"].lastGood.effective
+	if guard.lastGood.effective.Tenant("globex") == nil || late != nil {
 		t.Error("a change waits for new keys")
 	}
 	if r.Middleware("late@file", keys(t, acme)).Policy() == nil {
@@ -330,12 +352,15 @@ func TestPanicIsSaidOnce(t *testing.T) {
 	r.readFile = func(path string) ([]byte, error) { return []byte(acme), nil }
 	guard := r.Middleware("guard@file", map[string]any{"policyFile": "policy.json"})
 	before := guard.Policy()
-	guard.source.open = func(path string) ([]byte, error) { panic(strings.Repeat("struct { ", 100000)) }
+	guard.source.open = func(path string) ([]byte, error) {
+		panic(strings.Repeat("struct { ", 100000))
+	}
 	for poll := 0; poll < 3; poll++ {
 		r.Refresh()
 	}
 	if errs := r.errors(); len(errs) != 1 || len(errs[0]) > 1000 || !r.notices[0].InForce {
-		t.Errorf("%d errors %.2000q, want a short one of a policy that stays in force", len(errs), errs)
+		t.Errorf("%d errors %.2000q, want a short one of a policy that stays in force",
+			len(errs), errs)
 	}
 	if guard.Policy() != before {
 		t.Error("the last good policy is not in force any more")
@@ -360,7 +385,8 @@ func TestKeysOfTenantsAreBounded(t *testing.T) {
 		r.env[policy.OperatorNamespacesVariable] = "traefik"
 		r.env[policy.OperatorProvidersVariable] = "redis"
 		inForce := r.Middleware(c.middleware, large).Policy() != nil
-		if inForce != c.inForce || (!inForce && !anyContains(r.errors(), []string{"bytes", "wanted at most 65536 bytes"})) {
+		wants := []string{"bytes", "wanted at most 65536 bytes"}
+		if inForce != c.inForce || (!inForce && !anyContains(r.errors(), wants)) {
 			t.Errorf("%s: in force %t, errors %.300q", c.description, inForce, r.errors())
 		}
 	}
@@ -395,5 +421,31 @@ func TestPolicyWaitsForTheCluster(t *testing.T) {
 	r.Middleware("guard@file", keys(t, acme)).Policy()
 	if len(r.Clusters()) != 0 {
 		t.Error("the cluster is in use after it was switched off")
+	}
+}
+
+// TestSameErrorsAreSaidOnce changes keys that have nothing to do with what is wrong.
+func TestSameErrorsAreSaidOnce(t *testing.T) {
+	const wrongHost = `[{"name":"acme","hosts":["a b"]}]`
+	rows := []struct{ description, keys, changed string }{
+		{"an inline policy", `{"tenants":` + wrongHost + `}`,
+			`{"legacyNames":"allow","tenants":` + wrongHost + `}`},
+		{"a key", `{"mode":"x","tenants":[]}`, `{"mode":"x","legacyNames":"allow","tenants":[]}`},
+		{"a file", `{"policyFile":"policy.json"}`,
+			`{"policyFile":"policy.json","legacyNames":"allow"}`},
+	}
+	for _, row := range rows {
+		r := newRecorder()
+		r.readFile = func(path string) ([]byte, error) { return []byte("{"), nil }
+		r.Middleware("guard@file", keys(t, row.keys)).Policy()
+		said := len(r.errors())
+		r.Middleware("guard@file", keys(t, row.changed)).Policy()
+		if again := len(r.errors()); said == 0 || again != said {
+			t.Errorf("%s: %d errors, then %d, want them said once", row.description, said, again)
+		}
+		r.Middleware("other@file", keys(t, row.keys)).Policy()
+		if others := len(r.errors()) > said; others != (row.description != "a file") {
+			t.Errorf("%s: said of another middleware %t", row.description, others)
+		}
 	}
 }

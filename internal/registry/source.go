@@ -4,59 +4,44 @@ import (
 	"sync"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 )
 
 // sourceKey is what the middlewares that share a source have in common. An operator's and a
 // tenant's same keys are two sources, for they may not say the same.
 type sourceKey struct {
-	path, keys string
+	file, keys string
 	refusal    string
 	cluster    string
 }
 
-// source is where a policy is written: a file, or the inline keys of a middleware. The Namespaces
-// of a cluster, if it has one, are laid over that.
+// source is where a policy is written, and what it says. The Namespaces of a cluster, if it has
+// one, are laid over that.
 type source struct {
+	policy.Source
 	open func(path string) ([]byte, error)
-	// path is the policy file, "" for inline keys.
-	path   string
-	inline map[string]any
-	// refusal is why the keys are not the operator's, "" if they are.
-	refusal string
 	// cluster is nil where no Namespaces are asked for.
 	cluster Cluster
+	// said is what was said of a policy file, once for all middlewares with this source.
+	said report.Said
 
-	// mu is held while the source is read, and guards what follows.
+	// mu is held while the source is read.
 	mu sync.Mutex
 	// latest is what the source said last, nil before it was read.
 	latest *revision
-	// laid is what parsed and snapshot make. It is there for all middlewares with this source.
+	// laid is what parsed and snapshot make, for all middlewares with this source.
 	parsed   *policy.Parsed
 	snapshot *policy.Snapshot
 	laid     *policy.Policy
-	// said is what was said last of each subject.
-	said map[string]string
 }
 
 // revision is what a source said at one time. It does not change.
 type revision struct {
-	// files are the contents that it was read from, by path: the policy file and files of roots.
+	// files are the contents that it was read from, by path.
 	files map[string]string
 	// parsed is nil where there are errors.
 	parsed *policy.Parsed
 	errs   []string
-}
-
-func newSource(
-	keys *policy.Keys, refusal string, open func(path string) ([]byte, error),
-) *source {
-	return &source{
-		open:    open,
-		path:    keys.File,
-		inline:  keys.Inline,
-		refusal: refusal,
-		said:    map[string]string{},
-	}
 }
 
 // read returns what the source says. It is read if it was not yet, or if look is set and a file has
@@ -89,28 +74,13 @@ func (s *source) content(path string) (string, error) {
 }
 
 func (s *source) parse() *revision {
-	if s.path == "" {
-		return s.parseInline()
-	}
 	next := &revision{files: map[string]string{}}
-	next.parsed, next.errs = policy.ParseFile(s.path, s.reader(next.files), s.cluster != nil)
-	return next
-}
-
-func (s *source) parseInline() *revision {
-	next := &revision{files: map[string]string{}}
-	read := s.reader(next.files)
-	next.parsed, next.errs = policy.Parse(s.inline, read, s.refusal, s.cluster != nil)
-	return next
-}
-
-// reader returns a function that reads a file and keeps its content.
-func (s *source) reader(files map[string]string) func(path string) (string, error) {
-	return func(path string) (string, error) {
+	next.parsed, next.errs = s.Parse(func(path string) (string, error) {
 		content, err := s.content(path)
-		files[path] = content
+		next.files[path] = content
 		return content, err
-	}
+	})
+	return next
 }
 
 // namespaces returns what the cluster says now, nil for nothing, and why it is not kept up to date.
@@ -138,15 +108,4 @@ func (s *source) over(parsed *policy.Parsed, snapshot *policy.Snapshot) *policy.
 		s.snapshot = snapshot
 	}
 	return s.laid
-}
-
-// isNew reports whether a text is not what was said last of a subject, and remembers it.
-func (s *source) isNew(subject, text string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.said[subject] == text {
-		return false
-	}
-	s.said[subject] = text
-	return text != ""
 }

@@ -47,14 +47,15 @@ func (m *Middleware) readNewKeys() {
 func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 	refusal := policy.Refusal(m.name, m.env.Getenv)
 	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
-	s := newSource(keys, refusal, m.env.ReadFile)
-	key := sourceKey{path: keys.File}
+	s := &source{Source: keys.Source(refusal), open: m.env.ReadFile}
+	key := sourceKey{file: keys.File}
 	if keys.Settings.Kubernetes.Enabled && refusal == "" {
 		cluster, err := m.env.Cluster(keys.Settings.Kubernetes)
 		if err != nil {
 			keys.Errors = append(keys.Errors, "kubernetes: "+err.Error())
 		} else {
 			s.cluster = cluster
+			s.Clustered = true
 			key.cluster = cluster.Address()
 		}
 	}
@@ -62,7 +63,9 @@ func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 		key.keys = fingerprint
 		key.refusal = refusal
 	} else if keys.HasInline() { // which should not be there: what is wrong with it is said as well
-		keys.Errors = append(keys.Errors, s.parseInline().errs...)
+		beside := &source{Source: s.Source, open: s.open}
+		beside.File = ""
+		keys.Errors = append(keys.Errors, beside.parse().errs...)
 	}
 	s = m.share(key, s)
 	m.mu.Lock()
@@ -81,11 +84,11 @@ func (m *Middleware) update(looked map[*source]bool) {
 	if next == m.inputs {
 		return
 	}
-	m.inputs = next
 	latest := m.latestGood(next)
 	if latest.source != nil && m.publish(latest, next) {
 		m.env.Changed(m.name)
 	}
+	m.inputs = next // and not before: what panics is tried again
 }
 
 func (m *Middleware) gather(looked map[*source]bool) inputs {
@@ -117,9 +120,7 @@ func (m *Middleware) latestGood(next inputs) good {
 	if p == nil {
 		return m.lastGood
 	}
-	m.say(m.source, "policy", report.Notice{ByNameOnly: p.CheckedByNameOnly()})
-	m.say(m.source, "policy of those without one", report.Notice{})
-	m.say(m.source, "keys of "+m.name, report.Notice{})
+	m.sayGood(p)
 	return good{settings: m.keys.Settings, source: m.source, parsed: next.revision.parsed}
 }
 
@@ -156,29 +157,35 @@ func (m *Middleware) sayErrors(errs []string) {
 		subject = "policy of those without one"
 	}
 	own := m.keys.Errors
-	if m.source.path == "" {
+	if m.source.File == "" {
 		own = append(append([]string{}, own...), errs...)
 	} else if len(errs) > 0 {
 		m.say(m.source, subject, report.Notice{Errors: errs, InForce: inForce})
 	}
-	m.say(m.source, "keys of "+m.name, report.Notice{Errors: own, InForce: inForce})
+	m.sayOnce(&m.said, m.source, "keys", report.Notice{Errors: own, InForce: inForce})
 }
 
-// say says a notice about a source, unless it was the last one of its subject. It is said once
-// for all middlewares that use a policy file.
+// sayGood says what an operator should know of a policy without errors.
+func (m *Middleware) sayGood(p *policy.Policy) {
+	m.say(m.source, "policy", report.Notice{ByNameOnly: p.CheckedByNameOnly()})
+	m.say(m.source, "policy of those without one", report.Notice{})
+	m.sayOnce(&m.said, m.source, "keys", report.Notice{})
+}
+
+// say says a notice about a source: of inline keys for the middleware itself, of a file once for
+// all middlewares.
 func (m *Middleware) say(s *source, subject string, n report.Notice) {
-	text := ""
-	if len(n.Errors)+len(n.ByNameOnly)+len(n.Broad)+len(n.LeftOut) > 0 {
-		text = fmt.Sprintf("%q %q %q %q", n.Errors, n.ByNameOnly, n.Broad, n.LeftOut)
-	} else if n.Outdated != "" {
-		text = "outdated" // whatever the reason is by now
+	if s.File == "" {
+		m.sayOnce(&m.said, s, subject, n)
+		return
 	}
-	if s.path == "" {
-		subject += " " + m.name
-	}
-	if s.isNew(subject, text) {
+	m.sayOnce(&s.said, s, subject, n)
+}
+
+func (m *Middleware) sayOnce(memory *report.Said, s *source, subject string, n report.Notice) {
+	if memory.IsNew(subject, n) {
 		n.Middleware = m.name
-		n.File = s.path
+		n.File = s.File
 		m.env.Say(n)
 	}
 }

@@ -16,7 +16,7 @@ import (
 const (
 	// window is how long identical denials are suppressed after one was written.
 	window = 10 * time.Second
-	// maxKinds bounds how many different denials are told apart within a window; a client can
+	// maxKinds bounds how many different denials are kept apart within a window; a client can
 	// make up any number.
 	maxKinds = 1000
 	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.

@@ -39,10 +39,15 @@ func newTestLog(window time.Duration) (*Log, *buffer) {
 func TestDenyWritesTheContractsFields(t *testing.T) {
 	log, out := newTestLog(time.Minute)
 	log.Deny(Denial{
-		Mode: "enforce", Reason: "host-foreign", Status: 403, Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
-		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x", Client: "192.0.2.1",
+		Mode: "enforce", Reason: "host-foreign", Status: 403,
+		Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
+		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
+		Client: "192.0.2.1",
 	})
-	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme","host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x","client":"192.0.2.1","suppressed":0}`
+	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,` +
+		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
+		`"host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x",` +
+		`"client":"192.0.2.1","suppressed":0}`
 	if got := out.lines(); len(got) != 1 || got[0] != want {
 		t.Errorf("lines %q, want %q", got, want)
 	}
@@ -95,6 +100,14 @@ func TestKindsAreBounded(t *testing.T) {
 	}
 	if line := lastLine(t, out); line["host"] != "(many)" || line["reason"] != "host-unowned" {
 		t.Errorf("the last line is %v, want one for all other hosts", line)
+	}
+	log, out = newTestLog(time.Minute)
+	for i := 0; i < maxKinds; i++ {
+		log.Deny(Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
+	}
+	log.Deny(Denial{Mode: "enforce", Reason: "host-unowned", Host: "0"})
+	if got := len(out.lines()); got != maxKinds {
+		t.Errorf("%d lines, want none more for a host that has one", got)
 	}
 }
 
@@ -176,21 +189,55 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 }
 
 func TestPolicyNotices(t *testing.T) {
-	log, out := newTestLog(time.Minute)
-	log.Policy(Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}})
-	log.Policy(Notice{Middleware: "guard@file", Errors: []string{"mode: \"x\""}, InForce: true})
-	log.Policy(Notice{Middleware: "guard@file", ByNameOnly: []string{"acme"}})
-	log.Policy(Notice{Middleware: "guard@file", LeftOut: []string{"namespace \"acme\""}})
-	log.Policy(Notice{Middleware: "guard@file", Outdated: "connection refused"})
-	log.Policy(Notice{Middleware: "guard@file", Broad: []string{"routers: \"*@docker\""}})
-	log.Policy(Notice{Middleware: "guard@file", Unreadable: "acme@file"})
-	lines := out.lines()
-	wants := []string{"503", "last good", "names only", "left out", "not kept up to date",
-		`"event":"warning","middleware":"guard@file","message":"these patterns claim more`,
-		`"event":"warning","middleware":"guard@file","message":"the self-check failed`}
-	for i, want := range wants {
-		if !strings.Contains(lines[i], want) {
-			t.Errorf("line %q, want %q in it", lines[i], want)
+	const refused = `{"event":"policy","middleware":"guard@file","message":"the policy is refused`
+	rows := []struct {
+		description string
+		notice      Notice
+		want        string
+	}{
+		{"errors", Notice{Errors: []string{"mode: wrong", "hosts: wrong"}},
+			refused + ` and there is no earlier one: every request is answered 503",` +
+				`"errors":["mode: wrong","hosts: wrong"]}`},
+		{"errors, and an earlier policy", Notice{Errors: []string{"mode: wrong"}, InForce: true},
+			refused + `, the last good one stays in force","errors":["mode: wrong"]}`},
+		{"errors of a file", Notice{Errors: []string{"x"}, InForce: true, File: "/policy.json"},
+			`{"event":"policy","middleware":"guard@file","file":"/policy.json","message":` +
+				`"the policy is refused, the last good one stays in force","errors":["x"]}`},
+		{"names only", Notice{ByNameOnly: []string{"acme", "globex"}},
+			`{"event":"warning","middleware":"guard@file","message":"these tenants' ` +
+				`certificates are checked by their names only, which a forged certificate can ` +
+				`carry as well: set certificates.roots, certificates.pins or ` +
+				`certificates.secrets","tenants":["acme","globex"]}`},
+		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
+			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
+				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
+			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
+				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
+		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
+			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: this ` +
+				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
+				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
+		{"outdated Namespaces", Notice{Outdated: "connection refused"},
+			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
+				`are not kept up to date: tenants and their hosts stay as they were last known",` +
+				`"errors":["connection refused"]}`},
+	}
+	for _, row := range rows {
+		log, out := newTestLog(time.Minute)
+		row.notice.Middleware = "guard@file"
+		log.Policy(row.notice)
+		if got := out.lines(); len(got) != 1 || got[0] != row.want {
+			t.Errorf("%s: lines %s, want %s", row.description, got, row.want)
 		}
+	}
+}
+
+// TestWhatIsNoJSON writes what encoding/json refuses.
+func TestWhatIsNoJSON(t *testing.T) {
+	log, out := newTestLog(time.Minute)
+	log.write(make(chan int))
+	if got := out.lines(); len(got) != 1 || !strings.Contains(got[0], "unsupported type") {
+		t.Errorf("lines %q, want one with the error", got)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// nested wraps handlers into each other, as many as wanted with the innermost. They are of net/http:
-// of the interpreter's own types the fields can't be read as those of Traefik's handlers.
+// nested wraps handlers into each other, as many as wanted with the innermost. They are of
+// net/http: of the interpreter's own types the fields can't be read as those of Traefik's handlers.
 func nested(handlers int) http.Handler {
 	handler := http.NotFoundHandler()
 	for i := 1; i < handlers; i++ {

@@ -9,11 +9,13 @@ import (
 )
 
 func TestListenerAddress(t *testing.T) {
-	udp := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.UDPAddr{IP: net.IPv6unspecified, Port: 8443})
+	udp := context.WithValue(context.Background(), http.LocalAddrContextKey,
+		&net.UDPAddr{IP: net.IPv6unspecified, Port: 8443})
 	if got, err := ListenerAddress(udp); got != "127.0.0.1:8443" || err != nil {
 		t.Errorf("HTTP/3 on all addresses: %q, %v", got, err)
 	}
-	forged := context.WithValue(context.Background(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443})
+	forged := context.WithValue(context.Background(), http.LocalAddrContextKey,
+		&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443})
 	if got, err := ListenerAddress(forged); err == nil {
 		t.Errorf("an address that the PROXY protocol may have forged was taken: %q", got)
 	}
@@ -23,10 +25,11 @@ func TestListenerAddress(t *testing.T) {
 			t.Fatal(err)
 		}
 		addresses := make(chan string, 1)
-		server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		answer := func(rw http.ResponseWriter, req *http.Request) {
 			address, _ := ListenerAddress(req.Context())
 			addresses <- address
-		})}
+		}
+		server := &http.Server{Handler: http.HandlerFunc(answer)}
 		go serve(server, tcp)
 		_, port, _ := net.SplitHostPort(tcp.Addr().String())
 		response, err := http.Get("http://127.0.0.1:" + port)
@@ -38,6 +41,11 @@ func TestListenerAddress(t *testing.T) {
 			t.Errorf("bound to %q: %q, want port %s on 127.0.0.1", bind, got, port)
 		}
 		_ = server.Close()
+		// Whoever asks again must not walk through the listeners once more.
+		ctx := context.WithValue(context.Background(), http.ServerContextKey, server)
+		if got, err := ListenerAddress(ctx); got != "127.0.0.1:"+port || err != nil {
+			t.Errorf("bound to %q: later %q, %v, want what was found before", bind, got, err)
+		}
 	}
 }
 
@@ -53,7 +61,8 @@ type stateOfGo127 struct {
 
 func TestLocalCertificate(t *testing.T) {
 	leaf, issuer := []byte{1}, []byte{2}
-	if got := LocalCertificate(&stateOfGo127{LocalCertificate: [][]byte{leaf, issuer}}); len(got) != 2 || &got[0][0] != &leaf[0] {
+	got := LocalCertificate(&stateOfGo127{LocalCertificate: [][]byte{leaf, issuer}})
+	if len(got) != 2 || &got[0][0] != &leaf[0] {
 		t.Errorf("the chain of a new connection is %v", got)
 	}
 	if got := LocalCertificate(&stateOfGo127{}); len(got) != 0 {

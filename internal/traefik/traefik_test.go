@@ -17,7 +17,8 @@ func withLogger(ctx context.Context, fields string) context.Context {
 	return context.WithValue(ctx, loggerKey, &logger{context: []byte(fields)})
 }
 
-// interpreted tells that yaegi runs this test: it gives a struct's fields other names, so that a logger made here is none.
+// interpreted tells that yaegi runs this test: it gives a struct's fields other names, so that a
+// logger made here is none.
 func interpreted() bool {
 	return reflect.TypeOf(logger{}).Name() == ""
 }
@@ -32,12 +33,26 @@ func TestRouterOf(t *testing.T) {
 		want        Router
 	}{
 		{"nothing", context.Background(), Router{}},
-		{"entry point and router", withLogger(context.Background(), `{"entryPointName":"websecure","routerName":"a_b_0@kubernetescrd"`), Router{Name: "a_b_0@kubernetescrd", EntryPoint: "websecure"}},
-		{"the innermost of two", withLogger(context.Background(), `{"entryPointName":"web","routerName":"outer@file","routerName":"inner@file"`), Router{Name: "inner@file", EntryPoint: "web"}},
-		{"below other values", context.WithValue(withLogger(context.Background(), `{"routerName":"a@file"`), new(int), "x"), Router{Name: "a@file"}},
-		{"the nearer logger", withLogger(withLogger(context.Background(), `{"routerName":"far@file"`), `{"routerName":"near@file"`), Router{Name: "near@file"}},
-		{"a logger without a router in front", withLogger(withLogger(context.Background(), `{"routerName":"a@file"`), `{"x":"y"`), Router{Name: "a@file"}},
-		{"a name that imitates fields", withLogger(context.Background(), `{"routerName":"a\",\"routerName\":\"b@file"`), Router{Name: `a","routerName":"b@file`}},
+		{"entry point and router", withLogger(context.Background(),
+			`{"entryPointName":"websecure","routerName":"a_b_0@kubernetescrd"`),
+			Router{Name: "a_b_0@kubernetescrd", EntryPoint: "websecure"}},
+		{"the innermost of two", withLogger(context.Background(),
+			`{"entryPointName":"web","routerName":"outer@file","routerName":"inner@file"`),
+			Router{Name: "inner@file", EntryPoint: "web"}},
+		{"below other values",
+			context.WithValue(withLogger(context.Background(), `{"routerName":"a@file"`),
+				new(int), "x"),
+			Router{Name: "a@file"}},
+		{"the nearer logger",
+			withLogger(withLogger(context.Background(), `{"routerName":"far@file"`),
+				`{"routerName":"near@file"`),
+			Router{Name: "near@file"}},
+		{"a logger without a router in front",
+			withLogger(withLogger(context.Background(), `{"routerName":"a@file"`), `{"x":"y"`),
+			Router{Name: "a@file"}},
+		{"a name that imitates fields", withLogger(context.Background(),
+			`{"routerName":"a\",\"routerName\":\"b@file"`),
+			Router{Name: `a","routerName":"b@file`}},
 		{"no JSON", withLogger(context.Background(), `routerName=a@file`), Router{}},
 		{"fields of other types", withLogger(context.Background(), `{"routerName":1`), Router{}},
 	}

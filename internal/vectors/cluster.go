@@ -27,8 +27,8 @@ type secret struct {
 	Certificate string
 	// Type is kubernetes.io/tls where it is empty.
 	Type string
-	// Keys are those of the data, tls.crt and tls.key where there are none. One that ends in .key, in whatever case, has the
-	// private key in it, another one the certificate with its chain.
+	// Keys are those of the data, tls.crt and tls.key where there are none. One that ends in .key,
+	// in whatever case, has the private key in it, another one the certificate with its chain.
 	Keys []string
 	// Text is what all of them have instead, where it is not empty.
 	Text string
@@ -82,15 +82,18 @@ func (s secret) load(dir string) (kubetest.Secret, error) {
 	return loaded, nil
 }
 
-// Configuration is the case's policy as a middleware has it: a denial carries its code, and where the policy has the section
-// kubernetes, an API server that has the case's cluster is there to be asked until the test ends.
+// Configuration is the case's policy as a middleware has it: a denial carries its code, and where
+// the policy has the section kubernetes, an API server that has the case's cluster is there to be
+// asked until the test ends.
 func (c Case) Configuration(t *testing.T) map[string]any {
 	t.Helper()
 	own, asks := c.Policy["kubernetes"].(map[string]any)
 	configuration := merge(c.Policy, map[string]any{"exposeReason": true})
 	if asks && c.Cluster != nil {
 		api := kubetest.Start(t, c.Cluster)
-		address := map[string]any{"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile}
+		address := map[string]any{
+			"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile,
+		}
 		configuration["kubernetes"] = merge(address, own)
 	}
 	return configuration

@@ -81,5 +81,6 @@ var observabilityKey = new(int)
 
 // WithIngress adds what Traefik tells of an Ingress to a request's context.
 func WithIngress(ctx context.Context, namespace string) context.Context {
-	return context.WithValue(ctx, observabilityKey, observability{Metadata: &metadata{Ingress: &ingress{Namespace: namespace}}})
+	return context.WithValue(ctx, observabilityKey,
+		observability{Metadata: &metadata{Ingress: &ingress{Namespace: namespace}}})
 }

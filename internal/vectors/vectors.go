@@ -14,7 +14,8 @@ import (
 )
 
 // Topics are the files of decision vectors.
-var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes", "cluster", "secrets"}
+var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes",
+	"cluster", "secrets"}
 
 // File is one topic.
 type File struct {
@@ -28,16 +29,16 @@ type File struct {
 // Case is one vector with the defaults filled in.
 type Case struct {
 	Description, PolicyName, Router, EntryPoint, Middleware, Host, Certificate, Want string
-	// IngressNamespace is what Traefik tells with the request.
+	// IngressNamespace is what Traefik says with the request.
 	IngressNamespace string
-	// TLS tells whether the request comes over TLS, with ServerName as its server name.
+	// TLS reports whether the request comes over TLS, with ServerName as its server name.
 	TLS        bool
 	ServerName string
-	// Reported tells that the request is let pass in spite of the verdict.
+	// Reported is true where the request is let pass in spite of the verdict.
 	Reported bool
 	// Policy is the middleware's configuration, but for where the API is.
 	Policy map[string]any
-	// Cluster is what the Kubernetes API tells, nil for no such API.
+	// Cluster is what the Kubernetes API says, nil for no such API.
 	Cluster *kubetest.Cluster
 }
 
@@ -99,12 +100,14 @@ func newCase(merged map[string]any) Case {
 	return Case{
 		Description: text("description"), PolicyName: text("policy"), Router: text("router"),
 		EntryPoint: text("entryPoint"), Middleware: text("middleware"), Host: text("host"),
-		Certificate: text("certificate"), Want: text("want"), IngressNamespace: text("ingressNamespace"),
-		TLS: isTLS, ServerName: serverName, Reported: reported,
+		Certificate: text("certificate"), Want: text("want"),
+		IngressNamespace: text("ingressNamespace"),
+		TLS:              isTLS, ServerName: serverName, Reported: reported,
 	}
 }
 
-// LoadConfigurations reads the configurations that must be refused, and those that must be accepted.
+// LoadConfigurations reads the configurations that must be refused, and those that must be
+// accepted.
 func LoadConfigurations(dir string) ([]Configuration, error) {
 	var file struct{ Cases, Accepted []Configuration }
 	err := read(dir, "policies", &file)

@@ -44,11 +44,12 @@ func runVector(t *testing.T, topic string, c vectors.Case) {
 	})
 }
 
-// wanted is the case's verdict, but for one that rests on the Secrets of the cluster: the API is asked for these once the
-// pure functions have found nothing to deny.
+// wanted is the case's verdict, but for one that rests on the Secrets of the cluster: the API is
+// asked for these once the pure functions have found nothing to deny.
 func wanted(c vectors.Case) string {
 	code := verdict.Code(c.Want)
-	if code == verdict.CertificateSecret || (code == verdict.CertificateUnavailable && c.Certificate != "") {
+	unasked := code == verdict.CertificateUnavailable && c.Certificate != ""
+	if code == verdict.CertificateSecret || unasked {
 		return "pass"
 	}
 	return c.Want
@@ -123,7 +124,8 @@ func chain(t *testing.T, name string) []*x509.Certificate {
 	return parsed
 }
 
-// TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5: both ends included).
+// TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5:
+// both ends included).
 func TestValidityBounds(t *testing.T) {
 	p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
 		map[string]any{"name": "acme", "namespaces": "acme", "hosts": "a.acme.example.com"},

@@ -38,8 +38,8 @@ type Middleware struct {
 	ReadFile func(path string) ([]byte, error)
 }
 
-// Policy returns what is in force for the middleware, nil where its keys have errors, and what is said
-// of it.
+// Policy returns what is in force for the middleware, nil where its keys have errors, and what is
+// said of it.
 func (m Middleware) Policy() (*policy.Effective, []report.Notice) {
 	if m.Cluster == nil {
 		m.Cluster = &Cluster{Namespaces: &policy.Snapshot{}}
@@ -62,8 +62,8 @@ func (m Middleware) Policy() (*policy.Effective, []report.Notice) {
 	return p, notices
 }
 
-// MustPolicy returns what is in force for an operator's middleware. cluster is nil where the cluster has
-// no Namespaces.
+// MustPolicy returns what is in force for an operator's middleware. cluster is nil where the
+// cluster has no Namespaces.
 func MustPolicy(t *testing.T, keys map[string]any, cluster *Cluster) *policy.Effective {
 	t.Helper()
 	p, notices := Middleware{Name: "guard@file", Keys: keys, Cluster: cluster}.Policy()
