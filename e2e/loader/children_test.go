@@ -92,14 +92,14 @@ func TestChildRouters(t *testing.T) {
 		{"another tenant's child, in a renamed handler",
 			muxer(t, logged(foreign, strange(foreign))), ambiguous, false},
 		{"another tenant's child, in a renamed muxer", &renamedMuxer{teapot, []*renamedRoute{
-			{both(own)}, {both(foreign)}}}, ambiguous, false},
+			{to: both(own)}, {to: both(foreign)}}}, ambiguous, false},
 		{"its tenant's child, in a renamed muxer", &renamedMuxer{teapot, []*renamedRoute{
-			{both(own)}}}, "", false},
+			{to: both(own)}}}, "", false},
 		{"a child whose name can't be read", muxer(t, strange(own)), ambiguous, true},
 		{"one of two whose name can't be read", muxer(t, both(own), strange(own)), ambiguous,
 			true},
 		{"one below a child", muxer(t, traced(own, muxer(t, strange(own)))), ambiguous, true},
-		{"a muxer that can't be read", &Muxer{teapot, nil}, ambiguous, true},
+		{"a muxer that can't be read", &Muxer{Handler: teapot, choose: nil}, ambiguous, true},
 	}
 	for _, row := range rows {
 		t.Run(row.description, func(t *testing.T) {

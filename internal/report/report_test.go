@@ -215,9 +215,9 @@ func TestPolicyNotices(t *testing.T) {
 			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
 		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
-			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: ` +
-				`this Traefik keeps child routers otherwise than the guard knows, such routers ` +
-				`are denied as router-ambiguous","errors":["router \"acme@file\""]}`},
+			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: this ` +
+				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
+				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
 		{"outdated Namespaces", Notice{Outdated: "connection refused"},
 			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
 				`are not kept up to date: tenants and their hosts stay as they were last known",` +

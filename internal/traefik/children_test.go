@@ -43,20 +43,16 @@ func TestChildrenAreCounted(t *testing.T) {
 type (
 	Muxer struct { // the only one of its name
 		http.Handler
-		priorities []int
-		routes     []*route
-		paths      []*path
-		match      func(req *http.Request) http.Handler
+		routes []*route
+		paths  []*path
+		match  func(req *http.Request) http.Handler
 	}
 	muxer struct {
 		http.Handler
 		routes []*route
 	}
-	route struct {
-		priority int
-		handler  http.Handler
-	}
-	path struct{ to http.Handler }
+	route struct{ handler http.Handler }
+	path  struct{ to http.Handler }
 
 	traced struct {
 		http.Handler
@@ -75,7 +71,6 @@ type (
 	}
 	renamedLogged struct {
 		http.Handler
-		after      http.Handler
 		key, entry string
 	}
 )
@@ -137,7 +132,7 @@ func TestChildRouters(t *testing.T) {
 		{"one below a child can't be read", &Muxer{routes: routesTo(
 			child("c@file", &Muxer{routes: routesTo(strange)}))}, []string{"c@file"}, true},
 		{"a closure can't be read", &Muxer{routes: routesTo(a, leaf)}, []string{"a@file"}, true},
-		{"the routes are called otherwise", &Muxer{paths: []*path{{a}, {b}}},
+		{"the routes are called otherwise", &Muxer{paths: []*path{{to: a}, {to: b}}},
 			[]string{"a@file", "b@file"}, false},
 		{"the routes are not found", &Muxer{match: func(*http.Request) http.Handler { return a }},
 			nil, true},
