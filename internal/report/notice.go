@@ -15,6 +15,8 @@ type Notice struct {
 	ByNameOnly []string
 	// Broad are patterns that claim more than one tenant is likely to own.
 	Broad []string
+	// Alike are pairs of namespaces whose Ingresses can have the same names in Traefik.
+	Alike []string
 	// LeftOut are the errors of Namespaces that the policy does without.
 	LeftOut []string
 	// Unreadable is a router whose child routers can't be read, "" for none.
@@ -66,6 +68,14 @@ func (n Notice) line() notice {
 		line.Event = "warning"
 		line.Errors = n.Broad
 		line.Message = "these patterns claim more than one tenant is likely to own"
+		return line
+	}
+	if len(n.Alike) > 0 {
+		line.Event = "warning"
+		line.Errors = n.Alike
+		line.Message = "Ingresses of these namespaces, and their services, can have the same " +
+			"names in Traefik, where the last one wins: use IngressRoutes with safe names, or " +
+			"the admission policy of owners"
 		return line
 	}
 	if len(n.Errors) == 0 {
