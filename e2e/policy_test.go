@@ -97,7 +97,7 @@ func TestOwnNarrowerPolicy(t *testing.T) {
 		Route("team-b-narrow", "Host(`"+hostB+"`) && PathPrefix(`/narrow`)", p.teamB,
 			lab.Map{"middlewares": []string{"team-b-guard"}}).
 		Guard("team-b-guard", lab.Map{"exposeReason": true, "tenants": []lab.Map{
-			{"name": "team-b", "routers": []string{"*"}, "hosts": []string{"other.example.com"}}}}))
+			{"name": "team-b", "routers": "*@file", "hosts": "other.example.com"}}}))
 	assertGet(t, p.off, hostB, "/narrow", denied("host-unowned"), p.certB)
 	assertGet(t, p.on, hostB, "/narrow", denied("host-unowned"), p.certB)
 	p.assertLegitimate(t)

@@ -10,15 +10,16 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
-// TestReloadMode checks that denials are reported or enforced by the tenant's mode, or else by the
-// guard's.
+// TestReloadMode checks that denials are reported or enforced by the mode of the router's tenant
+// and of the host's owner, or else by the guard's.
 func TestReloadMode(t *testing.T) {
 	t.Parallel()
 	n := newTenants(t)
 	routes := n.routes.Clone().
 		Route("team-b-claim", "Host(`"+hostA+"`) && Path(`/claim`)", n.teamB).
 		Route("team-a-claim", "Host(`"+hostB+"`) && Path(`/claim`)", n.teamA).
-		Route("unbound-web", "Host(`"+hostUnowned+"`)", n.teamB)
+		Route("unbound-web", "Host(`"+hostUnowned+"`)", n.teamB).
+		Route("unbound-claim", "Host(`"+hostA+"`) && Path(`/unbound`)", n.teamB)
 	withModes := func(general, teamA, teamB string) lab.Map {
 		guard := n.guard(lab.Map{"tenants": []lab.Map{
 			tenantOf("team-a", hostA, "*."+hostA),
@@ -37,15 +38,22 @@ func TestReloadMode(t *testing.T) {
 	for _, c := range []struct {
 		name                  string
 		general, teamA, teamB string
-		// a, b and unbound are the resulting modes of the tenants' routers and of one without a
-		// tenant.
-		a, b, unbound string
+		// a, b and unbound are the resulting modes of team-a's claim on team-b's host, of team-b's
+		// on team-a's, and of a router without a tenant for a host without one. The same router's
+		// claim on team-a's host is the owner's affair, too.
+		a, b, unbound, claimed string
 	}{
-		{"report", "report", "", "", "report", "report", "report"},
-		{"enforce, one tenant reports", "enforce", "", "report", "enforce", "report", "enforce"},
-		{"the default, one tenant reports", "", "report", "", "report", "enforce", "enforce"},
-		{"report, one tenant enforces", "report", "enforce", "", "enforce", "report", "report"},
-		{"each its own", "report", "enforce", "report", "enforce", "report", "report"},
+		{"report", "report", "", "", "report", "report", "report", "report"},
+		{"enforce, one tenant reports", "enforce", "", "report", "enforce", "enforce", "enforce",
+			"enforce"},
+		{"the default, one tenant reports", "", "report", "", "enforce", "enforce", "enforce",
+			"enforce"},
+		{"the default, both report", "", "report", "report", "report", "report", "enforce",
+			"enforce"},
+		{"report, one tenant enforces", "report", "enforce", "", "enforce", "enforce",
+			"report", "enforce"},
+		{"each its own", "report", "enforce", "report", "enforce", "enforce", "report",
+			"enforce"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tr := lab.Start(t, lab.Options{HTTP3: true, Dynamic: routes,
@@ -61,6 +69,8 @@ func TestReloadMode(t *testing.T) {
 					Reason: "host-foreign", Router: "team-b-claim@file", Tenant: "team-b"}},
 				{hostUnowned, "/", c.unbound, "team-b", lab.Denial{
 					Reason: "router-unbound", Router: "unbound-web@file"}},
+				{hostA, "/unbound", c.claimed, "team-b", lab.Denial{
+					Reason: "router-unbound", Router: "unbound-claim@file"}},
 			} {
 				want := denied(claim.denial.Reason)
 				if claim.mode == "report" {
@@ -71,7 +81,7 @@ func TestReloadMode(t *testing.T) {
 				claim.denial.Mode = claim.mode
 				assertDenialLine(t, tr.Log, claim.denial)
 			}
-			assert.Len(t, tr.Log.Denials(), 3)
+			assert.Len(t, tr.Log.Denials(), 4)
 		})
 	}
 
@@ -81,8 +91,10 @@ func TestReloadMode(t *testing.T) {
 		assertGet(t, tr, hostA, "/claim", passes("team-b"), n.certA)
 		tr.ApplyGuard(t, withModes("enforce", "", ""))
 		assertGet(t, tr, hostA, "/claim", denied("host-foreign"), n.certA)
-		tr.ApplyGuard(t, withModes("enforce", "", "report"))
+		tr.ApplyGuard(t, withModes("enforce", "report", "report"))
 		assertGet(t, tr, hostA, "/claim", passes("team-b"), n.certA)
+		tr.ApplyGuard(t, withModes("enforce", "", "report"))
+		assertGet(t, tr, hostA, "/claim", denied("host-foreign"), n.certA)
 	})
 }
 

@@ -165,3 +165,10 @@ func parse(manifests ...string) ([]*unstructured.Unstructured, error) {
 
 	return objects, nil
 }
+
+// Resource returns the client for an object's resource, with the configuration's rights.
+func (c *Cluster) Resource(
+	config *rest.Config, object *unstructured.Unstructured,
+) (dynamic.ResourceInterface, error) {
+	return c.resource(config, "default", object)
+}

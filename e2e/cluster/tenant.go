@@ -56,6 +56,16 @@ metadata: {name: tenant, namespace: %s}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: tenant}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: %s}]
 `, namespace, tenant.User))
+	// The API needs a moment to see a new binding.
+	own := &unstructured.Unstructured{}
+	own.SetAPIVersion("v1")
+	own.SetKind("Secret")
+	secrets, err := c.resource(tenant.Config, namespace, own)
+	lab.Fatal(t, err, "finding Secrets")
+	lab.Fatal(t, until(t.Context(), func() error {
+		_, err := secrets.List(t.Context(), metav1.ListOptions{Limit: 1})
+		return err
+	}), "waiting for a tenant's rights")
 
 	return tenant
 }
@@ -205,7 +215,8 @@ func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) stri
 }
 
 // Service creates a Service with the ports PortHTTP and PortGRPC and returns its name. It leads to
-// a backend, a process of its own, that answers with that name.
+// a backend, a process of its own, that answers with that name: the EndpointSlice is written with
+// all rights, as the cluster's controller would.
 func (n *Tenant) Service(t lab.T, name string) string {
 	t.Helper()
 	backend := startBackend(t, name)
@@ -227,7 +238,7 @@ func (n *Tenant) Service(t lab.T, name string) string {
 	slice := manifest(t, map[string]any{
 		"apiVersion": "discovery.k8s.io/v1",
 		"kind":       "EndpointSlice",
-		"metadata": map[string]any{"name": name,
+		"metadata": map[string]any{"name": name, "namespace": n.Namespace,
 			"labels": map[string]any{"kubernetes.io/service-name": name}},
 		"addressType": kind,
 		"endpoints": []any{map[string]any{
@@ -239,7 +250,8 @@ func (n *Tenant) Service(t lab.T, name string) string {
 			map[string]any{"name": "h2c", "port": port},
 		},
 	})
-	n.Apply(t, service, slice)
+	n.Apply(t, service)
+	n.cluster.Apply(t, n.cluster.Admin(), slice)
 
 	return name
 }

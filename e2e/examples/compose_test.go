@@ -30,6 +30,12 @@ func TestCompose(t *testing.T) {
 		"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].name":    "globex",
 		"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].routers": "*@docker",
 		"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts":   "**.example.com",
+		// One that would send a file of Traefik's away.
+		"traefik.http.routers.globex-leak.rule":                                 "Path(`/leak`)",
+		"traefik.http.routers.globex-leak.middlewares":                          "leak",
+		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.enabled":   "true",
+		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.endpoint":  "https://[::1]:1",
+		"traefik.http.middlewares.leak.plugin.tenantguard.kubernetes.tokenFile": "/etc/hostname",
 	})
 	e := startCompose(t, project, attacker)
 
@@ -43,6 +49,9 @@ func TestCompose(t *testing.T) {
 	denial := e.log.WaitDenial(t, func(d lab.Denial) bool { return d.Reason == "host-foreign" })
 	assert.Equal(t, "globex", denial.Tenant)
 	assert.Equal(t, "acme.example.com", denial.Host)
+
+	refused := e.log.Wait(t, `"middleware":"leak@docker"`)
+	assert.Contains(t, refused, `list \"docker\" in TENANTGUARD_OPERATOR_PROVIDERS`)
 
 	got := e.get(t, "globex.example.com", "acme.example.com", "/")
 	assert.Equal(t, 421, got.Status)

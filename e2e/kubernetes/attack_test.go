@@ -42,6 +42,13 @@ type attack struct {
 	eventually bool
 	// note is added to the table.
 	note string
+	// owner is the victim and own what it has for the attack, where later attacks don't need it.
+	owner *team
+	own   []string
+	// open says why admission can't refuse the attack; "" is that it must.
+	open string
+	// pages are what the victim served before the attack, if it is under way already.
+	pages []page
 }
 
 // both returns the same value for both namings.
@@ -54,6 +61,12 @@ func (w *world) run(t *testing.T, a attack) {
 		if len(a.namings) == 0 {
 			a.namings = namings
 		}
+		line := row{attack: a.name, provider: a.provider}
+		var served *watch
+		if a.pages == nil {
+			a.pages = w.pagesOf(t, w.on[plain], a.by.name, a.tried(w))
+			served = w.watch(t, w.on[plain], a.pages)
+		}
 		a.by.Apply(t, a.manifests...)
 		defer func() {
 			a.by.Delete(t, a.manifests...)
@@ -61,13 +74,35 @@ func (w *world) run(t *testing.T, a attack) {
 				w.settle(t, tr, a.router)
 			}
 		}()
-		line := row{attack: a.name, provider: a.provider}
 		for _, name := range a.namings {
 			w.meet(t, a, name, &line)
 		}
 		line.on += a.note
+		line.onServed = "no: " + a.code[plain]
+		if served != nil {
+			line.onServed = served.result(t)
+		}
+		w.again = append(w.again, again{
+			name: a.provider + " " + a.name, by: a.by, owner: a.owner, own: a.own,
+			manifests: a.manifests, host: a.host, path: a.path, pages: a.pages,
+			open: a.open,
+			at:   []place{{plain, len(w.rows)}},
+		})
 		w.rows = append(w.rows, line)
 	})
+}
+
+// tried returns the pages of which the victim may serve some: what the attack takes, and the other
+// tenant's first page.
+func (a *attack) tried(w *world) []page {
+	tried := []page{{host: a.host, path: a.path}}
+	for _, member := range []*team{w.acme, w.globex} {
+		if member != a.by {
+			tried = append(tried, page{host: host(member.name)})
+		}
+	}
+
+	return tried
 }
 
 // settle waits until what an attack made is removed.

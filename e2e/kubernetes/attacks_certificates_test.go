@@ -8,6 +8,9 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
+// unread is why admission can't refuse a forged certificate.
+const unread = "CEL can't read the names in a Secret's certificate"
+
 // testCertificates has a tenant bring certificates for another tenant's host into Traefik's store.
 func testCertificates(t *testing.T, w *world) {
 	g, a := w.globex, w.acme
@@ -26,6 +29,7 @@ func testCertificates(t *testing.T, w *world) {
 			succeeds:    victim,
 			served:      certificate,
 			forged:      true,
+			open:        unread,
 			certificate: certificate.Certificate,
 			code:        both(code),
 			victims:     map[string]string{host(by.name): by.name},
@@ -86,6 +90,9 @@ func testPlatform(t *testing.T, w *world, forged *lab.Cert) {
 		host:        host,
 		served:      forged,
 		forged:      true,
+		open:        unread,
+		owner:       w.acme,
+		own:         []string{route},
 		certificate: forged.Certificate,
 		succeeds:    "acme",
 		code:        both("certificate-secret"),
@@ -97,11 +104,14 @@ func testPlatform(t *testing.T, w *world, forged *lab.Cert) {
 // certificate it counts as the victim's. Once the victim has renewed it, the old copy does not.
 func testCopiedSecret(t *testing.T, w *world) {
 	a, g := w.acme, w.globex
-	copied := []string{
-		cluster.SecretManifest(t, a.Namespace, "copied", g.certificate),
-		a.route("copied", "Host(`copied.acme.test`)",
-			"entryPoints: [websecure], tls: {secretName: copied}"),
+	copy := func() []string {
+		return []string{
+			cluster.SecretManifest(t, a.Namespace, "copied", g.certificate),
+			a.route("copied", "Host(`copied.acme.test`)",
+				"entryPoints: [websecure], tls: {secretName: copied}"),
+		}
 	}
+	copied := copy()
 	w.run(t, attack{
 		name:        "the victim's Secret copied",
 		provider:    "kubernetesCRD",
@@ -110,6 +120,7 @@ func testCopiedSecret(t *testing.T, w *world) {
 		router:      cluster.ForHost("copied.acme.test"),
 		host:        "globex.test",
 		succeeds:    "globex",
+		open:        unread,
 		certificate: g.certificate.Certificate,
 		victims:     map[string]string{"acme.test": "acme"},
 		note:        "; still the victim's own certificate",
@@ -119,6 +130,7 @@ func testCopiedSecret(t *testing.T, w *world) {
 	a.Apply(t, copied...)
 	g.certificate = lab.SelfSigned(t, "globex.test", "*.globex.test")
 	g.Secret(t, "tls", g.certificate)
+	w.again[len(w.again)-1].manifests = copy() // the second time it is the new one
 	w.run(t, attack{
 		name:        "a copy of a Secret that the victim renewed",
 		provider:    "kubernetesCRD",
@@ -130,6 +142,8 @@ func testCopiedSecret(t *testing.T, w *world) {
 		certificate: old.Certificate,
 		succeeds:    "globex",
 		eventually:  true,
+		pages:       []page{{host: "globex.test", tenant: "globex"}},
+		open:        unread,
 		code:        both("certificate-secret"),
 		victims:     map[string]string{"acme.test": "acme"},
 	})

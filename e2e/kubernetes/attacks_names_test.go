@@ -43,6 +43,8 @@ func testForgedNames(t *testing.T, w *world) {
 		name:     "namespace team, route b-web, against team-b",
 		provider: "kubernetesCRD",
 		by:       attacker,
+		owner:    victim,
+		own:      own,
 		manifests: []string{attacker.route("b-web", "Host(`team-b.test`) && PathPrefix(`/login`)",
 			"entryPoints: [websecure]")},
 		router:      ruled("/login"),
@@ -59,6 +61,8 @@ func testForgedNames(t *testing.T, w *world) {
 		name:     "namespace team, HTTPRoute b-web, against team-b",
 		provider: "kubernetesGateway",
 		by:       attacker,
+		owner:    victim,
+		own:      own,
 		manifests: []string{attacker.gatewayRoute("HTTPRoute", "b-web", "websecure",
 			"http.team-b.test", "matches: [{path: {type: PathPrefix, value: /login}}]")},
 		router:      ruled("/login"),
@@ -80,6 +84,8 @@ func testForgedNames(t *testing.T, w *world) {
 			name:     "Ingress b-web in team, router named as team-b's",
 			provider: by.provider,
 			by:       attacker,
+			owner:    victim,
+			own:      own,
 			manifests: []string{
 				attacker.ingress("b-web", by.class, host, "/login", "", by.annotations),
 			},
@@ -94,7 +100,7 @@ func testForgedNames(t *testing.T, w *world) {
 			denied:      both(denied),
 		})
 	}
-	testExactImitation(t, w, attacker, victim)
+	testExactImitation(t, w, attacker, victim, own)
 	victim.Delete(t, own...)
 	testEntryPointName(t, w)
 }
@@ -102,12 +108,14 @@ func testForgedNames(t *testing.T, w *world) {
 // testExactImitation gives an Ingress the name, host and path with which its router gets the same
 // key as the victim's. Traefik keeps one of the two, at random after each change: the attacker
 // makes changes until Traefik keeps the attacker's.
-func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
+func testExactImitation(t *testing.T, w *world, attacker, victim *team, own []string) {
 	const at = "ingress.team-b.test"
 	manifest := func(try int) string {
 		return attacker.ingress("b-web", "traefik", at, "/", "", fmt.Sprintf("try: '%d'", try))
 	}
 	defer attacker.Delete(t, manifest(0))
+	pages := w.pagesOf(t, w.on[plain], attacker.name, []page{{host: at}, {host: "acme.test"}})
+	served := w.watch(t, w.on[plain], pages)
 	took, refused := map[naming]bool{}, map[naming]bool{}
 	line := row{attack: "Ingress of the same router key as team-b's", provider: "kubernetesIngress"}
 	for try := 0; try < 100 && len(took)+len(refused) < 2*len(namings); try++ {
@@ -131,6 +139,12 @@ func testExactImitation(t *testing.T, w *world, attacker, victim *team) {
 	assert.Len(t, took, len(namings), "guard off: the attack does not succeed")
 	assert.Len(t, refused, len(namings), "guard on: the attack was never met")
 	line.on += " (victim's router replaced, nothing leaks)"
+	line.onServed = served.result(t)
+	w.again = append(w.again, again{
+		name: line.attack, by: attacker, owner: victim, own: own,
+		manifests: []string{manifest(0)}, host: at, pages: pages,
+		at: []place{{plain, len(w.rows)}},
+	})
 	w.rows = append(w.rows, line)
 }
 
@@ -155,6 +169,8 @@ func testEntryPointName(t *testing.T, w *world) {
 		name:     "namespace websecure-team-a against team-a",
 		provider: "kubernetesCRD",
 		by:       attacker,
+		owner:    victim,
+		own:      own,
 		manifests: []string{attacker.route("login", "Host(`team-a.test`) && PathPrefix(`/login`)",
 			"entryPoints: [websecure]")},
 		router:      ruled("/login"),

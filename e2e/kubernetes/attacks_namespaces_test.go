@@ -51,11 +51,16 @@ metadata:
 		}
 	}
 
+	pages := []page{{host: "acme.test", tenant: "acme"}}
+	watched := w.watch(t, w.on[plain], pages)
 	err := g.TryApply(t.Context(), claim)
 	assert.True(t, apierrors.IsForbidden(err), "%v", err)
 	foreign()
+	served := watched.result(t)
 	w.rows = append(w.rows, row{
-		"own Namespace's annotation, RBAC", "any", off, "forbidden by the API; 403 host-foreign",
+		attack: "own Namespace's annotation, RBAC", provider: "any", off: off,
+		on: "forbidden by the API; 403 host-foreign", onServed: served,
+		admission: "forbidden by the API", served: served,
 	})
 
 	const role = `
@@ -73,6 +78,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 	c.Apply(t, c.Admin(), role)
 	defer c.Delete(t, c.Admin(), role)
 	defer func() { c.Namespace(t, "globex", marks("globex")...) }()
+	watched = w.watch(t, w.on[plain], pages)
 	// Counter-check: with the right to write it, and no other obstacle, the guard believes the
 	// Namespace.
 	require.Eventually(t, func() bool {
@@ -85,16 +91,17 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		}, 10*time.Second, 50*time.Millisecond, name)
 	}
 	plainly := get(t, w.on[namings[0]], host, "/", false)
-	w.rows = append(w.rows, row{
-		"own Namespace's annotation, RBAC allows", "any", off,
-		"the claim is believed: " + w.describe(plainly, attack{}),
-	})
+	line := row{
+		attack: "own Namespace's annotation, RBAC allows", provider: "any", off: off,
+		on: "the claim is believed: " + w.describe(plainly, attack{}), onServed: watched.result(t),
+	}
 	c.Namespace(t, "globex", marks("globex")...)
 	foreign()
 
-	admission := example(t, "admission.yaml")
-	c.Apply(t, c.Admin(), admission)
-	defer c.Delete(t, c.Admin(), admission)
+	watched = w.watch(t, w.on[plain], pages)
+	protected := ofNamespaces(t)
+	c.Apply(t, c.Admin(), protected...)
+	defer c.Delete(t, c.Admin(), protected...)
 	// The API needs a moment to enforce a new policy.
 	require.Eventually(t, func() bool {
 		err := g.TryApply(t.Context(), claim)
@@ -104,10 +111,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "only operators")
 	}, 20*time.Second, 200*time.Millisecond)
 	foreign()
-	w.rows = append(w.rows, row{
-		"own Namespace's annotation, RBAC allows, admission.yaml", "any", off,
-		"forbidden by the policy; 403 host-foreign",
-	})
+	line.admission, line.served = "refused: namespaces; 403 host-foreign", watched.result(t)
+	w.rows = append(w.rows, line)
 }
 
 // testDeletedNamespace deletes the victim's namespace and creates it again while an attacker waits
@@ -151,6 +156,12 @@ func testDeletedNamespace(t *testing.T, w *world) {
 		on := untilCode(t, w.on[name], at, "host-unowned")
 		line.on = add(line.on, w.describe(on, attack{}))
 	}
+	line.onServed = "- (there is no victim)"
+	repeated := again{
+		name: line.attack, by: g, owner: victim, own: []string{own}, manifests: []string{waiting},
+		host: at, pages: []page{{host: at, tenant: "phoenix"}}, at: []place{{plain, len(w.rows)}},
+	}
+	w.again = append(w.again, repeated)
 	w.rows = append(w.rows, line)
 
 	// Before the victim is back there is a certificate with the same names in a namespace that
@@ -165,7 +176,7 @@ func testDeletedNamespace(t *testing.T, w *world) {
 	for _, name := range namings {
 		untilCode(t, w.on[name], at, "host-foreign")
 	}
-	victim.service = victim.Service(t, "phoenix")
+	victim.service = victim.Service(w.t, "phoenix")
 	victim.Secret(t, "tls", victim.certificate)
 	victim.Apply(t, own)
 	line = row{
@@ -194,6 +205,10 @@ func testDeletedNamespace(t *testing.T, w *world) {
 			response.Reason())
 	}
 	line.on = add(line.on, "victim passes once the certificate is gone")
+	line.onServed = "no: 421 certificate-secret"
+	repeated.name, repeated.open = line.attack, unread
+	repeated.manifests, repeated.at = more, []place{{plain, len(w.rows)}}
+	w.again = append(w.again, repeated)
 	w.rows = append(w.rows, line)
 }
 

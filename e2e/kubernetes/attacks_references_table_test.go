@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -49,7 +50,7 @@ spec:
   parentRefs: [{name: multi}]
   routes:
     - kind: Rule
-      match: 'PathPrefix(` + "`/own`" + `)'
+      match: 'Host(` + "`multi.acme.test`) && PathPrefix(`/own`" + `)'
       services: [{name: acme, port: http}]
 `
 		parent = `
@@ -72,6 +73,48 @@ spec:
       services: [{name: globex, port: http}]
   tls: {}
 `
+		// ghost makes no router, for its Service is missing.
+		orphan = `
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: ghost}
+spec:
+  entryPoints: [websecure]
+  routes:
+    - kind: Rule
+      match: 'Host(` + "`ghost.globex.test`" + `)'
+      services: [{name: missing, port: 1}]
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: orphan}
+spec:
+  parentRefs: [{name: ghost}]
+  entryPoints: [websecure]
+  routes:
+    - kind: Rule
+      match: 'Host(` + "`acme.test`" + `)'
+      priority: 1000
+      services: [{name: globex, port: http}]
+  tls: {}
+`
+		routeless = `
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: empty}
+spec: {entryPoints: [websecure], routes: [], tls: {}}
+---
+apiVersion: traefik.io/v1alpha1
+kind: IngressRoute
+metadata: {name: everything}
+spec:
+  parentRefs: [{name: empty}]
+  routes:
+    - kind: Rule
+      match: 'PathPrefix(` + "`/`" + `)'
+      priority: 100000
+      services: [{name: globex, port: http}]
+`
 		store = `
 apiVersion: traefik.io/v1alpha1
 kind: TLSStore
@@ -85,6 +128,7 @@ spec: {defaultCertificate: {secretName: evil}}
 		"entryPoints: [websecure]"), "name: globex, port", "name: acme, namespace: acme, port")
 	api := strings.ReplaceAll(g.route("api", "Host(`api.globex.test`)", "entryPoints: [websecure]"),
 		"name: globex, port: http", "kind: TraefikService, name: api@internal")
+	w.disk = lab.SelfSigned(t, "bare-globex.test")
 	ownTLS := "entryPoints: [websecure], tls: {options: {name: mtls}}"
 	return []reference{
 		{
@@ -227,5 +271,77 @@ spec: {defaultCertificate: {secretName: evil}}
 			host:     "forgotten.acme.test",
 			attacker: []string{tcp},
 		},
+		{
+			name: "orphan: parentRefs to what makes no router, entryPoints and tls",
+			cases: []settings{
+				{plain, "Traefik as it comes", "globex answers, certificate: acme",
+					"globex answers, certificate: acme"},
+			},
+			provider: "kubernetesCRD",
+			host:     "acme.test",
+			attacker: []string{orphan},
+		},
+		{
+			name: "child of an IngressRoute without routes",
+			cases: []settings{
+				{plain, "Traefik as it comes", "globex answers, certificate: acme",
+					"403 host-foreign"},
+			},
+			provider: "kubernetesCRD",
+			host:     "acme.test",
+			attacker: []string{routeless},
+		},
+		{
+			name: "ssl-passthrough on a plain Ingress, victim's route a HostRegexp",
+			cases: []settings{
+				{plain, "Traefik as it comes", "TLS fails", "TLS fails"},
+			},
+			provider: "ingress-nginx",
+			before:   "acme answers, certificate: acme",
+			host:     "any.acme.test",
+			victim: []string{a.route("any", "HostRegexp(`^any[.]acme[.]test$`)",
+				"entryPoints: [websecure]")},
+			attacker: []string{g.ingress("passthrough", "nginx", "any.acme.test", "/", "",
+				"nginx.ingress.kubernetes.io/ssl-passthrough: 'true'")},
+		},
+		{
+			name:   "TLSOption for the victim's host, on a path nobody requests",
+			before: "acme answers, certificate: acme",
+			cases: []settings{
+				{plain, "strictTLSOptions off", "acme answers, certificate: acme",
+					"acme answers, certificate: acme"},
+				{crossing, "strictTLSOptions on", noRouter, noRouter},
+			},
+			needsStrict: true,
+			provider:    "kubernetesCRD",
+			host:        "acme.test",
+			attacker: []string{mtls, g.route("conflict",
+				"Host(`acme.test`) && Path(`/nobody-requests-this`)",
+				"entryPoints: [websecure], tls: {options: {name: mtls}}")},
+		},
+		{
+			name: "a Secret that is a path",
+			cases: []settings{
+				{plain, "Traefik as it comes",
+					"globex answers, certificate: from Traefik's disk", "421 certificate-secret"},
+			},
+			provider: "kubernetesCRD",
+			host:     "bare-globex.test",
+			attacker: []string{pathSecret(t, w.disk), g.route("path", "Host(`bare-globex.test`)",
+				"entryPoints: [websecure], tls: {secretName: path}")},
+		},
 	}
+}
+
+// pathSecret returns a Secret that has the names of a certificate's files in place of their
+// content.
+func pathSecret(t *testing.T, certificate *lab.Cert) string {
+	t.Helper()
+	return fmt.Sprintf(`
+apiVersion: v1
+kind: Secret
+metadata: {name: path}
+type: kubernetes.io/tls
+stringData: {tls.crt: %q, tls.key: %q}
+`, certificate.CertFile, certificate.KeyFile)
 }

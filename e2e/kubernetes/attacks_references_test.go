@@ -19,7 +19,9 @@ type reference struct {
 	host, path string
 	// before is the answer without the attack; "" is any.
 	before string
-	cases  []settings
+	// open says why admission can't refuse the attack; "" is that it must.
+	open  string
+	cases []settings
 	// needsStrict reports whether the last case is about a setting that not every release has.
 	needsStrict bool
 }
@@ -56,8 +58,8 @@ func testReferences(t *testing.T, w *world) {
 		crd["defaultTLSResourcesNamespace"] = cluster.TraefikNamespace
 		static["core"] = lab.Map{"strictTLSOptions": true}
 	}
-	w.off[crossing] = w.traefik(t, w.off[plain], 5, providers(crossing, crd), nil, static)
-	w.on[crossing] = w.traefik(t, w.off[plain], 6, providers(crossing, crd), lab.Map{}, static)
+	w.off[crossing] = w.traefik(w.off[plain], 5, providers(crossing, crd), nil, static)
+	w.on[crossing] = w.traefik(w.off[plain], 6, providers(crossing, crd), lab.Map{}, static)
 	for _, tr := range w.all(crossing) {
 		tr.WaitRouter(t, cluster.ForHost(host("acme")))
 		tr.WaitCertificate(t, host("acme"), w.acme.certificate)
@@ -82,18 +84,33 @@ func (w *world) refer(t *testing.T, r reference) {
 			}
 		}
 	}
+	again := again{
+		name: r.provider + " " + r.name, by: w.globex, owner: w.acme, own: r.victim,
+		manifests: r.attacker, host: r.host, path: r.path, open: r.open,
+	}
+	tried := []page{{host: r.host, path: r.path}, {host: host(w.acme.name)}}
+	again.pages = w.pagesOf(t, w.on[r.cases[0].traefik], w.globex.name, tried)
+	var served []*watch
+	for _, c := range r.cases {
+		served = append(served, w.watch(t, w.on[c.traefik], again.pages))
+	}
 	w.globex.Apply(t, r.attacker...)
 	defer w.globex.Delete(t, r.attacker...)
 	// An unwanted change would take a moment to show.
 	time.Sleep(time.Second)
-	for _, c := range r.cases {
+	for i, c := range r.cases {
 		off := w.waitAnswer(t, w.off[c.traefik], r, c.off, "guard off, "+c.description)
 		on := w.waitAnswer(t, w.on[c.traefik], r, c.on, "guard on, "+c.description)
 		if off == on && off != noRouter && !(r.before == on) {
 			on += unseen
 		}
-		w.rows = append(w.rows, row{r.name + ", " + c.description, r.provider, off, on})
+		again.at = append(again.at, place{c.traefik, len(w.rows)})
+		w.rows = append(w.rows, row{
+			attack: r.name + ", " + c.description, provider: r.provider, off: off, on: on,
+			onServed: served[i].result(t),
+		})
 	}
+	w.again = append(w.again, again)
 }
 
 // waitAnswer repeats a request until the answer is the one wanted.

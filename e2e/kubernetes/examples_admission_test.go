@@ -54,6 +54,7 @@ func testAdmission(t *testing.T, c *cluster.Cluster, tenant *cluster.Tenant) {
 		"no hosts":        patch(`{"annotations":{"tenantguard.io/hosts":null}}`),
 		"no annotations":  patch(`{"annotations":null}`),
 		"report mode":     patch(`{"annotations":{"tenantguard.io/mode":"report"}}`),
+		"more rights":     patch(`{"annotations":{"tenantguard.io/allow":"tcp"}}`),
 		"another tenant, by status": patch(
 			`{"labels":{"tenantguard.io/tenant":"globex"}}`, "status"),
 		"more hosts, by status": patch(

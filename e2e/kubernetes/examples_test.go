@@ -55,7 +55,8 @@ func TestExamples(t *testing.T) {
 	require.NoError(t, c.TryApply(t.Context(), acme.Config,
 		markedNamespace(exampleTenant, "labels", "tenantguard.io/tenant: globex")))
 
-	c.Apply(t, c.Admin(), example(t, "admission.yaml"), example(t, "rbac.yaml"))
+	c.Apply(t, c.Admin(), examples(t, "admission/policies/*.yaml")...)
+	c.Apply(t, c.Admin(), example(t, "admission/deny/bindings.yaml"), example(t, "rbac.yaml"))
 	attempts := 0
 	require.Eventually(t, func() bool {
 		attempts++
@@ -119,18 +120,23 @@ func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
 	tr.CheckRights(t)
 	assert.Empty(t, tr.Log.With(`"event":"policy"`))
 
-	// A route to the same host from a namespace without a tenant, which Traefik prefers.
+	// A route to the same host from a namespace without a tenant, which Traefik prefers. It is
+	// refused when it is created; one that was there before is refused for each request.
 	mallory := c.Tenant(t, "mallory")
 	mallory.Service(t, "mallory")
-	mallory.Apply(t, fmt.Sprintf(`
+	route := fmt.Sprintf(`
 apiVersion: traefik.io/v1alpha1
 kind: IngressRoute
-metadata: {name: web}
+metadata: {name: web, namespace: mallory}
 spec:
   entryPoints: [websecure]
   routes:
     - {kind: Rule, match: Host(%s), priority: 1000, services: [{name: mallory, port: 80}]}
-`, "`"+exampleHost+"`"))
+`, "`"+exampleHost+"`")
+	err = mallory.TryApply(t.Context(), route)
+	require.True(t, apierrors.IsForbidden(err), "%v", err)
+	assert.ErrorContains(t, err, "namespace mallory belongs to no tenant")
+	c.Apply(t, c.Admin(), route)
 	tr.WaitNamed(t, "mallory_web_0@kubernetescrd")
 	response = lab.Get(t, lab.HTTP1, tr.Target(exampleHost), exampleHost, "/")
 	assert.Equal(t, http.StatusForbidden, response.Status)
@@ -237,6 +243,22 @@ func example(t *testing.T, name string) string {
 	require.NoError(t, err)
 
 	return readFile(t, filepath.Join(root, "examples", "kubernetes", name))
+}
+
+// examples returns the files whose names match.
+func examples(t *testing.T, pattern string) []string {
+	t.Helper()
+	root, err := repo.Root()
+	require.NoError(t, err)
+	names, err := filepath.Glob(filepath.Join(root, "examples", "kubernetes", pattern))
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	var contents []string
+	for _, name := range names {
+		contents = append(contents, readFile(t, name))
+	}
+
+	return contents
 }
 
 func readFile(t *testing.T, name string) string {

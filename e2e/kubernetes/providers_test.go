@@ -48,8 +48,10 @@ func testProviders(t *testing.T, w *world) {
 		}
 		tr.CheckRights(t)
 	}
-	w.rows = append(w.rows, row{"none: own routes of two tenants", "all five", "",
-		"all pass, on one and on several entry points"})
+	w.rows = append(w.rows, row{
+		attack: "none: own routes of two tenants", provider: "all five",
+		on: "all pass, on one and on several entry points",
+	})
 	testAttached(t, w)
 }
 
@@ -153,13 +155,11 @@ spec: {plugin: {tenantguard: {legacyNames: allow}}}
 		}
 	}
 	const onTrust = "router-ambiguous; with legacyNames: allow own passes, foreign host-foreign"
+	own := row{attack: "none: a tenant's own Middleware", provider: "kubernetesIngress",
+		on: "router-ambiguous"}
 	if hasIngressNamespace {
-		w.rows = append(w.rows, row{"none: a tenant's own Middleware",
-			"kubernetesCRD safe, Ingress", "", "own passes; foreign host-foreign"})
-	} else {
-		w.rows = append(w.rows, row{"none: a tenant's own Middleware", "kubernetesIngress", "",
-			"router-ambiguous"})
+		own.provider, own.on = "kubernetesCRD safe, Ingress", "own passes; foreign host-foreign"
 	}
-	w.rows = append(w.rows, row{"none: a tenant's own Middleware", "kubernetesCRD legacy, Gateway",
-		"", onTrust})
+	w.rows = append(w.rows, own, row{attack: own.attack, on: onTrust,
+		provider: "kubernetesCRD legacy, Gateway"})
 }

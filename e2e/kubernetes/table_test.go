@@ -12,7 +12,14 @@ import (
 )
 
 // row is one line of the table.
-type row struct{ attack, provider, off, on string }
+type row struct {
+	attack, provider string
+	// off and on are what comes of the attack without and with the guard, and onServed is whether
+	// the victim was served all along with it.
+	off, on, onServed string
+	// admission and served are the same with the guard and the policies of admission.
+	admission, served string
+}
 
 // add appends a text unless it is contained already.
 func add(text, more string) string {
@@ -40,6 +47,9 @@ func (w *world) describe(response *lab.Response, a attack) string {
 	whose := owner(w, response.Served)
 	if response.Served.Subject.CommonName == "TRAEFIK DEFAULT CERT" {
 		whose = "Traefik's default"
+	}
+	if w.disk != nil && response.Served.Equal(w.disk.Certificate) {
+		return response.Tenant() + " answers, certificate: from Traefik's disk"
 	}
 	if whose == "" || (a.served != nil && response.Served.Equal(a.served.Certificate) && a.forged) {
 		whose = "the attacker's"
@@ -88,9 +98,12 @@ func (w *world) table(t *testing.T) {
 	t.Helper()
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(table, "ATTACK\tPROVIDER\tGUARD OFF\tGUARD ON")
+	fmt.Fprintln(table, "ATTACK\tPROVIDER\tGUARD OFF\tGUARD ON\tVICTIM SERVED"+
+		"\tGUARD AND ADMISSION ON\tVICTIM SERVED")
 	for _, r := range w.rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.attack, r.provider, r.off, r.on)
+		fmt.Fprintln(table, strings.Join([]string{
+			r.attack, r.provider, r.off, r.on, r.onServed, r.admission, r.served,
+		}, "\t"))
 	}
 	table.Flush()
 	fmt.Printf("\n%s\n", text.String())

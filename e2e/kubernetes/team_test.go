@@ -22,23 +22,27 @@ func host(name string) string { return name + ".test" }
 func (w *world) team(t *testing.T, name string) *team {
 	t.Helper()
 	member := &team{name: name}
-	member.Tenant = w.cluster.Tenant(t, name, marks(name)...)
-	member.certificate = lab.SelfSigned(t, host(name), "*."+host(name))
-	member.Secret(t, "tls", member.certificate)
-	member.service = member.Service(t, name)
+	member.Tenant = w.cluster.Tenant(w.t, name, marks(name)...)
+	member.certificate = lab.SelfSigned(w.t, host(name), "*."+host(name))
+	member.Secret(w.t, "tls", member.certificate)
+	member.service = member.Service(w.t, name)
+	w.teams = append(w.teams, member)
 
 	return member
 }
 
 // marks returns the label and the annotation that the operator sets on a tenant's Namespace.
 func marks(name string) []string {
-	hosts := []string{
-		host(name), "*." + host(name), name + ".platform.test", "bare-" + name + ".test",
-	}
-
 	return []string{
 		"tenantguard.io/tenant=" + name,
-		"@tenantguard.io/hosts=" + strings.Join(hosts, ", "),
+		"@tenantguard.io/hosts=" + strings.Join(hosts(name), ", "),
+	}
+}
+
+// hosts returns the hosts of a team.
+func hosts(name string) []string {
+	return []string{
+		host(name), "*." + host(name), name + ".platform.test", "bare-" + name + ".test",
 	}
 }
 

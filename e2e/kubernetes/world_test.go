@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,11 +45,19 @@ func ofIngress(exact, byName string) map[naming]string {
 // world is a cluster with two tenants and several Traefiks that all serve it: with and without the
 // guard, under each naming. An attack is made once and tried at each of them.
 type world struct {
+	// t is the whole test, with which backends and Traefiks end.
+	t       *testing.T
 	cluster *cluster.Cluster
 	off, on map[naming]*cluster.Traefik
 	acme    *team
 	globex  *team
-	rows    []row
+	// client is a certificate of the client that requests a victim's pages.
+	client []tls.Certificate
+	// disk is a certificate that only Traefik can read.
+	disk  *lab.Cert
+	teams []*team
+	rows  []row
+	again []again
 }
 
 // newWorld starts the cluster, its tenants and the Traefiks.
@@ -56,10 +65,14 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	started := time.Now()
 	w := &world{
-		cluster: cluster.Start(t),
-		off:     map[naming]*cluster.Traefik{}, on: map[naming]*cluster.Traefik{},
+		t: t, cluster: cluster.Start(t),
+		off: map[naming]*cluster.Traefik{}, on: map[naming]*cluster.Traefik{},
 	}
 	t.Logf("cluster: %s", time.Since(started).Round(time.Millisecond))
+	own := lab.SelfSigned(t, "client.test")
+	certificate, err := tls.LoadX509KeyPair(own.CertFile, own.KeyFile)
+	require.NoError(t, err)
+	w.client = []tls.Certificate{certificate}
 	w.cluster.Apply(t, w.cluster.Admin(), example(t, "rbac.yaml"))
 	w.acme, w.globex = w.team(t, "acme"), w.team(t, "globex")
 	w.acme.Apply(t, w.acme.route("web", hostRule("acme"),
@@ -70,11 +83,11 @@ func newWorld(t *testing.T) *world {
 	started = time.Now()
 	var first *cluster.Traefik
 	for i, name := range namings {
-		w.off[name] = w.traefik(t, first, 2*i+1, providers(name, nil), nil, nil)
+		w.off[name] = w.traefik(first, 2*i+1, providers(name, nil), nil, nil)
 		if first == nil {
 			first = w.off[name]
 		}
-		w.on[name] = w.traefik(t, first, 2*i+2, providers(name, nil), lab.Map{}, nil)
+		w.on[name] = w.traefik(first, 2*i+2, providers(name, nil), lab.Map{}, nil)
 	}
 	last := time.Now()
 	w.cluster.Apply(t, w.cluster.Admin(),
@@ -113,23 +126,13 @@ func providers(name naming, crd lab.Map) lab.Map {
 // loaded. It has the ports of the first one at another address, so that the listeners of one
 // Gateway are entry points of all.
 func (w *world) traefik(
-	t *testing.T, first *cluster.Traefik, address int, providers, guard, static lab.Map,
+	first *cluster.Traefik, address int, providers, guard, static lab.Map,
 ) *cluster.Traefik {
+	t := w.t
 	t.Helper()
 	token := w.cluster.TokenFile(t, cluster.TraefikNamespace, cluster.TraefikAccount, time.Hour)
 	if guard != nil {
-		guard = lab.Merge(lab.Map{
-			"kubernetes": lab.Map{
-				"enabled": true, "endpoint": w.cluster.URL, "tokenFile": token,
-				"caFile": w.cluster.CAFile,
-			},
-			"shared": lab.Map{
-				"hosts":      []string{"*.platform.test"},
-				"namespaces": []string{cluster.TraefikNamespace},
-			},
-			"certificates": lab.Map{"ttl": "1s"},
-			"exposeReason": true,
-		}, guard)
+		guard = w.guard(token, guard)
 	}
 	// The ingress-nginx provider puts its plaintext routers on every entry point without TLS, so
 	// the second entry point has TLS.
@@ -152,6 +155,22 @@ func (w *world) traefik(
 		Providers: providers,
 		TokenFile: token,
 	})
+}
+
+// guard returns the configuration of a guard, with further keys.
+func (w *world) guard(tokenFile string, keys lab.Map) lab.Map {
+	return lab.Merge(lab.Map{
+		"kubernetes": lab.Map{
+			"enabled": true, "endpoint": w.cluster.URL, "tokenFile": tokenFile,
+			"caFile": w.cluster.CAFile,
+		},
+		"shared": lab.Map{
+			"hosts":      []string{"*.platform.test"},
+			"namespaces": []string{cluster.TraefikNamespace},
+		},
+		"certificates": lab.Map{"ttl": "1s"},
+		"exposeReason": true,
+	}, keys)
 }
 
 // policyFile writes the operator's policy for tenants' Middlewares, which may not use Traefik's

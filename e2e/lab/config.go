@@ -3,6 +3,8 @@ package lab
 import (
 	"maps"
 	"slices"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Map is a part of a configuration, as in YAML.
@@ -87,6 +89,15 @@ func (c *Config) tree() Map {
 	}
 
 	return Merge(c.content, Map{"tls": Map{"certificates": c.certificates}})
+}
+
+// YAML returns the whole configuration as a provider would read it.
+func (c *Config) YAML(t T) []byte {
+	t.Helper()
+	encoded, err := yaml.Marshal(c.tree())
+	Fatal(t, err, "encoding a dynamic configuration")
+
+	return encoded
 }
 
 func (c *Cert) entry() Map { return Map{"certFile": c.CertFile, "keyFile": c.KeyFile} }

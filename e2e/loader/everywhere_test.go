@@ -45,7 +45,9 @@ var formRequests = []struct {
 		http.StatusMisdirectedRequest, "sni-foreign"},
 	{"second pattern of routers", "globex-web@docker", "globex.example.com", "", http.StatusTeapot,
 		""},
-	{"mode of the tenant", "globex@file", "acme.example.com", "", http.StatusTeapot, ""},
+	{"mode of the tenant", "globex@file", "nobody.example.com", "", http.StatusTeapot, ""},
+	{"mode of the host's owner", "globex@file", "acme.example.com", "", http.StatusForbidden,
+		"host-foreign"},
 }
 
 func TestFormsVerdicts(t *testing.T) {
@@ -59,7 +61,7 @@ func TestFormsVerdicts(t *testing.T) {
 				assert.Equal(t, r.reason, recorder.Header().Get("Tenantguard-Reason"), r.about)
 			}
 			assert.Contains(t, strings.Join(plugin.Log.Lines(), "\n"),
-				`"mode":"report","reason":"host-foreign"`,
+				`"mode":"report","reason":"host-unowned"`,
 				"the denial that the second tenant's mode let pass")
 		})
 	}

@@ -3,9 +3,11 @@ package loader
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,11 +97,13 @@ func TestConfigurationVectors(t *testing.T) {
 	require.NoError(t, err)
 	plugins := map[string]*Plugin{}
 	for i, c := range all {
-		plugin := plugins[c.OperatorNamespaces]
+		operators := c.OperatorNamespaces + "/" + c.OperatorProviders
+		plugin := plugins[operators]
 		if plugin == nil {
 			t.Setenv(policy.OperatorNamespacesVariable, c.OperatorNamespaces)
+			t.Setenv(policy.OperatorProvidersVariable, c.OperatorProviders)
 			plugin = Load(t, "")
-			plugins[c.OperatorNamespaces] = plugin
+			plugins[operators] = plugin
 		}
 		t.Run(c.Description, func(t *testing.T) { runConfiguration(t, plugin, i, c) })
 	}
@@ -107,18 +111,52 @@ func TestConfigurationVectors(t *testing.T) {
 
 func runConfiguration(t *testing.T, plugin *Plugin, i int, c vectors.Configuration) {
 	// Each case is a middleware of its own in the same namespace.
-	middleware := strings.Replace(c.Middleware, "@", fmt.Sprintf("%d@", i), 1)
+	name, provider, qualified := strings.Cut(c.Middleware, "@")
+	middleware := fmt.Sprintf("%s%d", name, i)
+	if qualified {
+		middleware += "@" + provider
+	}
 	before := len(plugin.Log.Lines())
 	guard, err := plugin.New(RouterContext(t.Context(), "websecure", "unbound@docker"), teapot,
 		c.Policy, middleware)
 	require.NoError(t, err, "an error drops the router, and a broader one catches its requests")
 	recorder := httptest.NewRecorder()
 	guard.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	lines := plugin.Log.Lines()[before:]
 	if len(c.Errors) == 0 {
 		assert.NotEqual(t, http.StatusServiceUnavailable, recorder.Code)
+		assertSaid(t, lines, "warning", c.Warnings)
 		return
 	}
 	assert.Equal(t, http.StatusServiceUnavailable, recorder.Code)
-	logged := strings.Join(plugin.Log.Lines()[before:], "\n")
-	assert.Contains(t, logged, "503")
+	assert.Contains(t, strings.Join(lines, "\n"), "503")
+	if c.Stage == "" {
+		assertSaid(t, lines, "policy", c.Errors)
+	}
+}
+
+// assertSaid wants all of the fragments of each list in one text of the lines of an event.
+func assertSaid(t *testing.T, lines []string, event string, wants [][]string) {
+	t.Helper()
+	var said []string
+	for _, line := range lines {
+		var notice struct {
+			Event  string
+			Errors []string
+		}
+		if json.Unmarshal([]byte(line), &notice) == nil && notice.Event == event {
+			said = append(said, notice.Errors...)
+		}
+	}
+	for _, fragments := range wants {
+		has := func(text string) bool {
+			for _, fragment := range fragments {
+				if !strings.Contains(text, fragment) {
+					return false
+				}
+			}
+			return true
+		}
+		assert.True(t, slices.ContainsFunc(said, has), "%q: none has all of %q", said, fragments)
+	}
 }

@@ -1,6 +1,7 @@
 package papers
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -26,5 +27,10 @@ func shownErrors(t *testing.T) []string {
 	}, late)
 	require.NotEmpty(t, effective.LeftOut)
 
-	return append(errs, effective.LeftOut...)
+	broad := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "routers": "*@docker", "hosts": "*.com"},
+	}}, nil)
+	require.NotEmpty(t, broad.Broad)
+
+	return slices.Concat(errs, effective.LeftOut, broad.Broad)
 }

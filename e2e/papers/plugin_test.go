@@ -23,6 +23,8 @@ const (
 	tenantLabel     = policy.TenantLabel
 	hostsAnnotation = policy.HostsAnnotation
 	modeAnnotation  = policy.ModeAnnotation
+	// allowAnnotation is read by the policies of admission only.
+	allowAnnotation = "tenantguard.io/allow"
 )
 
 // middleware is one that a paper or an example defines: its qualified name and its keys.

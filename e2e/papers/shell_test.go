@@ -85,7 +85,9 @@ func checkKubectl(t *testing.T, words []string) {
 		require.Len(t, others, 1)
 		require.NotEmpty(t, values["--filename"])
 		for _, name := range values["--filename"] {
-			decodeObjects(t, string(readFile(t, name)))
+			for _, content := range manifests(t, name) {
+				decodeObjects(t, content)
+			}
 		}
 	case "create":
 		assert.Contains(t, []string{"namespace", "configmap"}, others[1])
@@ -96,7 +98,7 @@ func checkKubectl(t *testing.T, words []string) {
 		require.Equal(t, "namespace", others[1])
 		key, value, found := strings.Cut(others[3], "=")
 		require.True(t, found, others[3])
-		known := []string{hostsAnnotation, modeAnnotation}
+		known := []string{hostsAnnotation, modeAnnotation, allowAnnotation}
 		if others[0] == "label" {
 			known = []string{tenantLabel}
 		}
@@ -105,6 +107,23 @@ func checkKubectl(t *testing.T, words []string) {
 	default:
 		assert.Fail(t, "no rule knows this command of kubectl", others[0])
 	}
+}
+
+// manifests returns a file, or those of a folder, as kubectl takes them.
+func manifests(t *testing.T, name string) []string {
+	t.Helper()
+	if filepath.Ext(name) != "" {
+		return []string{string(readFile(t, name))}
+	}
+	entries, err := os.ReadDir(filepath.Join(root(t), name))
+	require.NoError(t, err)
+	require.NotEmpty(t, entries)
+	var contents []string
+	for _, entry := range entries {
+		contents = append(contents, string(readFile(t, filepath.Join(name, entry.Name()))))
+	}
+
+	return contents
 }
 
 func checkHelm(t *testing.T, words []string) {

@@ -30,7 +30,8 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	enforced := d.isEnforced()
+	r.Tenant = d.binding.Tenant
+	enforced := verdict.IsEnforced(d.policy, r.Request)
 	log.Deny(g.denial(req, d, enforced))
 	if !enforced {
 		g.next.ServeHTTP(rw, req)
@@ -240,16 +241,4 @@ func (d decision) unavailable(err error) decision {
 		d.code = verdict.Pass
 	}
 	return d
-}
-
-// isEnforced reports whether a denial is carried out: the tenant's own mode goes before the
-// middleware's. Without a policy there is no mode to report in.
-func (d decision) isEnforced() bool {
-	if d.policy == nil {
-		return true
-	}
-	if tenant := d.binding.Tenant; tenant != nil && tenant.Mode != "" {
-		return tenant.Mode == policy.ModeEnforce
-	}
-	return !d.policy.Report
 }

@@ -91,8 +91,7 @@ func (g *Guard) findRouter() {
 	router := traefik.RouterOf(g.ctx)
 	g.ctx = nil
 	g.router = binding.Parse(router.Name, router.EntryPoint)
-	operators := os.Getenv(policy.OperatorNamespacesVariable)
-	if router.Name == "" && !policy.IsOperators(g.name, operators) {
+	if router.Name == "" && !policy.IsOperators(g.name, os.Getenv) {
 		g.router = binding.FromMiddleware(g.name)
 	}
 	children, truncated := traefik.ChildRouters(g.next)

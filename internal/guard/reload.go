@@ -30,10 +30,20 @@ func environment() registry.Environment {
 	return registry.Environment{
 		Getenv:   os.Getenv,
 		ReadFile: os.ReadFile,
-		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusters.Of(k) },
+		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusterOf(k) },
 		Say:      func(n report.Notice) { log.Policy(n) },
 		Changed:  func(middleware string) { forget(middleware) },
 	}
+}
+
+// clusterOf returns the cluster of a configuration, or nil itself where there is none: a nil
+// pointer in an interface makes the interpreter panic.
+func clusterOf(k policy.Kubernetes) (registry.Cluster, error) {
+	found, err := clusters.Of(k)
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // reload is what the routers that Traefik builds at one time share.

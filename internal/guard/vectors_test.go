@@ -39,7 +39,8 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 		defer entryPoint.Close()
 		passed := false
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed = true })
-		guard := fastest(newGuard(next, topic+strconv.Itoa(i), c.Configuration(t), routerOf(c)))
+		name := topic + strconv.Itoa(i) + "@file"
+		guard := fastest(newGuard(next, name, c.Configuration(t), routerOf(c)))
 		// The second request finds what the first one left behind: observations and what was
 		// allowed.
 		for attempt := 0; attempt < 2; attempt++ {

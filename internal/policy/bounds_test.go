@@ -97,9 +97,25 @@ func TestRouterPatternsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: errors %.1000q, want one with %q", c.description, errs, c.wants)
 		}
 	}
-	longest := strings.Repeat("a", maxPattern-1) + "*"
+	const end = "*@docker"
+	longest := strings.Repeat("a", maxPattern-len(end)) + end
 	made, errs := parseRaw(withRouters(longest))
-	if made == nil || len(made.Policy.RouterTenants(strings.Repeat("a", 300))) != 1 {
+	if made == nil || len(made.Policy.RouterTenants(strings.Repeat("a", 300)+"@docker")) != 1 {
 		t.Errorf("the longest pattern matches nothing: %q", errs)
+	}
+}
+
+// TestWarningsAreBounded has more patterns that claim much than are warned of.
+func TestWarningsAreBounded(t *testing.T) {
+	tops := repeated(1000, func(i int) any { return fmt.Sprintf("*.top%d", i) })
+	made, errs := parseRaw(map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "hosts": tops},
+	}})
+	if made == nil {
+		t.Fatal(errs)
+	}
+	broad := made.Policy.Broad
+	if len(broad) != maxErrors+1 || !strings.Contains(broad[maxErrors], "there are more") {
+		t.Errorf("%d warnings, want %d and that there are more", len(broad), maxErrors)
 	}
 }

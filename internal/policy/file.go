@@ -19,7 +19,7 @@ func ParseFile(
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	return Parse(raw, readFile, clustered)
+	return Parse(raw, readFile, "", clustered)
 }
 
 // decodeFile reads the keys of a policy from the content of a file.

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -15,18 +14,7 @@ const (
 	// PolicyFileVariable names the policy file of every middleware that brings no tenants of its
 	// own.
 	PolicyFileVariable = "TENANTGUARD_POLICY_FILE"
-	// OperatorNamespacesVariable lists, separated by commas, the namespaces whose Middlewares are
-	// the operator's.
-	OperatorNamespacesVariable = "TENANTGUARD_OPERATOR_NAMESPACES"
-
-	notYet   = "not available in this version"
-	aTenants = "a Middleware outside the namespaces of " + OperatorNamespacesVariable
-	notYours = aTenants + " may not set this"
-
-	// maxKeys bounds, in bytes, the keys of a Middleware that is not the operator's. In the
-	// interpreter it takes seconds to read what Kubernetes lets a tenant store, and each of its
-	// Middlewares may hold that much.
-	maxKeys = 64 << 10
+	notYet             = "not available in this version"
 )
 
 // Settings are the keys of one middleware that are not part of its policy.
@@ -80,19 +68,19 @@ func (k *Keys) HasInline() bool {
 }
 
 // Source returns where the policy is written, but for whether a cluster is asked.
-func (k *Keys) Source(operator bool) Source {
-	return Source{File: k.File, Inline: k.Inline, Operator: operator}
+func (k *Keys) Source(refusal string) Source {
+	return Source{File: k.File, Inline: k.Inline, Refusal: refusal}
 }
 
 // policyKeys are the keys of a policy file, and of the inline form.
 var policyKeys = []string{"tenants", "shared", "certificates"}
 
-// ParseKeys reads the keys of a middleware. operator reports whether it is the operator's own;
+// ParseKeys reads the keys of a middleware. refusal is why it is not the operator's, "" if it is;
 // defaultFile is the policy file of middlewares without a policy, "" for none.
-func ParseKeys(raw map[string]any, operator bool, defaultFile string) *Keys {
-	if !operator {
-		if size := len(fmt.Sprintf("%q", raw)); size > maxKeys {
-			return tooLarge(size)
+func ParseKeys(raw map[string]any, refusal, defaultFile string) *Keys {
+	if refusal != "" {
+		if k := tooLarge(raw, refusal); k != nil {
+			return k
 		}
 	}
 	d := &decoder{}
@@ -108,18 +96,11 @@ func ParseKeys(raw map[string]any, operator bool, defaultFile string) *Keys {
 	if v := section["status"]; v != nil && d.boolean("status", v) {
 		d.fail("status", v, notYet)
 	}
-	d.operatorOnly(section, operator)
+	d.operatorOnly(section, refusal)
 	k.File = d.text("policyFile", section["policyFile"])
 	d.locate(k, section, defaultFile)
 	k.Errors = d.errs
 	return k
-}
-
-func tooLarge(size int) *Keys {
-	d := &decoder{}
-	wanted := fmt.Sprintf("wanted at most %d bytes in %s", maxKeys, aTenants)
-	d.fail("size", fmt.Sprintf("%d bytes", size), wanted)
-	return &Keys{Errors: d.errs}
 }
 
 // kubernetes reads the section of that name.
@@ -143,15 +124,6 @@ func (d *decoder) kubernetes(value any) Kubernetes {
 	return k
 }
 
-// operatorOnly refuses what reads Traefik's disk, uses its token or shows other tenants.
-func (d *decoder) operatorOnly(section map[string]any, operator bool) {
-	for _, key := range []string{"policyFile", "kubernetes", "status"} {
-		if v := section[key]; v != nil && !operator {
-			d.fail(key, v, notYours)
-		}
-	}
-}
-
 // locate finds where the policy is: in a file or in the inline keys, not in a mixture of which
 // nobody can tell what holds.
 func (d *decoder) locate(k *Keys, section map[string]any, defaultFile string) {
@@ -172,25 +144,4 @@ func (d *decoder) locate(k *Keys, section map[string]any, defaultFile string) {
 		}
 		k.Inline[key] = v
 	}
-}
-
-// IsOperators reports whether a middleware is the operator's, by its name. namespaces is the
-// value of OperatorNamespacesVariable. Only a Kubernetes CRD is anyone else's, and only a safe
-// name, namespace_name@kubernetescrd, proves a CRD's namespace: traefik + evil-mw and
-// traefik-evil + mw have the same legacy name.
-func IsOperators(middleware, namespaces string) bool {
-	name, crd := strings.CutSuffix(middleware, "@kubernetescrd")
-	if !crd {
-		return true
-	}
-	namespace, _, safe := strings.Cut(name, "_")
-	if !safe || namespace == "" {
-		return false
-	}
-	for _, operators := range strings.Split(namespaces, ",") {
-		if strings.TrimSpace(operators) == namespace {
-			return true
-		}
-	}
-	return false
 }

@@ -85,6 +85,7 @@ func (b *Parsed) copyPolicy() *Policy {
 	p.SharedPins = b.Policy.SharedPins
 	p.SharedNamespaces = b.Policy.SharedNamespaces
 	p.lengths = b.Policy.lengths
+	p.Broad = append(p.Broad, b.Policy.Broad...)
 	for _, pattern := range b.patterns {
 		p.Hosts.Add(pattern.pattern, pattern.owner)
 	}
@@ -174,6 +175,10 @@ func (o *overlay) addNamespace(n Namespace) []string {
 	o.policy.namespaces[n.Name] = tenant
 	for _, pattern := range c.patterns {
 		o.policy.Hosts.Add(pattern, tenant.Name)
+		if reason := tooBroad(pattern); reason != "" {
+			o.policy.addBroad(fmt.Sprintf("namespace %q: %s: %s: %s",
+				n.Name, HostsAnnotation, quote(pattern.String()), reason))
+		}
 	}
 	return nil
 }

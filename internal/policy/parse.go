@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
-	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
@@ -33,9 +31,11 @@ type builder struct {
 	decoder
 	policy   *Policy
 	patterns []ownedPattern
-	// readFile reads a file of roots. It is nil where a path is not the writer's to give.
+	// readFile reads a file of roots.
 	readFile func(path string) (string, error)
-	pools    map[string]*x509.CertPool
+	// refusal is why the keys are not the operator's, "" if they are.
+	refusal string
+	pools   map[string]*x509.CertPool
 	// optional reports whether tenants may come from the cluster alone.
 	optional bool
 	claims   map[string]claim
@@ -43,14 +43,15 @@ type builder struct {
 }
 
 // Parse reads the keys of a policy: tenants, shared, certificates. readFile reads a file of
-// roots; it is nil where the writer of the keys may not name files. clustered reports whether a
-// cluster is asked: then tenants may come from there, and certificates are looked for in Secrets.
-// The result is nil where there are errors.
+// roots. refusal is why the keys are not the operator's, "" if they are. clustered reports
+// whether a cluster is asked: then tenants may come from there, and certificates are looked for
+// in Secrets. The result is nil where there are errors.
 func Parse(
-	raw map[string]any, readFile func(path string) (string, error), clustered bool,
+	raw map[string]any, readFile func(path string) (string, error), refusal string, clustered bool,
 ) (*Parsed, []string) {
 	b := &builder{
 		readFile: readFile,
+		refusal:  refusal,
 		optional: clustered,
 		pools:    map[string]*x509.CertPool{},
 		claims:   map[string]claim{},
@@ -150,29 +151,10 @@ func (b *builder) addHost(path, text string, table *hosts.Table, owner string) h
 	if other := table.Add(pattern, owner); other != "" && other != owner {
 		b.fail(path, text, "tenant "+quote(other)+" claims this host as well")
 	}
+	if reason := tooBroad(pattern); reason != "" {
+		b.warn(path, text, reason)
+	}
 	return pattern
-}
-
-// maxPattern bounds, in bytes, a pattern of routers: each becomes a program that names of routers
-// are matched by.
-const maxPattern = 256
-
-func (b *builder) addRouter(path, text string, tenant *Tenant) {
-	if len(text) > maxPattern {
-		b.fail(path, text, fmt.Sprintf("wanted a pattern of at most %d bytes", maxPattern))
-		return
-	}
-	if other := b.routers[text]; other != nil && other != tenant {
-		b.fail(path, text, "tenant "+quote(other.Name)+" claims these routers as well")
-	}
-	b.routers[text] = tenant
-	expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
-	match, err := regexp.Compile("^" + expression + "$")
-	if err != nil { // what a key-value store holds need not be UTF-8
-		b.fail(path, text, "wanted the names of routers: "+err.Error())
-		return
-	}
-	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
 }
 
 // certificates reads a section over the settings it replaces key by key.
@@ -194,8 +176,8 @@ func (b *builder) certificates(path string, value any, base Certificates) Certif
 	}
 	if v := section["secrets"]; v != nil {
 		c.Secrets = b.boolean(path+".secrets", v)
-		if c.Secrets && b.readFile == nil {
-			b.fail(path+".secrets", v, notYours) // it is Traefik's token that reads Secrets
+		if c.Secrets && b.refusal != "" { // it is Traefik's token that reads Secrets
+			b.fail(path+".secrets", v, operatorsAlone(b.refusal))
 		}
 	}
 	if v := section["ttl"]; v != nil {
@@ -236,8 +218,8 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 		}
 		return pool, ""
 	}
-	if b.readFile == nil {
-		return nil, notYours
+	if b.refusal != "" {
+		return nil, operatorsAlone(b.refusal)
 	}
 	pem, err := b.readFile(text)
 	if err != nil {

@@ -37,6 +37,8 @@ type Policy struct {
 	SharedPins map[string]bool
 	// SharedNamespaces are those whose Secrets may serve every tenant.
 	SharedNamespaces []string
+	// Broad are the patterns that claim more than one tenant is likely to own.
+	Broad []string
 	// LeftOut are the errors of the Namespaces that the policy does without.
 	LeftOut []string
 

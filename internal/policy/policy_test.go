@@ -11,11 +11,11 @@ import (
 
 // parseRaw returns what an operator's keys make, and what is wrong with them.
 func parseRaw(raw map[string]any) (*Parsed, []string) {
-	keys := ParseKeys(raw, true, "")
+	keys := ParseKeys(raw, "", "")
 	if len(keys.Errors) > 0 {
 		return nil, keys.Errors
 	}
-	return Parse(keys.Inline, readText, keys.Settings.Kubernetes.Enabled)
+	return Parse(keys.Inline, readText, "", keys.Settings.Kubernetes.Enabled)
 }
 
 func readText(path string) (string, error) {
@@ -87,20 +87,23 @@ func checkConfiguration(t *testing.T, c vectors.Configuration) {
 
 // configurationErrors returns what is wrong with the keys of a middleware and with their policy.
 func configurationErrors(c vectors.Configuration) []string {
-	operator := IsOperators(c.Middleware, c.OperatorNamespaces)
-	keys := ParseKeys(c.Policy, operator, "")
-	clustered := operator && keys.Settings.Kubernetes.Enabled
+	refusal := Refusal(c.Middleware, func(name string) string {
+		if name == OperatorNamespacesVariable {
+			return c.OperatorNamespaces
+		}
+		return c.OperatorProviders
+	})
+	keys := ParseKeys(c.Policy, refusal, "")
+	source := keys.Source(refusal)
+	source.Clustered = refusal == "" && keys.Settings.Kubernetes.Enabled
 	all := keys.Errors
 	if keys.File != "" {
-		_, errs := ParseFile(keys.File, readText, clustered)
+		_, errs := source.Parse(readText)
 		all = append(all, errs...)
+		source.File = ""
 	}
 	if keys.File == "" || keys.HasInline() {
-		readFile := readText
-		if !operator {
-			readFile = nil
-		}
-		_, errs := Parse(keys.Inline, readFile, clustered)
+		_, errs := source.Parse(readText)
 		all = append(all, errs...)
 	}
 	return all

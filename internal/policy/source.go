@@ -5,8 +5,8 @@ type Source struct {
 	// File is the path of the policy file, "" for inline keys.
 	File   string
 	Inline map[string]any
-	// Operator reports whether the inline keys are the operator's, who may have files read.
-	Operator bool
+	// Refusal is why the inline keys are not the operator's, "" if they are. See Refusal.
+	Refusal string
 	// Clustered reports whether a cluster is asked, as for Parse.
 	Clustered bool
 }
@@ -17,8 +17,5 @@ func (s Source) Parse(readFile func(path string) (string, error)) (*Parsed, []st
 	if s.File != "" {
 		return ParseFile(s.File, readFile, s.Clustered)
 	}
-	if !s.Operator {
-		readFile = nil
-	}
-	return Parse(s.Inline, readFile, s.Clustered)
+	return Parse(s.Inline, readFile, s.Refusal, s.Clustered)
 }

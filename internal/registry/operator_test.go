@@ -21,10 +21,14 @@ func TestOnlyTheOperatorsClusterIsWatched(t *testing.T) {
 		{"one under a legacy name", "traefik-guard@kubernetescrd", alone, false},
 		{"the operator's by a CRD", "traefik_guard@kubernetescrd", alone, true},
 		{"the operator's by a file", "guard@file", beside, true},
+		{"Docker's", "guard@docker", alone, false},
+		{"Docker's, tenants beside it", "guard@docker", beside, false},
+		{"Redis's, which is the operator's", "guard@redis", alone, true},
 	}
 	for _, row := range rows {
 		r := newRecorder()
 		r.env[policy.OperatorNamespacesVariable] = "traefik"
+		r.env[policy.OperatorProvidersVariable] = "redis"
 		guard := r.Middleware(row.middleware, keys(t, row.keys))
 		if inForce := guard.Policy() != nil; inForce != row.watched {
 			t.Errorf("%s: in force %t, want %t", row.description, inForce, row.watched)
@@ -43,8 +47,10 @@ func TestOnlyTheOperatorsClusterIsWatched(t *testing.T) {
 func TestSameKeysOfOperatorAndTenant(t *testing.T) {
 	const text = `{"tenants":[{"name":"acme","hosts":["a.example.com"]}],
 		"certificates":{"roots":"../../testdata/certificates/roots-platform.pem"}}`
-	const operator, tenant = "guard@file", "acme_guard@kubernetescrd"
-	for _, order := range [][]string{{operator, tenant}, {tenant, operator}} {
+	const operator, tenant, labels = "guard@file", "acme_guard@kubernetescrd", "guard@docker"
+	for _, order := range [][]string{
+		{operator, tenant, labels}, {tenant, operator, labels}, {labels, tenant, operator},
+	} {
 		r := newRecorder()
 		for round := 1; round <= 2; round++ {
 			for _, middleware := range order {
@@ -55,9 +61,12 @@ func TestSameKeysOfOperatorAndTenant(t *testing.T) {
 			}
 			r.Refresh()
 		}
-		wants := []string{"certificates.roots", policy.OperatorNamespacesVariable}
-		if !anyContains(r.errors(), wants) {
-			t.Errorf("%q: errors %q, want one of the tenant's roots", order, r.errors())
+		for _, variable := range []string{
+			policy.OperatorNamespacesVariable, policy.OperatorProvidersVariable,
+		} {
+			if !anyContains(r.errors(), []string{"certificates.roots", variable}) {
+				t.Errorf("%q: errors %q, want one with %s", order, r.errors(), variable)
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ func runConfiguration(t *testing.T, c vectors.Configuration) {
 	t.Run(c.Description, func(t *testing.T) {
 		r := newRecorder()
 		r.env[policy.OperatorNamespacesVariable] = c.OperatorNamespaces
+		r.env[policy.OperatorProvidersVariable] = c.OperatorProviders
 		effective := r.Middleware(c.Middleware, c.Policy).Policy()
 		errs := r.errors()
 		if (effective == nil) != (len(c.Errors) > 0) || (effective == nil) != (len(errs) > 0) {
@@ -32,6 +33,15 @@ func runConfiguration(t *testing.T, c vectors.Configuration) {
 		for _, fragments := range c.Errors {
 			if !anyContains(errs, fragments) {
 				t.Errorf("errors %q, want one with all of %q", errs, fragments)
+			}
+		}
+		warnings := r.broad()
+		if len(warnings) != len(c.Warnings) {
+			t.Errorf("warnings %q, want %d", warnings, len(c.Warnings))
+		}
+		for _, fragments := range c.Warnings {
+			if !anyContains(warnings, fragments) {
+				t.Errorf("warnings %q, want one with all of %q", warnings, fragments)
 			}
 		}
 	})
@@ -147,6 +157,34 @@ func TestNoticeOfNamesOnly(t *testing.T) {
 	r.Refresh()
 	if len(r.notices) != 1 || strings.Join(r.notices[0].ByNameOnly, ",") != "acme" {
 		t.Errorf("notices %v, want one that names acme", r.notices)
+	}
+}
+
+// TestNoticeOfBroadPatterns has a policy be read again and again, with Namespaces laid over it.
+func TestNoticeOfBroadPatterns(t *testing.T) {
+	const text = `{"kubernetes":{"enabled":true},
+		"tenants":[{"name":"acme","routers":"*@docker","hosts":"*.com"}]}`
+	r := newRecorder()
+	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{
+		{Name: "globex", Tenant: "globex", Hosts: "*.globex.example.com, **.co.uk"},
+		{Name: "acme", Tenant: "acme", Hosts: "*.net"}, // which is left out
+	}}
+	for i := 0; i < 3; i++ {
+		r.Middleware("guard@file", keys(t, text)).Policy()
+		r.NewReload()
+		r.Refresh()
+	}
+	wants := [][]string{
+		{"tenants[0].routers[0]", `"*@docker"`}, {"tenants[0].hosts[0]", `"*.com"`},
+		{`namespace "globex"`, policy.HostsAnnotation, `"**.co.uk"`},
+	}
+	for _, want := range wants {
+		if !anyContains(r.broad(), want) {
+			t.Errorf("warnings %q, want one with all of %q", r.broad(), want)
+		}
+	}
+	if len(r.broad()) != len(wants) {
+		t.Errorf("warnings %q, want each once", r.broad())
 	}
 }
 

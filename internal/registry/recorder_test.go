@@ -71,6 +71,14 @@ func (r *recorder) errors() []string {
 	return all
 }
 
+func (r *recorder) broad() []string {
+	var all []string
+	for _, notice := range r.notices {
+		all = append(all, notice.Broad...)
+	}
+	return all
+}
+
 // withCluster returns the policy of a configuration and the Namespaces of a cluster.
 func withCluster(
 	t *testing.T, text string, namespaces ...policy.Namespace,

@@ -380,10 +380,13 @@ func TestKeysOfTenantsAreBounded(t *testing.T) {
 		{"a tenant's", "acme_guard@kubernetescrd", false},
 		{"the operator's by a file", "guard@file", true},
 		{"the operator's by a CRD", "traefik_guard@kubernetescrd", true},
+		{"Docker's", "guard@docker", false},
+		{"Redis's, which is the operator's", "guard@redis", true},
 	}
 	for _, c := range cases {
 		r := newRecorder()
 		r.env[policy.OperatorNamespacesVariable] = "traefik"
+		r.env[policy.OperatorProvidersVariable] = "redis"
 		inForce := r.Middleware(c.middleware, large).Policy() != nil
 		wants := []string{"bytes", "wanted at most 65536 bytes"}
 		if inForce != c.inForce || (!inForce && !anyContains(r.errors(), wants)) {

@@ -11,7 +11,7 @@ import (
 // tenant's same keys are two sources, for they may not say the same.
 type sourceKey struct {
 	file, keys string
-	operator   bool
+	refusal    string
 	cluster    string
 }
 

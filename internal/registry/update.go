@@ -45,11 +45,11 @@ func (m *Middleware) readNewKeys() {
 
 // configure reads keys, and finds the source of their policy.
 func (m *Middleware) configure(raw map[string]any, fingerprint string) {
-	operator := policy.IsOperators(m.name, m.env.Getenv(policy.OperatorNamespacesVariable))
-	keys := policy.ParseKeys(raw, operator, m.env.Getenv(policy.PolicyFileVariable))
-	s := &source{Source: keys.Source(operator), open: m.env.ReadFile}
+	refusal := policy.Refusal(m.name, m.env.Getenv)
+	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
+	s := &source{Source: keys.Source(refusal), open: m.env.ReadFile}
 	key := sourceKey{file: keys.File}
-	if keys.Settings.Kubernetes.Enabled && operator {
+	if keys.Settings.Kubernetes.Enabled && refusal == "" {
 		cluster, err := m.env.Cluster(keys.Settings.Kubernetes)
 		if err != nil {
 			keys.Errors = append(keys.Errors, "kubernetes: "+err.Error())
@@ -61,7 +61,7 @@ func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 	}
 	if keys.File == "" {
 		key.keys = fingerprint
-		key.operator = operator
+		key.refusal = refusal
 	} else if keys.HasInline() { // which should not be there: what is wrong with it is said as well
 		beside := &source{Source: s.Source, open: s.open}
 		beside.File = ""
@@ -137,6 +137,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	if p := next.source.over(next.parsed, snapshot); p != nil {
 		_, problem := next.source.namespaces()
 		m.say(next.source, "namespaces", report.Notice{LeftOut: p.LeftOut})
+		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
 		m.say(next.source, "outdated", report.Notice{Outdated: problem})
 		next.effective = &policy.Effective{Settings: next.settings, Policy: p}
 		if before != nil && before.Policy == p && before.Settings == next.settings {

@@ -11,6 +11,8 @@ type Notice struct {
 	InForce bool
 	// ByNameOnly are the tenants whose certificates are held to their names alone.
 	ByNameOnly []string
+	// Broad are patterns that claim more than one tenant is likely to own.
+	Broad []string
 	// LeftOut are the errors of Namespaces that the policy does without.
 	LeftOut []string
 	// Outdated is why the Namespaces are not kept up to date, "" if they are.
@@ -47,6 +49,12 @@ func (n Notice) line() notice {
 	if len(n.LeftOut) > 0 {
 		line.Errors = n.LeftOut
 		line.Message = "these Namespaces are left out of the policy"
+		return line
+	}
+	if len(n.Broad) > 0 {
+		line.Event = "warning"
+		line.Errors = n.Broad
+		line.Message = "these patterns claim more than one tenant is likely to own"
 		return line
 	}
 	if len(n.Errors) == 0 {

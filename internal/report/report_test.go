@@ -211,6 +211,9 @@ func TestPolicyNotices(t *testing.T) {
 		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
 			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
 				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
+			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
+				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
 		{"outdated Namespaces", Notice{Outdated: "connection refused"},
 			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
 				`are not kept up to date: tenants and their hosts stay as they were last known",` +

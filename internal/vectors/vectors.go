@@ -42,14 +42,19 @@ type Case struct {
 	Cluster *kubetest.Cluster
 }
 
-// Configuration is the configuration of one middleware: accepted, or refused with errors each of
-// which contains the given fragments.
+// Configuration is the configuration of one middleware: accepted, with warnings perhaps, or refused
+// with errors, each of which contains the given fragments.
 type Configuration struct {
-	Description        string
+	Description string
+	// Stage is "decode" where Traefik's decoder may refuse it before the plugin does.
+	Stage              string
 	Middleware         string
 	OperatorNamespaces string
+	OperatorProviders  string
 	Policy             map[string]any
 	Errors             [][]string
+	// Warnings are of patterns that claim much.
+	Warnings [][]string
 }
 
 // Load reads the cases of a topic. dir is the folder testdata.

@@ -34,9 +34,12 @@ func TestVectors(t *testing.T) {
 
 func runVector(t *testing.T, topic string, c vectors.Case) {
 	t.Run(topic+"/"+c.Description, func(t *testing.T) {
-		got := decide(t, c)
+		got, enforced := decide(t, c)
 		if want := wanted(c); string(got) != want {
 			t.Errorf("verdict %q, want %q", got, want)
+		}
+		if got != verdict.Pass && enforced == c.Reported {
+			t.Errorf("%q is carried out %t, want %t", got, enforced, !c.Reported)
 		}
 	})
 }
@@ -67,12 +70,15 @@ func clusterOf(c vectors.Case) *registrytest.Cluster {
 	return &registrytest.Cluster{Namespaces: snapshot}
 }
 
-func decide(t *testing.T, c vectors.Case) verdict.Code {
+// decide returns the verdict, and whether a denial is carried out.
+func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 	p, _ := registrytest.Middleware{
 		Name: "guard@file", Keys: c.Policy, Cluster: clusterOf(c), ReadFile: os.ReadFile,
 	}.Policy()
 	if p == nil {
-		return verdict.OfRequest(nil, verdict.Request{})
+		code = verdict.OfRequest(nil, verdict.Request{})
+		enforced = verdict.IsEnforced(nil, verdict.Request{})
+		return code, enforced
 	}
 	router := binding.Parse(c.Router, c.EntryPoint)
 	if c.Router == "" {
@@ -80,23 +86,29 @@ func decide(t *testing.T, c vectors.Case) verdict.Code {
 	}
 	bound := binding.Bind(p.Policy, router, c.IngressNamespace, p.LegacyNames)
 	if bound.Internal {
-		return verdict.Pass
+		return verdict.Pass, false
 	}
 	r := verdict.Request{
 		Router: bound.Code, Tenant: bound.Tenant, Host: hosts.Parse(c.Host),
 		TLS: c.TLS, HasServerName: c.ServerName != "", ServerName: hosts.ParseDNS(c.ServerName),
 	}
-	code := verdict.OfRequest(p, r)
-	if code != verdict.Pass || !r.TLS || !r.Tenant.Certificates.Check {
-		return code
+	code = verdict.OfRequest(p, r)
+	if code == verdict.Pass && r.TLS && r.Tenant.Certificates.Check {
+		code = ofServed(t, c, p, r)
 	}
-	if c.Certificate == "" {
-		if r.Tenant.Certificates.AllowUnobserved {
-			return verdict.Pass
-		}
-		return verdict.CertificateUnavailable
+	enforced = verdict.IsEnforced(p, r)
+	return code, enforced
+}
+
+// ofServed decides by the case's certificate.
+func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Request) verdict.Code {
+	if c.Certificate != "" {
+		return verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
 	}
-	return verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
+	if r.Tenant.Certificates.AllowUnobserved {
+		return verdict.Pass
+	}
+	return verdict.CertificateUnavailable
 }
 
 func chain(t *testing.T, name string) []*x509.Certificate {

@@ -1,0 +1,103 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	// OperatorNamespacesVariable lists, separated by commas, the namespaces whose Middlewares are
+	// the operator's.
+	OperatorNamespacesVariable = "TENANTGUARD_OPERATOR_NAMESPACES"
+	// OperatorProvidersVariable lists, separated by commas, the providers beside the file provider
+	// whose middlewares are the operator's.
+	OperatorProvidersVariable = "TENANTGUARD_OPERATOR_PROVIDERS"
+
+	providerCRD = "kubernetescrd"
+)
+
+// IsOperators reports whether a middleware is the operator's, by its qualified name.
+func IsOperators(middleware string, getenv func(name string) string) bool {
+	return Refusal(middleware, getenv) == ""
+}
+
+// Refusal returns why a middleware is not the operator's and what would make it so, "" if it is.
+// getenv reads Traefik's environment. The file provider's and Traefik's own are the operator's.
+// One from a CRD is written by whoever may write to its namespace, and others by whoever may
+// write labels or key-value pairs: any container's owner, perhaps.
+func Refusal(middleware string, getenv func(name string) string) string {
+	at := strings.LastIndex(middleware, "@")
+	if at < 0 {
+		return "the middleware has no provider, define it in a file"
+	}
+	name, provider := middleware[:at], middleware[at+1:]
+	if provider == "file" || provider == "internal" {
+		return ""
+	}
+	if provider == providerCRD {
+		return refusalOfCRD(name, getenv(OperatorNamespacesVariable))
+	}
+	if lists(getenv(OperatorProvidersVariable), provider) {
+		return ""
+	}
+	return fmt.Sprintf("define the middleware in a file, or list %s in %s "+
+		"if nobody else defines middlewares there", quote(provider), OperatorProvidersVariable)
+}
+
+// refusalOfCRD takes nothing but a safe name, namespace_name, as proof of a CRD's namespace:
+// traefik + evil-mw and traefik-evil + mw have the same legacy name.
+func refusalOfCRD(name, namespaces string) string {
+	namespace, _, safe := strings.Cut(name, "_")
+	if !safe || namespace == "" {
+		return fmt.Sprintf("the name %s proves no namespace, set "+
+			"providers.kubernetesCRD.safeNaming and list the namespace in %s",
+			quote(name), OperatorNamespacesVariable)
+	}
+	if lists(namespaces, namespace) {
+		return ""
+	}
+	return fmt.Sprintf("list the namespace %s in %s if nobody else writes there",
+		quote(namespace), OperatorNamespacesVariable)
+}
+
+// lists reports whether a list, separated by commas, has an item.
+func lists(list, item string) bool {
+	for _, listed := range strings.Split(list, ",") {
+		if item != "" && strings.TrimSpace(listed) == item {
+			return true
+		}
+	}
+	return false
+}
+
+// operatorsAlone returns what is said of a key that only the operator may set.
+func operatorsAlone(refusal string) string {
+	return "only the operator may set this: " + refusal
+}
+
+// operatorOnly refuses what reads Traefik's disk, uses its token or shows other tenants.
+func (d *decoder) operatorOnly(section map[string]any, refusal string) {
+	for _, key := range []string{"policyFile", "kubernetes", "status"} {
+		if v := section[key]; v != nil && refusal != "" {
+			d.fail(key, v, operatorsAlone(refusal))
+		}
+	}
+}
+
+// maxKeys bounds, in bytes, the keys of a middleware that is not the operator's. In the
+// interpreter it takes seconds to read what Kubernetes lets a tenant store, and each of its
+// Middlewares may hold that much.
+const maxKeys = 64 << 10
+
+// tooLarge returns the error of keys that are more than maxKeys, nil where they are not.
+func tooLarge(raw map[string]any, refusal string) *Keys {
+	size := len(fmt.Sprintf("%q", raw))
+	if size <= maxKeys {
+		return nil
+	}
+	d := &decoder{}
+	wanted := fmt.Sprintf("wanted at most %d bytes, only the operator may write more: %s",
+		maxKeys, refusal)
+	d.fail("size", fmt.Sprintf("%d bytes", size), wanted)
+	return &Keys{Errors: d.errs}
+}
