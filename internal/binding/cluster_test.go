@@ -82,3 +82,49 @@ func TestUnownedNamespaces(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultBackends has Ingresses whose routers are called the same in every namespace, while
+// there is a Namespace that their names begin with.
+func TestDefaultBackends(t *testing.T) {
+	enabled := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	p := policyOf(t, enabled, policy.Namespace{Name: "default", Tenant: "acme"})
+	rows := []struct {
+		name, namespace string
+		want            verdict.Code
+	}{
+		{"default-router", "", verdict.RouterAmbiguous},
+		{"default-backend", "", verdict.RouterAmbiguous},
+		{"default-backend-tls", "", verdict.RouterAmbiguous},
+		{"web-default-router", "", verdict.RouterAmbiguous},
+		{"default-router", "default", verdict.Pass},
+		{"default-shop", "", verdict.Pass},
+	}
+	for _, row := range rows {
+		router := binding.Parse(row.name+"@kubernetes", "web")
+		got := binding.Bind(p, router, row.namespace, false)
+		if got.Code != row.want {
+			t.Errorf("%s in %q: %q, want %q", row.name, row.namespace, got.Code, row.want)
+		}
+	}
+}
+
+// TestListedNamespaces has a router on several entry points, and no cluster.
+func TestListedNamespaces(t *testing.T) {
+	rows := []struct {
+		description, namespaces string
+		want                    verdict.Code
+	}{
+		{"one is listed", "acme", verdict.Pass},
+		{"both are", "acme,web-acme", verdict.Pass},
+		{"neither is", "globex", verdict.RouterUnbound},
+	}
+	for _, row := range rows {
+		p := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
+			map[string]any{"name": "acme", "namespaces": row.namespaces},
+		}}, nil)
+		router := binding.Parse("web-acme_site_0@kubernetescrd", "web")
+		if got := binding.Bind(p.Policy, router, "", false); got.Code != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got.Code, row.want)
+		}
+	}
+}

@@ -238,7 +238,7 @@ func TestNamespacesAreNamedOnce(t *testing.T) {
 
 // TestSecretsOfNoCluster has Secrets be demanded and no API be there to be asked.
 func TestSecretsOfNoCluster(t *testing.T) {
-	g := acmeGuard("no-cluster@file", acmeKeys(map[string]any{"secrets": true}))
+	g := acmeGuard("secrets-of-no-cluster@file", acmeKeys(map[string]any{"secrets": true}))
 	req := at(serving(t, certificateOf(t, "acme-two")), tlsRequest(hostA, hostA))
 	got := denialOf(g, req)
 	if got.Reason != "certificate-unavailable" || !strings.Contains(got.Certificate, "endpoint") {
