@@ -78,7 +78,7 @@ func startCompose(t *testing.T, project *types.Project, more ...container) *exam
 	makeCertificates(t, configuration)
 	lab.InstallPlugin(t, mounted(t, project, plugins), dir)
 
-	plain, secure := freeAddress(t), freeAddress(t)
+	plain, secure := lab.FreeAddress(t), lab.FreeAddress(t)
 	static := filepath.Join(configuration, "traefik.yml")
 	replace(t, static, `":80"`, plain, `":443"`, secure, "/etc/traefik", configuration,
 		"  docker:\n", "  docker:\n    endpoint: "+serveDocker(t, containers)+"\n")

@@ -83,7 +83,7 @@ func startFile(t *testing.T) *example {
 	}
 	require.DirExists(t, filepath.Join(dir, "certificates"))
 
-	plain, secure := freeAddress(t), freeAddress(t)
+	plain, secure := lab.FreeAddress(t), lab.FreeAddress(t)
 	replace(t, static, "127.0.0.1:8080", plain, "127.0.0.1:8443", secure)
 	e := start(t, dir, "static.yml", filepath.Join(dir, "certificates"))
 	e.plain, e.secure = plain, secure

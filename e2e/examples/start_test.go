@@ -6,11 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,7 +16,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/internal/poll"
-	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/e2e/traefik"
@@ -96,15 +93,6 @@ func (e *example) wait(t *testing.T, host, path string, status int) {
 		return err
 	})
 	require.NoError(t, err, host)
-}
-
-// freeAddress is an address of this machine on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	port, err := ports.Free("127.0.0.1")
-	require.NoError(t, err)
-
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // copyExample copies an example's folder, without what a person who tried it left there.

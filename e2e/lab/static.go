@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"gopkg.in/yaml.v3"
 )
@@ -110,6 +111,16 @@ func freeAddress(address string) (string, error) {
 	free, err := ports.Free(host)
 
 	return net.JoinHostPort(host, strconv.Itoa(free)), err
+}
+
+// FreeAddress returns an address of this machine on which nothing listens, and that no client is
+// given.
+func FreeAddress(t T) string {
+	t.Helper()
+	address, err := freeAddress("127.0.0.1:0")
+	require.NoError(t, err)
+
+	return address
 }
 
 // writeYAML writes a file atomically.

@@ -2,13 +2,13 @@ package papers
 
 import (
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
 // startSections are the sections whose commands are run one after the other, as a reader would.
@@ -28,8 +28,8 @@ func isInStart(b block) bool {
 func TestStart(t *testing.T) {
 	need(t, "openssl", "curl", "jq", "make")
 	const end = "-- end of block"
-	secure, plain := freeAddress(t), freeAddress(t)
-	ports := strings.NewReplacer("127.0.0.1:8443", secure, "127.0.0.1:8080", plain)
+	secure, plain := lab.FreeAddress(t), lab.FreeAddress(t)
+	addresses := strings.NewReplacer("127.0.0.1:8443", secure, "127.0.0.1:8080", plain)
 	script, shown := startPrelude(secure, plain), map[int]block{}
 	ran := 0
 	for _, s := range startSections {
@@ -39,7 +39,7 @@ func TestStart(t *testing.T) {
 			}
 			if b.language == "sh" {
 				ran++
-				script += fmt.Sprintf("%s\necho '%s'\n", ports.Replace(b.text), end)
+				script += fmt.Sprintf("%s\necho '%s'\n", addresses.Replace(b.text), end)
 				continue
 			}
 			require.Contains(t, []string{"text", "json"}, b.language, b)
@@ -74,14 +74,4 @@ git() {
 }
 trap 'kill $(jobs -p)' EXIT
 `
-}
-
-// freeAddress returns an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-
-	return listener.Addr().String()
 }
