@@ -32,6 +32,8 @@ type again struct {
 	// open says why admission cannot refuse the attack and the victim may not be served; "" is
 	// that it must, and that the victim is.
 	open string
+	// second reports whether only the second layer refuses it, with the ConfigMap of owners.
+	second bool
 }
 
 // place is a Traefik and the row that says what comes of the attack there.
@@ -71,10 +73,23 @@ func testWithAdmission(t *testing.T, w *world) {
 			a.owner.Apply(t, a.own...)
 		}
 	}
-	applyAdmission(t, w.cluster)
-	w.applyOwners(t)
-	w.waitAdmission(t)
+	layer := map[bool][]again{}
 	for _, a := range w.again {
+		layer[a.second] = append(layer[a.second], a)
+	}
+	applyAdmission(t, w.cluster)
+	waitAdmission(t, layer[false])
+	for _, a := range layer[false] {
+		t.Run(a.name, func(t *testing.T) { w.repeat(t, a) })
+	}
+	for _, a := range layer[true] {
+		_, err := a.make(t)
+		assert.NoError(t, err, "%s: refused without the second layer", a.name)
+		a.undo(t)
+	}
+	w.applyOwners(t)
+	waitAdmission(t, layer[true])
+	for _, a := range layer[true] {
 		t.Run(a.name, func(t *testing.T) { w.repeat(t, a) })
 	}
 }
@@ -107,9 +122,9 @@ func (w *world) applyOwners(t *testing.T) {
 }
 
 // waitAdmission waits until the policies are in force for each kind of object that attacks use.
-func (w *world) waitAdmission(t *testing.T) {
+func waitAdmission(t *testing.T, attacks []again) {
 	t.Helper()
-	for _, a := range w.again {
+	for _, a := range attacks {
 		if a.open != "" {
 			continue
 		}
@@ -166,7 +181,12 @@ func (w *world) repeat(t *testing.T, a again) {
 		watches = append(watches, w.watch(t, w.on[at.naming], a.pages))
 	}
 	by, err := a.make(t)
-	defer a.undo(t)
+	defer func() {
+		a.undo(t)
+		if a.open != "" {
+			w.settle(t, w.on[plain], nil)
+		}
+	}()
 	// An unwanted change would take a moment to show, and one that is to be expected may take more.
 	patience := 500 * time.Millisecond
 	if a.open != "" {

@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -62,6 +63,34 @@ func testCertificates(t *testing.T, w *world) {
 	platform := lab.SelfSigned(t, "*.platform.test", "acme.platform.test")
 	testPlatform(t, w, platform)
 	testCopiedSecret(t, w)
+	testPathInSecret(t, w)
+}
+
+// testPathInSecret has the attacker's Secret name files of Traefik's in place of a certificate and
+// its key. Traefik reads and serves them, whoever may serve them.
+func testPathInSecret(t *testing.T, w *world) {
+	onDisk := lab.SelfSigned(t, "acme.test", "zzz.acme.test")
+	w.run(t, attack{
+		name:     "Secret that is a path on Traefik's disk",
+		provider: "kubernetesCRD",
+		by:       w.globex,
+		manifests: []string{
+			fmt.Sprintf("apiVersion: v1\nkind: Secret\nmetadata: {name: evil, namespace: %s}\n"+
+				"stringData: {tls.crt: %s, tls.key: %s}\n",
+				w.globex.Namespace, onDisk.CertFile, onDisk.KeyFile),
+			w.globex.route("evil", "Host(`evil.globex.test`)",
+				"entryPoints: [websecure], tls: {secretName: evil}"),
+		},
+		router:      cluster.ForHost("evil.globex.test"),
+		host:        "acme.test",
+		served:      onDisk,
+		forged:      true,
+		certificate: onDisk.Certificate,
+		succeeds:    "acme",
+		code:        both("certificate-secret"),
+		victims:     map[string]string{"globex.test": "globex"},
+		denied:      both(map[string]string{"acme.test": "certificate-secret"}),
+	})
 }
 
 // testPlatform checks that a platform certificate passes if its Secret is in a shared namespace,

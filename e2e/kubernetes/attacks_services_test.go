@@ -34,6 +34,7 @@ func testCollidingNames(t *testing.T, w *world) {
 		manifests: []string{attacker.ingress("web", "traefik", "shop.test", "/", "",
 			cluster.OnWebsecure)},
 		pages: []page{{host: at, tenant: victim.service}}, at: []place{{plain, len(w.rows)}},
+		second: true,
 	}
 	served := w.watch(t, w.on[plain], repeated.pages)
 	defer repeated.undo(t)

@@ -139,7 +139,7 @@ func textOf(err error) string {
 // stands in front of those.
 func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 	bound := binding.Bind(p.Policy, g.router, namespace, p.LegacyNames)
-	if g.truncated && !bound.Internal {
+	if g.moreChildren && !bound.Internal {
 		return binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
 	}
 	for _, child := range g.children {

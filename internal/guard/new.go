@@ -9,6 +9,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 )
 
@@ -27,10 +28,10 @@ type Guard struct {
 	ctx      context.Context
 	identify sync.Once
 	router   binding.Router
-	// children are the routers below this one, and truncated is true where there are more than
-	// these.
-	children  []binding.Router
-	truncated bool
+	// children are the routers below this one, and moreChildren is true where there may be more
+	// than these.
+	children     []binding.Router
+	moreChildren bool
 }
 
 // New returns the guard of one router. It does next to nothing, for a reload waits for thousands of
@@ -94,10 +95,15 @@ func (g *Guard) findRouter() {
 	if router.Name == "" && !policy.IsOperators(g.name, os.Getenv) {
 		g.router = binding.FromMiddleware(g.name)
 	}
-	children, truncated := traefik.ChildRouters(g.next)
-	for _, child := range children {
+	children := traefik.ChildRouters(g.next)
+	for _, child := range children.Names {
 		g.children = append(g.children, binding.Parse(child, router.EntryPoint))
 	}
-	g.truncated = truncated
+	g.moreChildren = children.Truncated || children.Unreadable
+	if children.Unreadable {
+		unreadable.Do(func() {
+			log.Policy(report.Notice{Middleware: g.name, Unreadable: router.Name})
+		})
+	}
 	g.reload.addTable(g.name, &g.allowed)
 }

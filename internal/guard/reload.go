@@ -23,6 +23,8 @@ var (
 	// lasting are the observations that outlive a reload (observe: ttl).
 	lasting             = observe.NewLastingCache()
 	hasLocalCertificate = traefik.HasLocalCertificate()
+	// unreadable says once that child routers can't be read: they can't in any reload.
+	unreadable = &sync.Once{}
 )
 
 // environment returns what the registry needs from outside.

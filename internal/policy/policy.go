@@ -37,6 +37,8 @@ type Policy struct {
 	SharedPins map[string]bool
 	// SharedNamespaces are those whose Secrets may serve every tenant.
 	SharedNamespaces []string
+	// Alike are pairs of tenants' namespaces whose Ingresses can have the same names in Traefik.
+	Alike []string
 	// Broad are the patterns that claim more than one tenant is likely to own.
 	Broad []string
 	// LeftOut are the errors of the Namespaces that the policy does without.
@@ -196,7 +198,7 @@ func (p *Policy) NamespacesOf(tenant *Tenant) []string {
 	return p.owned[tenant.Name]
 }
 
-// listOwned makes the lists of NamespacesOf.
+// listOwned makes the lists of NamespacesOf, and that of namespaces that are alike.
 func (p *Policy) listOwned() {
 	p.owned = map[string][]string{}
 	for namespace, tenant := range p.namespaces {
@@ -208,6 +210,7 @@ func (p *Policy) listOwned() {
 	for _, list := range p.owned {
 		sort.Strings(list)
 	}
+	p.listAlike()
 }
 
 func (p *Policy) listPrefixed() {

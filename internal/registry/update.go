@@ -138,6 +138,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 		_, problem := next.source.namespaces()
 		m.say(next.source, "namespaces", report.Notice{LeftOut: p.LeftOut})
 		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
+		m.say(next.source, "alike", report.Notice{Alike: p.Alike})
 		m.say(next.source, "outdated", report.Notice{Outdated: problem})
 		next.effective = &policy.Effective{Settings: next.settings, Policy: p}
 		if before != nil && before.Policy == p && before.Settings == next.settings {

@@ -1,5 +1,7 @@
 package report
 
+import "fmt"
+
 // Notice is what an operator must know of a policy.
 type Notice struct {
 	Middleware string
@@ -13,8 +15,12 @@ type Notice struct {
 	ByNameOnly []string
 	// Broad are patterns that claim more than one tenant is likely to own.
 	Broad []string
+	// Alike are pairs of namespaces whose Ingresses can have the same names in Traefik.
+	Alike []string
 	// LeftOut are the errors of Namespaces that the policy does without.
 	LeftOut []string
+	// Unreadable is a router whose child routers can't be read, "" for none.
+	Unreadable string
 	// Outdated is why the Namespaces are not kept up to date, "" if they are.
 	Outdated string
 }
@@ -39,6 +45,13 @@ func (l *Log) Policy(n Notice) {
 // line returns what is written of a notice.
 func (n Notice) line() notice {
 	line := notice{Event: "policy", Middleware: n.Middleware, File: n.File}
+	if n.Unreadable != "" {
+		line.Event = "warning"
+		line.Errors = []string{fmt.Sprintf("router %.300q", n.Unreadable)}
+		line.Message = "the self-check failed: this Traefik keeps child routers otherwise than " +
+			"the guard knows, such routers are denied as router-ambiguous"
+		return line
+	}
 	if n.Outdated != "" {
 		line.Event = "warning"
 		line.Errors = []string{n.Outdated}
@@ -55,6 +68,14 @@ func (n Notice) line() notice {
 		line.Event = "warning"
 		line.Errors = n.Broad
 		line.Message = "these patterns claim more than one tenant is likely to own"
+		return line
+	}
+	if len(n.Alike) > 0 {
+		line.Event = "warning"
+		line.Errors = n.Alike
+		line.Message = "Ingresses of these namespaces, and their services, can have the same " +
+			"names in Traefik, where the last one wins: use IngressRoutes with safe names, or " +
+			"the admission policy of owners"
 		return line
 	}
 	if len(n.Errors) == 0 {

@@ -214,6 +214,15 @@ func TestPolicyNotices(t *testing.T) {
 		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
 			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
+		{"namespaces that are alike", Notice{Alike: []string{"shop and shop-api"}},
+			`{"event":"warning","middleware":"guard@file","message":"Ingresses of these ` +
+				`namespaces, and their services, can have the same names in Traefik, where the ` +
+				`last one wins: use IngressRoutes with safe names, or the admission policy of ` +
+				`owners","errors":["shop and shop-api"]}`},
+		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
+			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: this ` +
+				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
+				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
 		{"outdated Namespaces", Notice{Outdated: "connection refused"},
 			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
 				`are not kept up to date: tenants and their hosts stay as they were last known",` +

@@ -16,8 +16,9 @@ type Said struct {
 // remembers the notice.
 func (s *Said) IsNew(subject string, n Notice) bool {
 	text := ""
-	if len(n.Errors)+len(n.ByNameOnly)+len(n.Broad)+len(n.LeftOut) > 0 {
-		text = fmt.Sprintf("%q %q %q %q", n.Errors, n.ByNameOnly, n.Broad, n.LeftOut)
+	if len(n.Errors)+len(n.ByNameOnly)+len(n.Broad)+len(n.Alike)+len(n.LeftOut) > 0 {
+		text = fmt.Sprintf("%q %q %q %q %q",
+			n.Errors, n.ByNameOnly, n.Broad, n.Alike, n.LeftOut)
 	} else if n.Outdated != "" {
 		text = "outdated" // whatever the reason is by now
 	}

@@ -100,9 +100,9 @@ func TestHandlersOfOtherShapes(t *testing.T) {
 		{"a nil pointer", &withPointer{}, ""},
 	}
 	for _, row := range rows {
-		names, truncated := ChildRouters(row.next)
-		if got := strings.Join(names, " "); got != row.want || truncated {
-			t.Errorf("%s: %q, truncated %t, want %q", row.description, got, truncated, row.want)
+		got := ChildRouters(row.next)
+		if strings.Join(got.Names, " ") != row.want || got.Truncated || got.Unreadable {
+			t.Errorf("%s: %+v, want %q", row.description, got, row.want)
 		}
 	}
 }

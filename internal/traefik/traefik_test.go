@@ -2,9 +2,7 @@ package traefik
 
 import (
 	"context"
-	"net/http"
 	"reflect"
-	"strings"
 	"testing"
 )
 
@@ -80,46 +78,4 @@ func FuzzParseFields(f *testing.F) {
 			t.Error("the logger's fields were changed")
 		}
 	})
-}
-
-// The handlers below have the shapes of Traefik's.
-type traced struct {
-	router, routerRule string
-	next               http.Handler
-}
-
-func (h *traced) ServeHTTP(rw http.ResponseWriter, req *http.Request) {}
-
-type muxer struct {
-	routes []*route
-}
-
-func (h *muxer) ServeHTTP(rw http.ResponseWriter, req *http.Request) {}
-
-type route struct {
-	handler http.Handler
-}
-
-func TestChildRouters(t *testing.T) {
-	if interpreted() {
-		t.Skip("Traefik's handlers can't be made in the interpreter; e2e uses the real ones")
-	}
-	grandchild := &muxer{routes: []*route{{&traced{router: "c@file"}}}}
-	tree := &traced{
-		router: "a@file", routerRule: "PathPrefix(`/`)",
-		next: &muxer{routes: []*route{
-			{&traced{router: "b@file", next: grandchild}}, {http.NotFoundHandler()},
-		}},
-	}
-	names, truncated := ChildRouters(tree)
-	if got := strings.Join(names, " "); got != "a@file b@file c@file" || truncated {
-		t.Errorf("children %q, truncated %t", got, truncated)
-	}
-	many := &muxer{}
-	for i := 0; i < maxHandlers; i++ {
-		many.routes = append(many.routes, &route{http.NotFoundHandler()})
-	}
-	if _, truncated := ChildRouters(many); !truncated {
-		t.Error("more handlers than were looked at, and the list is not truncated")
-	}
 }

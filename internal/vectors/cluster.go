@@ -30,6 +30,8 @@ type secret struct {
 	// Keys are those of the data, tls.crt and tls.key where there are none. One that ends in .key,
 	// in whatever case, has the private key in it, another one the certificate with its chain.
 	Keys []string
+	// Text is what all of them have instead, where it is not empty.
+	Text string
 }
 
 // load makes a cluster of what a file has.
@@ -72,6 +74,9 @@ func (s secret) load(dir string) (kubetest.Secret, error) {
 		loaded.Data[name] = chain
 		if strings.HasSuffix(strings.ToLower(name), ".key") {
 			loaded.Data[name] = "-----BEGIN PRIVATE KEY-----" + key
+		}
+		if s.Text != "" {
+			loaded.Data[name] = s.Text
 		}
 	}
 	return loaded, nil
