@@ -108,6 +108,43 @@ func TestAddKeepsTheFirstOwner(t *testing.T) {
 	}
 }
 
+// TestOwner has patterns compete for a name.
+func TestOwner(t *testing.T) {
+	table := hosts.NewTable()
+	for _, text := range []string{
+		"a.x.example.com", "*.x.example.com", "**.x.example.com", "**.example.com", "192.0.2.7",
+	} {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Add(pattern, text)
+	}
+	rows := []struct {
+		description string
+		name        hosts.Name
+		want        string
+	}{
+		{"the exact one", "a.x.example.com", "a.x.example.com"},
+		{"one label more", "b.x.example.com", "*.x.example.com"},
+		{"two labels more", "c.b.x.example.com", "**.x.example.com"},
+		{"the apex of two", "x.example.com", "**.example.com"},
+		{"one label more, of the shorter", "y.example.com", "**.example.com"},
+		{"three labels more, of the shorter", "a.b.y.example.com", "**.example.com"},
+		{"the apex of all", "example.com", ""},
+		{"another domain", "x.example.net", ""},
+		{"one label", "localhost", ""},
+		{"no name", "", ""},
+		{"an address", "192.0.2.7", "192.0.2.7"},
+		{"another address", "192.0.2.8", ""},
+	}
+	for _, row := range rows {
+		if got := table.Owner(row.name); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
 func TestPatternOwner(t *testing.T) {
 	table := hosts.NewTable()
 	texts := []string{"a.example.com", "*.a.example.com", "**.a.example.com"}

@@ -56,6 +56,30 @@ func TestLoggersOfOtherShapes(t *testing.T) {
 	}
 }
 
+// TestDeepContexts has a logger below as many other values as are looked at, and one more.
+func TestDeepContexts(t *testing.T) {
+	if interpreted() {
+		t.Skip("a logger can't be made in the interpreter; e2e/loader uses the real one")
+	}
+	rows := []struct {
+		description string
+		above       int
+		want        string
+	}{
+		{"as deep as is looked", 63, "a@file"},
+		{"one deeper", 64, ""},
+	}
+	for _, row := range rows {
+		ctx := withLogger(context.Background(), `{"routerName":"a@file"`)
+		for i := 0; i < row.above; i++ {
+			ctx = context.WithValue(ctx, loggerKey, "x")
+		}
+		if got := RouterOf(ctx).Name; got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
 // TestHandlersOfOtherShapes has handlers that look like a child router.
 func TestHandlersOfOtherShapes(t *testing.T) {
 	if interpreted() {
