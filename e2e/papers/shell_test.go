@@ -231,7 +231,8 @@ func runScript(t *testing.T, dir, script string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "bash", "-e", "-o", "pipefail", "-c", script)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "root="+root(t))
+	// The reader is not in a make, which would have make traefik print which folder it enters.
+	command.Env = append(os.Environ(), "root="+root(t), "MAKELEVEL=", "MAKEFLAGS=", "MFLAGS=")
 	var failed strings.Builder
 	command.Stderr = &failed
 	printed, err := command.Output()
