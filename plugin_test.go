@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 )
 
 // TestNewReturnsNoError gives New what it must answer at request time.
@@ -31,24 +30,5 @@ func TestNewReturnsNoError(t *testing.T) {
 		if rw.Code != http.StatusServiceUnavailable {
 			t.Errorf("%s: %d, want 503", c.description, rw.Code)
 		}
-	}
-}
-
-// TestNewReleasesItsLock has New panic, by a configuration that Traefik never gives.
-func TestNewReleasesItsLock(t *testing.T) {
-	func() {
-		defer func() { _ = recover() }()
-		_, _ = New(context.Background(), nil, nil, "panic@file")
-		t.Error("no panic")
-	}()
-	built := make(chan bool)
-	go func() {
-		_, _ = New(context.Background(), nil, CreateConfig(), "panic@file")
-		close(built)
-	}()
-	select {
-	case <-built:
-	case <-time.After(10 * time.Second):
-		t.Error("no router can be built any more")
 	}
 }

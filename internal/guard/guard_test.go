@@ -149,21 +149,58 @@ func TestWhatIsForgotten(t *testing.T) {
 	}
 }
 
-// TestForgettingBeforeTheFirstReload has a policy change that no router has.
-func TestForgettingBeforeTheFirstReload(t *testing.T) {
+// TestFirstReload has a policy change before there is a router, and with the first one.
+func TestFirstReload(t *testing.T) {
 	reloads.Lock()
 	current, previous := reloads.current, reloads.previous
 	reloads.current = nil
 	reloads.previous = nil
 	reloads.Unlock()
-	forget("none@file")
-	reloads.Lock()
-	defer reloads.Unlock()
-	if reloads.current != nil || reloads.previous != nil {
+	defer func() {
+		reloads.Lock()
+		defer reloads.Unlock()
+		reloads.current = current
+		reloads.previous = previous
+	}()
+	const name = "first@file"
+	forget(name)
+	if currentReload() != nil {
 		t.Error("a reload has begun")
 	}
-	reloads.current = current
-	reloads.previous = previous
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	New(ctx, http.NotFoundHandler(), acmeKeys(nil), name)
+	table := &allowed{lock: &sync.RWMutex{}, names: map[string]string{hostA: hostA}}
+	currentReload().addTable(name, table)
+	forget(name)
+	if len(table.names) != 0 {
+		t.Error("what was allowed in the first reload is not forgotten")
+	}
+}
+
+// TestWhereIsRemembered has the table of the fast path take what that can find again.
+func TestWhereIsRemembered(t *testing.T) {
+	rows := []struct {
+		description string
+		req         *http.Request
+		local, fast bool
+	}{
+		{"the Host as server name", tlsRequest(hostA, hostA), false, true},
+		{"in other case", tlsRequest("A.acme.example.com", hostA), false, true},
+		{"another server name", tlsRequest(hostA, hostB), false, false},
+		{"plaintext", plainRequest(hostA), false, false},
+		{"Go says which certificate was served", tlsRequest(hostA, hostA), true, false},
+	}
+	for _, row := range rows {
+		g := acmeGuard("where@file", acmeKeys(nil))
+		g.hasLocalCertificate = row.local
+		g.remember(g.keyOf(row.req), g.read(row.req), decision{policy: g.middleware.Policy()})
+		names, others := len(g.allowed.names), len(g.allowed.others)
+		if names+others != 1 || (names == 1) != row.fast {
+			t.Errorf("%s: %d names and %d others, want a name: %t",
+				row.description, names, others, row.fast)
+		}
+	}
 }
 
 // TestWhatIsNotRemembered has a pass rest on something that is over, or that could not be asked.

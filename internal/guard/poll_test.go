@@ -45,7 +45,8 @@ func TestNewPolls(t *testing.T) {
 	}
 }
 
-// TestPollsFollowEachOther has a policy file change twice, and no request read it.
+// TestPollsFollowEachOther has a policy file change more often than tests begin to poll, and no
+// request read it.
 func TestPollsFollowEachOther(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "policy.json")
 	write := func(host string) {
@@ -61,7 +62,7 @@ func TestPollsFollowEachOther(t *testing.T) {
 	if p := middleware.Policy(); p == nil || p.Hosts.Owner(hostA) == "" {
 		t.Fatal("no policy to begin with")
 	}
-	for _, host := range []string{hostB, hostA} {
+	for _, host := range []string{hostB, hostA, hostB, hostA} {
 		write(host)
 		deadline := time.Now().Add(10 * time.Second)
 		for middleware.Policy().Hosts.Owner(hosts.Name(host)) == "" {
@@ -128,7 +129,8 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// TestWhatIsSaid looks at what the log is told of a policy that is refused, and of a bug.
+// TestWhatIsSaid looks at what the log is told of a policy that is refused, of a bug, and of a
+// request that is denied.
 func TestWhatIsSaid(t *testing.T) {
 	c := newCluster(t)
 	c.registry.Middleware("refused@file", map[string]any{"tenants": "wrong"}).Policy()
@@ -136,10 +138,17 @@ func TestWhatIsSaid(t *testing.T) {
 	c.fail(true)
 	lookForChanges(c.registry)
 	c.fail(false)
+	g := acmeGuard("said@file", acmeKeys(nil))
+	reasonOf(g, plainRequest("said.example.net"))
 	wants := []string{
+		`"reason":"host-unowned","status":403,"router":"acme_web_0@kubernetescrd",` +
+			`"namespace":"acme","tenant":"acme","host":"said.example.net"`,
 		`"middleware":"refused@file","message":"the policy is refused and there is no earlier one`,
 		`"message":"the policy is refused, the last good one stays in force",` +
 			`"errors":["looking for changes failed: a bug"]`,
+	}
+	if strings.Contains(said.String(), `"host":"(many)"`) {
+		wants = wants[1:] // the interpreter runs tests in any order: others have filled the log
 	}
 	for _, want := range wants {
 		if !strings.Contains(said.String(), want) {

@@ -2,6 +2,7 @@ package hosts_test
 
 import (
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -163,6 +164,26 @@ func TestPatternOwner(t *testing.T) {
 		if got := table.PatternOwner(pattern); got != "owner of "+text {
 			t.Errorf("%s: owner %q", text, got)
 		}
+	}
+}
+
+func TestEach(t *testing.T) {
+	table := hosts.NewTable()
+	want := map[string]string{
+		"a.example.com": "one", "b.example.com": "two", "*.a.example.com": "three",
+		"**.a.example.com": "four", "192.0.2.7": "five",
+	}
+	for text, owner := range want {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Add(pattern, owner)
+	}
+	got := map[string]string{}
+	table.Each(func(pattern hosts.Pattern, owner string) { got[pattern.String()] = owner })
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -218,3 +218,23 @@ func TestParseFile(t *testing.T) {
 		}
 	}
 }
+
+// TestQuote has a value be as long as an error repeats it, and longer.
+func TestQuote(t *testing.T) {
+	long := strings.Repeat("x", maxQuoted)
+	rows := []struct {
+		description string
+		value       any
+		want        string
+	}{
+		{"a text", "a\nb", `"a\nb"`},
+		{"a number", 1, `"1"`},
+		{"as long as it may be", long, `"` + long + `"`},
+		{"longer by one", long + "y", `"` + long + `…"`},
+	}
+	for _, row := range rows {
+		if got := quote(row.value); got != row.want {
+			t.Errorf("%s: %s, want %s", row.description, got, row.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -250,6 +251,52 @@ func TestModesOfOneTenant(t *testing.T) {
 		if got := p.Tenant("acme").Mode; got != row.want || isLeftOut != row.leftOut {
 			t.Errorf("%s: %q, left out %t, want %q, %t",
 				row.description, got, isLeftOut, row.want, row.leftOut)
+		}
+	}
+}
+
+// TestPrefixesOfNamespaces has prefixes of several lengths, and one within another.
+func TestPrefixesOfNamespaces(t *testing.T) {
+	p := parsed(t, `{"tenants":[
+		{"name":"acme","namespaces":["acme*","acme-x-*","acme"]},
+		{"name":"globex","namespaces":["g*"]},
+		{"name":"initech","namespaces":["team-i-*","team-j"]}]}`).Policy
+	rows := map[string]string{
+		"acme": "acme", "acme-x-y": "acme", "acmeister": "acme", "acm": "",
+		"g": "globex", "globex": "globex", "x-g": "",
+		"team-i-": "initech", "team-i-x": "initech", "team-i": "", "team-j": "initech",
+		"team-j-x": "", "": "",
+	}
+	for namespace, want := range rows {
+		got := ""
+		if tenant := p.NamespaceTenant(namespace); tenant != nil {
+			got = tenant.Name
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", namespace, got, want)
+		}
+	}
+}
+
+// TestBoundsOfClaims has an annotation be as long as it may be, and as many errors as are said.
+func TestBoundsOfClaims(t *testing.T) {
+	for size, want := range map[int]bool{maxKeys: true, maxKeys + 1: false} {
+		list := "a.example.com" + strings.Repeat(" ", size-len("a.example.com"))
+		p := over(t, `{}`, Namespace{Name: "acme", Tenant: "acme", Hosts: list})
+		if got := p.Tenant("acme") != nil; got != want {
+			t.Errorf("%d bytes: taken %t, want %t", size, got, want)
+		}
+	}
+	for many, want := range map[int]int{maxErrors: maxErrors, maxErrors + 1: maxErrors + 1} {
+		var wrong []Namespace
+		for i := 0; i < many; i++ {
+			wrong = append(wrong, Namespace{Name: fmt.Sprint("n", i), Mode: "report"})
+		}
+		p := over(t, `{}`, wrong...)
+		said := strings.Contains(leftOut(p), "more errors")
+		if len(p.LeftOut) != want || said != (many > maxErrors) {
+			t.Errorf("%d errors: %d are said, and that there are more: %t",
+				many, len(p.LeftOut), said)
 		}
 	}
 }

@@ -56,6 +56,38 @@ func TestLoggersOfOtherShapes(t *testing.T) {
 	}
 }
 
+// counted has the shape of the handler that adds a field to the access log, with others beside it.
+type counted struct {
+	next        http.Handler
+	name, value string
+	//lint:ignore U1000 it is looked at by reflection
+	number int
+}
+
+func (h *counted) ServeHTTP(rw http.ResponseWriter, req *http.Request) {}
+
+func TestLoggedNames(t *testing.T) {
+	if interpreted() {
+		t.Skip("Traefik's handlers can't be made in the interpreter; e2e uses the real ones")
+	}
+	rows := []struct {
+		description string
+		handler     counted
+		want        string
+	}{
+		{"a router", counted{name: "RouterName", value: "a@file"}, "a@file"},
+		{"the other way round", counted{name: "a@file", value: "RouterName"}, "a@file"},
+		{"a service", counted{name: "ServiceName", value: "a@file"}, ""},
+		{"nothing", counted{}, ""},
+	}
+	for _, row := range rows {
+		handler := row.handler
+		if got := strings.Join(ChildRouters(&handler).Names, " "); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
 // TestDeepContexts has a logger below as many other values as are looked at, and one more.
 func TestDeepContexts(t *testing.T) {
 	if interpreted() {
