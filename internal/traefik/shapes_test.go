@@ -58,6 +58,7 @@ func TestLoggersOfOtherShapes(t *testing.T) {
 
 // counted has the shape of the handler that adds a field to the access log, with others beside it.
 type counted struct {
+	//lint:ignore U1000 it is looked at by reflection
 	next        http.Handler
 	name, value string
 	//lint:ignore U1000 it is looked at by reflection
