@@ -158,18 +158,16 @@ func (q question) dial(
 	return lab.TryDial(ctx, protocol, target)
 }
 
-// ask asks once in a connection. The error says what is wrong with the answer.
-func (q question) ask(ctx context.Context, conn *lab.Conn, tr *cluster.Traefik) error {
+// ask asks once in a connection.
+func (q question) ask(
+	ctx context.Context, conn *lab.Conn, tr *cluster.Traefik,
+) (*lab.Response, error) {
 	host, path, _ := q.parts(tr)
-	response, err := conn.Try(ctx, lab.Request{Host: host, Path: path})
-	if err != nil {
-		return err
-	}
 
-	return q.check(response)
+	return conn.Try(ctx, lab.Request{Host: host, Path: path})
 }
 
-// askOnce asks in a connection of its own.
+// askOnce asks in a connection of its own. The error says what is wrong with the answer.
 func (q question) askOnce(
 	ctx context.Context, e *estate, tr *cluster.Traefik, protocol lab.Protocol,
 ) error {
@@ -179,7 +177,12 @@ func (q question) askOnce(
 	}
 	defer conn.Close()
 
-	return q.ask(ctx, conn, tr)
+	response, err := q.ask(ctx, conn, tr)
+	if err != nil {
+		return err
+	}
+
+	return q.check(response)
 }
 
 // check returns an error unless the response is the owner's.

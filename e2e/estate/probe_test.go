@@ -121,8 +121,11 @@ func (w *walk) run(c *client) {
 
 // ask asks once. Until the owner has answered, the answer of what was there before is right too.
 func (c *client) ask(ctx context.Context, conn *lab.Conn, tr *cluster.Traefik) error {
-	err := c.question.ask(ctx, conn, tr)
-	if err == nil {
+	response, err := c.question.ask(ctx, conn, tr)
+	if err != nil {
+		return err
+	}
+	if err = c.question.check(response); err == nil {
 		c.owned.Store(true)
 		return nil
 	}
@@ -132,7 +135,7 @@ func (c *client) ask(ctx context.Context, conn *lab.Conn, tr *cluster.Traefik) e
 	q := c.question
 	q.body = q.before
 
-	return q.ask(ctx, conn, tr)
+	return q.check(response)
 }
 
 func (w *walk) current() *step {

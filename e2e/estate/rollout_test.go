@@ -108,11 +108,15 @@ func (e *estate) renewOwn(tr *cluster.Traefik) {
 func (e *estate) appear(w *walk) {
 	t := e.t
 	const name = "pr-43"
-	w.ask(question{
-		url: "https://pr-43.preview.estate.test/", body: name, before: "notfound",
-	})
+	// Many clients, so that one of them asks in the moment between the route and its Namespace.
+	for range 2 * enough {
+		w.ask(question{
+			url: "https://pr-43.preview.estate.test/", body: name, before: "notfound",
+		})
+		time.Sleep(rate / (2 * enough))
+	}
 	service, slice := cluster.ServiceManifests(t, name, name)
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(2 * rate)
 	e.applyAll("{apiVersion: v1, kind: Namespace, metadata: {name: pr-43, "+
 		"labels: {tenantguard.io/tenant: pr-43}, "+
 		"annotations: {tenantguard.io/hosts: pr-43.preview.estate.test}}}",
