@@ -48,6 +48,10 @@ func leftOut(p *Policy) string {
 	return strings.Join(p.LeftOut, "\n")
 }
 
+func wrongMarks(p *Policy) string {
+	return strings.Join(p.WrongMarks, "\n")
+}
+
 func anyContains(errs, fragments []string) bool {
 	for _, text := range errs {
 		all := true
