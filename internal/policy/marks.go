@@ -8,6 +8,7 @@ import (
 
 // What a Namespace says of its tenant. Whoever may write these decides who owns which host.
 const (
+	// TenantLabel is the label that is read where kubernetes.tenantLabel names none.
 	TenantLabel     = "tenantguard.io/tenant"
 	HostsAnnotation = "tenantguard.io/hosts"
 	ModeAnnotation  = "tenantguard.io/mode"
@@ -29,15 +30,18 @@ type Namespace struct {
 	Unknown string
 }
 
-// NewNamespace returns what the labels and annotations of a Namespace say of its tenant.
-func NewNamespace(name, created string, labels, annotations map[string]string) Namespace {
+// NewNamespace returns what the labels and annotations of a Namespace say of its tenant, who is in
+// the label of a name.
+func NewNamespace(
+	name, created, tenantLabel string, labels, annotations map[string]string,
+) Namespace {
 	return Namespace{
 		Name:    name,
 		Created: created,
-		Tenant:  labels[TenantLabel],
+		Tenant:  labels[tenantLabel],
 		Hosts:   annotations[HostsAnnotation],
 		Mode:    annotations[ModeAnnotation],
-		Unknown: unknownMarks(labels, annotations),
+		Unknown: unknownMarks(tenantLabel, labels, annotations),
 	}
 }
 
@@ -49,10 +53,10 @@ func (n Namespace) isMarked() bool {
 // maxUnknown bounds the unknown keys of a Namespace that are named.
 const maxUnknown = 10
 
-func unknownMarks(labels, annotations map[string]string) string {
+func unknownMarks(tenantLabel string, labels, annotations map[string]string) string {
 	var unknown []string
 	for key := range labels {
-		if isMark(key) && key != TenantLabel {
+		if isMark(key) && key != tenantLabel {
 			unknown = append(unknown, "label "+quote(key))
 		}
 	}
@@ -75,7 +79,7 @@ func isMark(key string) bool {
 }
 
 // wantedMarks is what is said of unknown keys.
-func wantedMarks() string {
+func wantedMarks(tenantLabel string) string {
 	return fmt.Sprintf("unknown, wanted the label %s and the annotations %s, %s and %s",
-		TenantLabel, HostsAnnotation, ModeAnnotation, AllowAnnotation)
+		tenantLabel, HostsAnnotation, ModeAnnotation, AllowAnnotation)
 }

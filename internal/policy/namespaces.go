@@ -18,8 +18,10 @@ type Snapshot struct {
 
 // overlay adds the Namespaces of a cluster to a copy of what is configured.
 type overlay struct {
-	policy  *Policy
-	general Certificates
+	policy      *Policy
+	general     Certificates
+	tenantLabel string
+	templates   []string
 }
 
 // Over returns the policy with the tenants, namespaces and hosts that Namespaces claim: the
@@ -31,7 +33,9 @@ func (b *Parsed) Over(cluster *Snapshot) *Policy {
 	p.cluster = make(map[string]bool, len(cluster.Namespaces)+len(cluster.Deleted))
 	p.deleted = map[string]*Tenant{}
 	p.flattened = map[string][]string{}
-	o := &overlay{policy: p, general: b.general}
+	o := &overlay{
+		policy: p, general: b.general, tenantLabel: b.tenantLabel, templates: b.templates,
+	}
 	var claims []Namespace
 	for _, namespace := range cluster.Namespaces {
 		o.addExisting(namespace.Name)
@@ -124,7 +128,8 @@ func byAge(namespaces []Namespace) []int {
 // addNamespace adds one Namespace, and says what of it is left out.
 func (o *overlay) addNamespace(n Namespace) {
 	if n.Unknown != "" {
-		o.sayWrong(fmt.Sprintf("namespace %q: %s: %s", n.Name, n.Unknown, wantedMarks()))
+		o.sayWrong(fmt.Sprintf("namespace %q: %s: %s", n.Name, n.Unknown,
+			wantedMarks(o.tenantLabel)))
 	}
 	if n.Tenant == "" {
 		o.addUnlabelled(n)
@@ -132,7 +137,7 @@ func (o *overlay) addNamespace(n Namespace) {
 	}
 	tenant := o.policy.byName[n.Tenant]
 	if wanted := o.labelError(n, tenant); wanted != "" {
-		o.leaveOut(markError(n, TenantLabel, n.Tenant, wanted))
+		o.leaveOut(markError(n, o.tenantLabel, n.Tenant, wanted))
 		return
 	}
 	if tenant == nil {
@@ -142,6 +147,7 @@ func (o *overlay) addNamespace(n Namespace) {
 	o.policy.namespaces[n.Name] = tenant
 	o.addMode(n, tenant)
 	o.addHosts(n)
+	o.addTemplates(n)
 }
 
 // addUnlabelled adds nothing of a Namespace without the label, and says so if it has annotations.
@@ -149,7 +155,7 @@ func (o *overlay) addUnlabelled(n Namespace) {
 	if n.Hosts != "" || n.Mode != "" {
 		o.leaveOut(fmt.Sprintf(
 			"namespace %q: it has annotations of tenantguard.io, wanted the label %s as well",
-			n.Name, TenantLabel))
+			n.Name, o.tenantLabel))
 	}
 }
 
@@ -228,13 +234,19 @@ func (o *overlay) addHost(n Namespace, text string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if owner := o.policy.Hosts.Add(pattern, n.Tenant); owner != "" && owner != n.Tenant {
+	if owner := o.policy.Hosts.PatternOwner(pattern); owner != "" && owner != n.Tenant {
 		return fmt.Sprintf("tenant %q has this host", owner)
 	}
-	if reason := tooBroad(pattern); reason != "" {
-		o.policy.addBroad(markError(n, HostsAnnotation, pattern.String(), reason))
-	}
+	o.addPattern(n, HostsAnnotation, pattern)
 	return ""
+}
+
+// addPattern gives the tenant of a Namespace a host pattern, by an annotation or a rule.
+func (o *overlay) addPattern(n Namespace, key string, pattern hosts.Pattern) {
+	o.policy.Hosts.Add(pattern, n.Tenant)
+	if reason := tooBroad(pattern); reason != "" {
+		o.policy.addBroad(markError(n, key, pattern.String(), reason))
+	}
 }
 
 // markError returns what is said of the value of a label or an annotation.

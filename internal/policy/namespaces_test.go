@@ -142,7 +142,7 @@ func TestUnknownMarks(t *testing.T) {
 			annotations[key] = "b"
 		}
 		for try := 0; try < 3; try++ { // maps have no order
-			n := NewNamespace("acme", older1, labels, annotations)
+			n := NewNamespace("acme", older1, TenantLabel, labels, annotations)
 			if n.Unknown != row.want {
 				t.Errorf("%s: %q, want %q", row.description, n.Unknown, row.want)
 			}

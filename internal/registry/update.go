@@ -57,6 +57,7 @@ func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 			s.cluster = cluster
 			s.Clustered = true
 			key.cluster = cluster.Address()
+			key.hostRules = keys.Settings.Kubernetes.HostRules
 		}
 	}
 	if keys.File == "" {
