@@ -77,7 +77,7 @@ func newEstate(t *testing.T) *estate {
 			e.members[namespace].Service(t, name)
 		}
 	}
-	e.preview = e.wildcard("preview.estate.test")
+	e.preview = e.wildcard("preview.test")
 	e.copies("wildcard", e.wildcard("estate.test"), append([]string{"traefik"}, wildcards...)...)
 	e.copies("preview", e.preview, previews...)
 	e.copies("apps", e.wildcard("apps.test"), "traefik", "ops")
