@@ -1,7 +1,6 @@
 package kubernetes_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -186,7 +185,7 @@ func exampleGuard(t *testing.T, outside lab.Map) string {
 	return string(encoded)
 }
 
-// exampleValues are the keys that helm-values.yaml may have.
+// exampleValues are the keys that helm-guard.yaml may have.
 type exampleValues struct {
 	Image               struct{ Registry, Repository, Tag string }
 	AdditionalArguments []string `yaml:"additionalArguments"`
@@ -194,22 +193,18 @@ type exampleValues struct {
 }
 
 // startExample starts a Traefik with the arguments and the environment variables of
-// helm-values.yaml.
+// helm-guard.yaml, and with the arguments of helm-hardening.yaml behind them.
 func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	t.Helper()
 	var values exampleValues
-	decoder := yaml.NewDecoder(bytes.NewReader([]byte(example(t, "helm-values.yaml"))))
+	decoder := yaml.NewDecoder(strings.NewReader(
+		example(t, "helm-guard.yaml") + example(t, "helm-hardening.yaml")))
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&values))
 	require.Contains(t, values.AdditionalArguments,
 		"--experimental.localPlugins.tenantguard.moduleName=github.com/tenantguard/tenantguard")
 
-	static := lab.Map{}
-	for _, argument := range values.AdditionalArguments {
-		key, value, given := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
-		require.True(t, given, argument)
-		static = lab.Merge(static, setting(strings.Split(key, "."), value))
-	}
+	static := staticOf(t, values.AdditionalArguments)
 	providers, is := static["providers"].(lab.Map)
 	require.True(t, is)
 	delete(static, "providers")
@@ -221,6 +216,19 @@ func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	}
 
 	return c.Traefik(t, options)
+}
+
+// staticOf returns flags as Traefik's static configuration file has them.
+func staticOf(t *testing.T, flags []string) lab.Map {
+	t.Helper()
+	static := lab.Map{}
+	for _, flag := range flags {
+		key, value, given := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		require.True(t, given, flag)
+		static = lab.Merge(static, setting(strings.Split(key, "."), value))
+	}
+
+	return static
 }
 
 // setting returns a flag as Traefik's static configuration file has it.
