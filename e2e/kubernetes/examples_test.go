@@ -118,6 +118,9 @@ func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
 	require.NoError(t, err, "the guard looks at single Secrets as well")
 	tr.CheckRights(t)
 	assert.Empty(t, tr.Log.With(`"event":"policy"`))
+	servePlatform(t, c, tr, acme)
+	acme.Secret(t, "web", certificate)
+	tr.WaitCertificate(t, exampleHost, certificate)
 
 	// A route to the same host from a namespace without a tenant, which Traefik prefers. It is
 	// refused when it is created; one that was there before is refused for each request.
@@ -144,6 +147,24 @@ spec:
 		return denial.Router == "mallory_web_0@kubernetescrd"
 	})
 	assert.Equal(t, "router-unbound", denial.Reason)
+}
+
+// servePlatform has the platform's certificate served for the tenant's host, with the names that
+// such certificates have: a wildcard and its apex.
+func servePlatform(t *testing.T, c *cluster.Cluster, tr *cluster.Traefik, acme *cluster.Tenant) {
+	t.Helper()
+	shared := lab.NewCA(t, "platform CA").Issue(t, "*.example.com", "example.com")
+	c.Apply(t, c.Admin(),
+		cluster.SecretManifest(t, cluster.TraefikNamespace, "platform", shared), `
+apiVersion: traefik.io/v1alpha1
+kind: TLSStore
+metadata: {name: default, namespace: traefik}
+spec: {certificates: [{secretName: platform}]}
+`)
+	acme.Delete(t, "{apiVersion: v1, kind: Secret, metadata: {name: web}}")
+	tr.WaitCertificate(t, exampleHost, shared)
+	response := lab.Get(t, lab.HTTP1, tr.Target(exampleHost), exampleHost, "/")
+	assert.Equal(t, http.StatusOK, response.Status, "%s", tr.Log.Denials())
 }
 
 // accountWithGuardRole creates an account with the role of rbac.yaml alone and returns its token's
