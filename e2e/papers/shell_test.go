@@ -37,7 +37,7 @@ func checkShell(t *testing.T, b block) {
 		}
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
-			"export": checkExport, "make": checkMake, "go": checkGoTest,
+			"export": checkExport, "make": checkMake, "go": checkGoCommand,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -217,8 +217,17 @@ func checkMake(t *testing.T, words []string) {
 	}
 }
 
-// checkGoTest wants the tests of packages that are there.
-func checkGoTest(t *testing.T, words []string) {
+// checkGoCommand wants the tests of packages that are there, or runs a command that writes a folder.
+func checkGoCommand(t *testing.T, words []string) {
+	if words[0] == "run" {
+		folder := slices.Index(words, "-folder") + 1
+		require.Positive(t, folder)
+		require.Less(t, folder, len(words))
+		words[folder] = filepath.Join(t.TempDir(), words[folder])
+		runScript(t, root(t), "go '"+strings.Join(words, "' '")+"'")
+		assert.DirExists(t, words[folder])
+		return
+	}
 	require.Equal(t, "test", words[0])
 	for _, name := range words[1:] {
 		if strings.HasPrefix(name, "./") {
