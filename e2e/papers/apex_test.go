@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 	"gopkg.in/yaml.v3"
 )
@@ -31,7 +32,7 @@ func TestApex(t *testing.T) {
 	assert.GreaterOrEqual(t, len(guards), 5)
 	for name, guard := range guards {
 		effective := effectivePolicy(t, guard)
-		tenant := effective.Tenants[0]
+		tenant := &policy.Tenant{Name: "one without hosts"}
 		for _, names := range [][]string{{"*.example.com"}, {"*.example.com", "example.com"}} {
 			offending, is := verdict.OffendingName(effective, tenant,
 				&x509.Certificate{DNSNames: names})
