@@ -56,7 +56,8 @@ func TestVariant(t *testing.T) {
 		{"dotted", "all templates with the tenant", route(
 			"Host(`dotted.a.acme.test`)", ""), foreign + "dotted"},
 		{"dotted", "one without the tenant", route("Host(`dotted.pr.test`)", ""), ""},
-		{"upper", "hosts have no case", route("Host(`upper.acme.test`)", ""), ""},
+		{"upper", "a tenant in upper case", route("Host(`upper.acme.test`)", ""), foreign},
+		{"upper", "hosts have no case", route("Host(`UPPER.pr.test`)", ""), ""},
 		{"default", "the label of others", route("Host(`default-label.pr.test`)", ""),
 			"belongs to no tenant; ask your operators for the label " + label},
 	} {

@@ -3,6 +3,8 @@ package admission
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // maxShown is how much of a user's text a message shows. The API server replaces messages of more
@@ -22,10 +24,10 @@ namespaceObject.metadata.?annotations[?'$hosts'].orValue('').lowerAscii().split(
   .map(pattern, pattern.trim()).filter(pattern, pattern != '')`
 
 // byRule are the host patterns that every Namespace with a tenant has by rule. A tenant's name that
-// is not one label of a host name would reach into names of others, and gives none.
+// is not one label of a host name, in lower case, would reach into names of others, and gives none.
 const byRule = ` +
 (variables.tenant == '' ? [] : [$templates].filter(template,
-  !template.contains('{tenant}') || variables.tenant.matches(r'^` + nameLabel + `$'))
+  !template.contains('{tenant}') || variables.tenant.matches(r'^` + text.NamespacePattern + `$'))
   .map(template, template.replace('{namespace}', variables.ns)
     .replace('{tenant}', variables.tenant)))`
 
@@ -35,7 +37,7 @@ func (o Options) patterns() []expression {
 		return []expression{{"patterns", annotated}}
 	}
 	return []expression{
-		{"tenant", "namespaceObject.metadata.?labels[?'$label'].orValue('').lowerAscii()"},
+		{"tenant", "namespaceObject.metadata.?labels[?'$label'].orValue('')"},
 		{"patterns", annotated + byRule},
 	}
 }
