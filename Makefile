@@ -48,12 +48,14 @@ unit:
 interpreted:
 	@echo "== unit tests, interpreted by yaegi"
 	@cd e2e && go build -o $(CACHE)/yaegi $(YAEGI)
-	@mkdir -p $(CACHE)/gopath/src/github.com/tenantguard && ln -sfn $(CURDIR) $(CACHE)/gopath/src/github.com/tenantguard/tenantguard
-	@cd $(CACHE)/gopath/src/github.com/tenantguard/tenantguard && for package in $(PLUGIN); do \
+	@gopath=$$(mktemp -d) && trap 'rm -rf "$$gopath"' EXIT && \
+	parent=$$gopath/src/github.com/tenantguard && mkdir -p "$$parent" && \
+	ln -s $(CURDIR) "$$parent/tenantguard" && cd "$$parent/tenantguard" && \
+	for package in $(PLUGIN); do \
 		echo "yaegi test $$package"; \
-		( cd $$package && GOPATH=$(CACHE)/gopath $(CACHE)/yaegi test -v . ) > $(CACHE)/yaegi.log 2>&1 && ! grep -E '^\s*--- FAIL|^panic' $(CACHE)/yaegi.log \
-			|| { cat $(CACHE)/yaegi.log; exit 1; }; \
-		grep -c -E '^\s*--- PASS' $(CACHE)/yaegi.log | sed 's/$$/ passed/'; \
+		( cd $$package && GOPATH=$$gopath $(CACHE)/yaegi test -v . ) > $$gopath/log 2>&1 && \
+			! grep -E '^\s*--- FAIL|^panic' $$gopath/log || { cat $$gopath/log; exit 1; }; \
+		grep -c -E '^\s*--- PASS' $$gopath/log | sed 's/$$/ passed/'; \
 	done
 
 traefik:

@@ -78,16 +78,7 @@ func request(t *testing.T, c vectors.Case) *http.Request {
 	entryPoint, err := vectors.Listen(served)
 	require.NoError(t, err)
 	t.Cleanup(entryPoint.Close)
-	ctx := entryPoint.Context()
-	if c.IngressNamespace != "" {
-		ctx = vectors.WithIngress(ctx, c.IngressNamespace)
-	}
-	req := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
-	req.Host = c.Host
-	if c.TLS {
-		req.TLS = &tls.ConnectionState{ServerName: c.ServerName}
-	}
-	return req
+	return c.RequestAt(entryPoint)
 }
 
 // TestConfigurationVectors checks which configurations the plugin in Traefik's loader refuses and

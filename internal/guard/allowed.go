@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/traefik"
+	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 const (
@@ -27,6 +29,14 @@ type allowed struct {
 	names map[string]string
 	// others has all other requests, nil before the first one.
 	others map[key]bool
+	// conditions are those by which others were judged.
+	conditions conditions
+}
+
+// conditions are what a policy lets pass beside what a tenant owns.
+type conditions struct {
+	proxies *policy.Networks
+	guest   *policy.Guest
 }
 
 // key is a request as it was written.
@@ -37,12 +47,17 @@ type key struct {
 	// certificate is the served chain where Go gives it: what is allowed is allowed for that
 	// chain only.
 	certificate string
+	// proxied is true for what is allowed on a trusted proxy's connections only, and path is the
+	// prefix of what is allowed to a guest on such paths only.
+	proxied bool
+	path    string
 }
 
 // remember keeps a pass in the table of what was allowed, for as long as the certificate it rests
 // on is good.
-func (g *Guard) remember(k key, r request, d decision) {
-	if d.problem != "" {
+func (g *Guard) remember(k key, d decision) {
+	r := d.request
+	if d.problem != "" || verdict.IsChallenge(r.Path) {
 		return
 	}
 	lifetime := time.Duration(0)
@@ -55,11 +70,20 @@ func (g *Guard) remember(k key, r request, d decision) {
 			return
 		}
 	}
-	isFast := !g.hasLocalCertificate && r.TLS && string(r.Host) == k.serverName
+	k.proxied = r.Proxied
+	if d.binding.Tenant != nil && verdict.IsGuest(d.policy, r.Request) {
+		k.path = d.binding.Tenant.Guest.Prefix(r.Path)
+	}
+	isFast := !g.hasLocalCertificate && r.TLS && string(r.Host) == k.serverName &&
+		!k.proxied && k.path == ""
 	// What was judged by a policy that is no longer in force is not remembered: the tables are
 	// cleared after a policy has changed, so that it is either refused here or cleared there.
 	isInForce := func() bool { return g.middleware.IsInForce(d.policy) }
-	g.allowed.add(k, isFast, lifetime, isInForce)
+	c := conditions{proxies: d.policy.Proxies}
+	if d.binding.Tenant != nil {
+		c.guest = d.binding.Tenant.Guest
+	}
+	g.allowed.add(k, isFast, lifetime, c, isInForce)
 }
 
 // keyOf returns the key of a request.
@@ -77,20 +101,35 @@ func (g *Guard) keyOf(req *http.Request) key {
 }
 
 // has reports whether a request was allowed a moment ago.
-func (a *allowed) has(k key) bool {
+func (a *allowed) has(k key, req *http.Request) bool {
 	a.lock.RLock()
 	defer a.lock.RUnlock()
-	return a.others[k]
+	if a.others[k] {
+		return true
+	}
+	c := a.conditions
+	if c.proxies == nil && c.guest == nil {
+		return false
+	}
+	k.proxied = c.proxies.Contains(req.RemoteAddr)
+	if k.proxied && a.others[k] {
+		return true
+	}
+	k.path = c.guest.Prefix(req.URL.EscapedPath())
+	return k.path != "" && a.others[k]
 }
 
 // add remembers a request for a lifetime, or until the policy changes where that is 0, unless the
 // policy that it was judged by is no longer in force.
-func (a *allowed) add(k key, isFast bool, lifetime time.Duration, isInForce func() bool) {
+func (a *allowed) add(
+	k key, isFast bool, lifetime time.Duration, c conditions, isInForce func() bool,
+) {
 	a.lock.Lock()
 	defer a.lock.Unlock()
 	if !isInForce() {
 		return
 	}
+	a.conditions = c
 	if isFast {
 		evict(a.names)
 		a.names[k.host] = k.serverName
@@ -147,4 +186,5 @@ func (a *allowed) clear() {
 		delete(a.names, host)
 	}
 	a.others = nil
+	a.conditions = conditions{}
 }

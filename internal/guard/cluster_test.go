@@ -230,7 +230,7 @@ func TestPolicyThatChangesMeanwhile(t *testing.T) {
 			c.set(acme, policy.Namespace{Name: "new", Tenant: "new"})
 			c.registry.Refresh()
 		}
-		g.remember(g.keyOf(req), r, d)
+		g.remember(g.keyOf(req), d)
 		if remembers(g, req) == changes {
 			t.Errorf("changes %t: what was allowed meanwhile is remembered %t", changes, changes)
 		}

@@ -19,19 +19,17 @@ import (
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.identify.Do(func() { g.findRouter() })
 	k := g.keyOf(req)
-	if g.allowed.has(k) {
+	if g.allowed.has(k, req) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	r := g.read(req)
-	d := g.check(req, r)
+	d := g.check(req, g.read(req))
 	if d.code == verdict.Pass {
-		g.remember(k, r, d)
+		g.remember(k, d)
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	r.Tenant = d.binding.Tenant
-	enforced := verdict.IsEnforced(d.policy, r.Request)
+	enforced := verdict.IsEnforced(d.policy, d.request.Request)
 	log.Deny(g.denial(req, d, enforced))
 	if !enforced {
 		g.next.ServeHTTP(rw, req)
@@ -50,6 +48,7 @@ type request struct {
 func (g *Guard) read(req *http.Request) request {
 	r := request{}
 	r.Host = hosts.Parse(req.Host)
+	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
 		return r
 	}
@@ -67,6 +66,7 @@ type decision struct {
 	code    verdict.Code
 	policy  *policy.Effective
 	binding binding.Binding
+	request request
 	// chain is the served chain, leaf first, nil where it was not looked at.
 	chain []*x509.Certificate
 	// validFor is how long what was found of the chain holds.
@@ -79,6 +79,7 @@ type decision struct {
 // certificate.
 func (g *Guard) check(req *http.Request, r request) decision {
 	d := g.findTenant(req)
+	d.request = r
 	if d.policy == nil {
 		d.code = verdict.PolicyInvalid
 		return d
@@ -87,13 +88,14 @@ func (g *Guard) check(req *http.Request, r request) decision {
 		d.code = verdict.Pass
 		return d
 	}
-	r.Router = d.binding.Code
-	r.Tenant = d.binding.Tenant
-	d.code = verdict.OfRequest(d.policy, r.Request)
-	if d.code != verdict.Pass || !r.TLS || !r.Tenant.Certificates.Check {
+	d.request.Router = d.binding.Code
+	d.request.Tenant = d.binding.Tenant
+	d.request.Proxied = d.policy.Proxies.Contains(req.RemoteAddr)
+	d.code = verdict.OfRequest(d.policy, d.request.Request)
+	if d.code != verdict.Pass || !verdict.NeedsCertificate(d.policy, d.request.Request) {
 		return d
 	}
-	return g.checkCertificate(req, r, d)
+	return g.checkCertificate(req, d)
 }
 
 // findTenant finds the policy in force, nil for none, and the router's tenant in it. Where that
@@ -159,25 +161,26 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 
 // checkCertificate looks at the certificate that is really served: what Traefik's store prefers
 // for the server name may be another tenant's.
-func (g *Guard) checkCertificate(req *http.Request, r request, d decision) decision {
-	chain, validFor, err := g.observe(req, r)
+func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
+	judged := verdict.JudgedAs(d.policy, d.request.Request)
+	chain, validFor, err := g.observe(req, d.request, judged.Certificates)
 	if err != nil {
-		return d.unavailable(err)
+		return d.unavailable(err, verdict.Unobserved(d.policy, d.request.Request))
 	}
 	d.chain = chain
 	d.validFor = validFor
-	d.code = verdict.OfCertificate(d.policy, r.Request, chain, time.Now())
-	if d.code != verdict.Pass || !r.Tenant.Certificates.Secrets {
+	served := verdict.OfCertificate(d.policy, d.request.Request, chain, time.Now())
+	d.code = served.Code
+	if served.Secret == verdict.Anywhere {
 		return d
 	}
-	return g.checkSecret(req, d)
+	return g.checkSecret(req, d, judged, served)
 }
 
 // observe finds the served chain, and how long it holds.
 func (g *Guard) observe(
-	req *http.Request, r request,
+	req *http.Request, r request, certificates policy.Certificates,
 ) ([]*x509.Certificate, time.Duration, error) {
-	certificates := r.Tenant.Certificates
 	if len(r.chain) > 0 {
 		chain, err := observe.Parse(r.chain)
 		return chain, certificates.TTL, err
@@ -195,33 +198,41 @@ func (g *Guard) observe(
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
 // names in it, but from another's namespace, is a hijack too.
-func (g *Guard) checkSecret(req *http.Request, d decision) decision {
-	tenant, leaf := d.binding.Tenant, d.chain[0].Raw
+func (g *Guard) checkSecret(
+	req *http.Request, d decision, judged *policy.Tenant, served verdict.Served,
+) decision {
 	asked, err := clusters.Of(d.policy.Kubernetes)
 	if err != nil {
-		return d.unavailable(err)
+		return d.unavailable(err, served.Unasked(judged))
 	}
-	validFor, found, err := asked.Confirm(req.Context(), leaf, d.secretNamespaces(),
-		tenant.Certificates.TTL, d.policy.Kubernetes.Grace)
+	namespaces := d.policy.SharedNamespaces
+	if served.Secret == verdict.InTenants {
+		namespaces = d.secretNamespaces(judged)
+	}
+	validFor, found, err := asked.Confirm(req.Context(), d.chain[0].Raw, namespaces,
+		judged.Certificates.TTL, d.policy.Kubernetes.Grace)
 	if err != nil {
-		return d.unavailable(err)
+		return d.unavailable(err, served.Unasked(judged))
 	}
 	if validFor < d.validFor {
 		d.validFor = validFor
 	}
 	if !found {
-		d.code = verdict.CertificateSecret
+		d.code = served.Otherwise
 	}
 	return d
 }
 
-// secretNamespaces returns where the Secret may be: the router's own namespace first, then the
-// shared ones, of which there are few, and last the tenant's others, each of which may cost a
-// list of all its Secrets.
-func (d decision) secretNamespaces() []string {
-	var names []string
+// secretNamespaces returns where the Secret of a tenant may be: the router's own namespace first,
+// then the shared ones, of which there are few, and last the tenant's others, each of which may
+// cost a list of all its Secrets. A guest's own namespace is none of the tenant's.
+func (d decision) secretNamespaces(tenant *policy.Tenant) []string {
+	var names, own []string
 	known := map[string]bool{}
-	own, others := d.binding.KnownNamespaces(), d.policy.NamespacesOf(d.binding.Tenant)
+	others := d.policy.NamespacesOf(tenant)
+	if tenant == d.binding.Tenant {
+		own = d.binding.KnownNamespaces()
+	}
 	for _, some := range [][]string{own, d.policy.SharedNamespaces, others} {
 		for _, name := range some {
 			if !known[name] {
@@ -234,11 +245,8 @@ func (d decision) secretNamespaces() []string {
 }
 
 // unavailable decides where the certificate could not be observed or its Secret not asked for.
-func (d decision) unavailable(err error) decision {
+func (d decision) unavailable(err error, code verdict.Code) decision {
 	d.problem = err.Error()
-	d.code = verdict.CertificateUnavailable
-	if d.binding.Tenant.Certificates.AllowUnobserved {
-		d.code = verdict.Pass
-	}
+	d.code = code
 	return d
 }

@@ -100,12 +100,13 @@ func TestRouterOfTheContext(t *testing.T) {
 // TestTableIsBounded has more hosts and requests be allowed than are remembered.
 func TestTableIsBounded(t *testing.T) {
 	g := acmeGuard("bounded@file", acmeKeys(nil))
+	req := plainRequest(hostA)
 	inForce := func() bool { return true }
 	for _, isFast := range []bool{false, true} {
 		for i := 0; i < maxAllowed+10; i++ {
 			k := key{host: fmt.Sprint(i), tls: true, serverName: "name"}
-			g.allowed.add(k, isFast, 0, inForce)
-			if isFast && g.allowed.names[k.host] != "name" || !isFast && !g.allowed.has(k) {
+			g.allowed.add(k, isFast, 0, conditions{}, inForce)
+			if isFast && g.allowed.names[k.host] != "name" || !isFast && !g.allowed.has(k, req) {
 				t.Fatalf("fast %t: request %d is not remembered", isFast, i)
 			}
 		}
@@ -134,17 +135,18 @@ func TestWhatIsForgotten(t *testing.T) {
 		{"one that is not in use any more", &first.allowed, true},
 		{"another middleware", other, true},
 	}
+	req := plainRequest(hostA)
 	k := key{host: hostA, tls: true, serverName: hostA}
 	for _, row := range rows {
 		for _, isFast := range []bool{false, true} {
-			row.table.add(k, isFast, 0, func() bool { return true })
+			row.table.add(k, isFast, 0, conditions{}, func() bool { return true })
 		}
 	}
 	forget(name)
 	for _, row := range rows {
-		if row.table.has(k) != row.stays || (len(row.table.names) > 0) != row.stays {
+		if row.table.has(k, req) != row.stays || (len(row.table.names) > 0) != row.stays {
 			t.Errorf("%s: remembered %t, names %v, want %t",
-				row.description, row.table.has(k), row.table.names, row.stays)
+				row.description, row.table.has(k, req), row.table.names, row.stays)
 		}
 	}
 }
@@ -194,7 +196,8 @@ func TestWhereIsRemembered(t *testing.T) {
 	for _, row := range rows {
 		g := acmeGuard("where@file", acmeKeys(nil))
 		g.hasLocalCertificate = row.local
-		g.remember(g.keyOf(row.req), g.read(row.req), decision{policy: g.middleware.Policy()})
+		d := decision{policy: g.middleware.Policy(), request: g.read(row.req)}
+		g.remember(g.keyOf(row.req), d)
 		names, others := len(g.allowed.names), len(g.allowed.others)
 		if names+others != 1 || (names == 1) != row.fast {
 			t.Errorf("%s: %d names and %d others, want a name: %t",
@@ -224,7 +227,8 @@ func TestWhatIsNotRemembered(t *testing.T) {
 		g := acmeGuard("not-remembered@file", acmeKeys(nil))
 		req := tlsRequest(hostA, hostA)
 		row.d.policy = g.middleware.Policy()
-		g.remember(g.keyOf(req), g.read(req), row.d)
+		row.d.request = g.read(req)
+		g.remember(g.keyOf(req), row.d)
 		if got := remembers(g, req); got != row.want {
 			t.Errorf("%s: remembered %t, want %t", row.description, got, row.want)
 		}
@@ -268,7 +272,8 @@ func TestNamespacesAreNamedOnce(t *testing.T) {
 	d.binding = binding.Binding{
 		Code: verdict.Pass, Tenant: d.policy.Tenant("acme"), Namespaces: []string{"acme-two"},
 	}
-	if got := strings.Join(d.secretNamespaces(), " "); got != "acme-two acme platform" {
+	got := strings.Join(d.secretNamespaces(d.binding.Tenant), " ")
+	if got != "acme-two acme platform" {
 		t.Errorf("%q, want each once", got)
 	}
 }

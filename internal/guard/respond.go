@@ -52,6 +52,11 @@ func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Deni
 	}
 	if d.binding.Tenant != nil {
 		denial.Tenant = d.binding.Tenant.Name
+		denial.Guest = verdict.IsGuest(d.policy, d.request.Request)
+	}
+	if d.code == verdict.CertificateForeign {
+		judged := verdict.JudgedAs(d.policy, d.request.Request)
+		denial.Offending, _ = verdict.OffendingName(d.policy, judged, d.chain[0])
 	}
 	if len(d.chain) > 0 && d.problem == "" {
 		denial.Certificate = verdict.Describe(d.chain[0])

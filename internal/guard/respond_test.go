@@ -57,7 +57,7 @@ func TestResponses(t *testing.T) {
 		{"a host that is none", "a b", hostA, "acme-exact", "host-invalid", "Bad Request", false},
 		{"no server name", hostA, "", "acme-exact", "sni-missing", "Misdirected Request", false},
 		{"a server name of another", hostA, "a.globex.example.com", "acme-exact", "sni-foreign",
-			"Misdirected Request", false},
+			"Misdirected Request", true},
 		{"no certificate", hostA, hostA, "", "certificate-unavailable", "Service Unavailable",
 			false},
 		{"a certificate that is over", hostA, hostA, "acme-expired", "certificate-expired",

@@ -56,7 +56,10 @@ func TestNamespacesOfACertificate(t *testing.T) {
 		d.chain = []*x509.Certificate{{Raw: []byte("leaf")}}
 		d.binding.Namespaces = row.router
 		d.binding.Tenant = d.policy.Tenant("acme")
-		d = g.checkSecret(plainRequest(""), d)
+		judged := d.binding.Tenant
+		served := verdict.Served{Code: verdict.Pass, Secret: verdict.InTenants,
+			Otherwise: verdict.CertificateSecret}
+		d = g.checkSecret(plainRequest(""), d, judged, served)
 		found := d.code != verdict.CertificateSecret
 		if asked := strings.Join(api.asked, " "); found || d.problem != "" || asked != row.want {
 			t.Errorf("%s: %t, %q after asking %s, want %s",

@@ -46,7 +46,7 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 		for attempt := 0; attempt < 2; attempt++ {
 			passed = false
 			rw := httptest.NewRecorder()
-			guard.ServeHTTP(rw, newRequest(c, entryPoint))
+			guard.ServeHTTP(rw, c.RequestAt(entryPoint))
 			if passed != (c.Want == "pass" || c.Reported) {
 				t.Errorf("request %d: passed is %t, reason %q, want %q",
 					attempt, passed, rw.Header().Get(reasonHeader), c.Want)
@@ -109,19 +109,6 @@ func routerOf(c vectors.Case) binding.Router {
 	return binding.Parse(c.Router, c.EntryPoint)
 }
 
-func newRequest(c vectors.Case, entryPoint *vectors.EntryPoint) *http.Request {
-	req := httptest.NewRequest(http.MethodGet, "/", nil)
-	req.Host = c.Host
-	ctx := entryPoint.Context()
-	if c.IngressNamespace != "" {
-		ctx = vectors.WithIngress(ctx, c.IngressNamespace)
-	}
-	if c.TLS {
-		req.TLS = &tls.ConnectionState{ServerName: c.ServerName}
-	}
-	return req.WithContext(ctx)
-}
-
 // TestAllowedRequestIsNotJudgedAgain takes the guard's policy away after the first request: what
 // asked for it would panic.
 func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
@@ -147,9 +134,9 @@ func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
 		g := newGuard(next, "fast@file", policies, binding.Parse("acme_web_0@kubernetescrd", ""))
 		handler := fastest(g)
 		g.middleware.Policy() // reads the keys
-		handler.ServeHTTP(httptest.NewRecorder(), newRequest(r.c, entryPoint))
+		handler.ServeHTTP(httptest.NewRecorder(), r.c.RequestAt(entryPoint))
 		g.middleware = nil
-		handler.ServeHTTP(httptest.NewRecorder(), newRequest(r.c, entryPoint))
+		handler.ServeHTTP(httptest.NewRecorder(), r.c.RequestAt(entryPoint))
 		if passed != 2 {
 			t.Errorf("%s: %d of 2 requests passed", r.description, passed)
 		}

@@ -43,7 +43,7 @@ func (t *Table) of(p Pattern) map[Name]string {
 // Owner returns whose name it is, "" where it is unowned: the exact pattern first, then the longest
 // suffix, and at the same suffix "*" before "**". An IP literal has only an exact owner.
 func (t *Table) Owner(name Name) string {
-	if owner := t.exact[name]; owner != "" || isIP(name) {
+	if owner := t.exact[name]; owner != "" || IsAddress(name) {
 		return owner
 	}
 	suffix := parent(name)
@@ -95,8 +95,8 @@ func parent(name Name) Name {
 	return Name(rest)
 }
 
-// isIP reports whether a name is an IP literal: a DNS name's last label is never a number.
-func isIP(name Name) bool {
+// IsAddress reports whether a name is an IP literal: a DNS name's last label is never a number.
+func IsAddress(name Name) bool {
 	s := string(name)
 	return strings.Contains(s, ":") || numeric.MatchString(s[strings.LastIndex(s, ".")+1:])
 }

@@ -27,6 +27,12 @@ type Settings struct {
 	LegacyNames bool
 	// DenyPlaintext refuses requests without TLS.
 	DenyPlaintext bool
+	// ShareServerNames lets another tenant's server name pass where the served certificate is a
+	// shared one (serverName: shared).
+	ShareServerNames bool
+	// Proxies are the peers on whose connections the server name and the served certificate are the
+	// proxy's affair, nil for none (trustedProxies).
+	Proxies *Networks
 	// ExposeReason writes a denial's code into a response header.
 	ExposeReason bool
 	// Kubernetes is where the cluster is, and whether tenants come from there.
@@ -53,6 +59,8 @@ type Keys struct {
 	File string
 	// Inline has the keys tenants, shared and certificates as they were written beside the others.
 	Inline map[string]any
+	// Broad are the keys that trust more than an operator is likely to mean.
+	Broad []string
 	// Errors are what is wrong with the keys, but for the policy's own.
 	Errors []string
 }
@@ -85,13 +93,18 @@ func ParseKeys(raw map[string]any, refusal, defaultFile string) *Keys {
 	}
 	d := &decoder{}
 	section := d.section("", raw, "mode", "tenants", "policyFile", "legacyNames", "plaintext",
-		"shared", "certificates", "kubernetes", "exposeReason", "status")
+		"shared", "certificates", "kubernetes", "exposeReason", "status", "trustedProxies",
+		"serverName")
 	k := &Keys{Settings: Settings{
 		Report:        d.choice("mode", section["mode"], ModeEnforce, ModeReport) == ModeReport,
 		LegacyNames:   d.choice("legacyNames", section["legacyNames"], "deny", "allow") == "allow",
 		DenyPlaintext: d.choice("plaintext", section["plaintext"], "allow", "deny") == "deny",
 		ExposeReason:  d.boolean("exposeReason", section["exposeReason"]),
+		ShareServerNames: d.choice("serverName", section["serverName"], "tenant", "shared") ==
+			"shared",
 	}}
+	k.Settings.Proxies = d.networks("trustedProxies", section["trustedProxies"])
+	k.Broad = tooWide("trustedProxies", k.Settings.Proxies)
 	k.Settings.Kubernetes = d.kubernetes(section["kubernetes"])
 	if v := section["status"]; v != nil && d.boolean("status", v) {
 		d.fail("status", v, notYet)

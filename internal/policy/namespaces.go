@@ -92,7 +92,7 @@ func (b *Parsed) copyPolicy() *Policy {
 	for _, tenant := range b.Policy.Tenants {
 		p.addTenant(&Tenant{
 			Name: tenant.Name, Mode: tenant.Mode, Certificates: tenant.Certificates,
-			configured: true, takesNamespaces: tenant.takesNamespaces,
+			Guest: tenant.Guest, configured: true, takesNamespaces: tenant.takesNamespaces,
 		})
 	}
 	for namespace, tenant := range b.Policy.namespaces {

@@ -103,7 +103,7 @@ func (b *builder) tenants(value any, general Certificates) {
 
 func (b *builder) tenant(path string, value any, general Certificates) {
 	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode",
-		"certificates", "kubernetesNamespaces")
+		"certificates", "kubernetesNamespaces", "guest")
 	if section == nil {
 		return
 	}
@@ -129,6 +129,7 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	if items == 0 && !tenant.takesNamespaces {
 		b.fail(path, tenant.Name, "the tenant is empty, wanted namespaces, routers or hosts")
 	}
+	tenant.Guest = b.guest(path+".guest", section["guest"])
 	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
 	b.policy.addTenant(tenant)
 }

@@ -73,6 +73,8 @@ type Tenant struct {
 	// Mode is "enforce", "report", or "" for the middleware's own.
 	Mode         string
 	Certificates Certificates
+	// Guest is what its routers may serve beside its own hosts, nil for nothing.
+	Guest *Guest
 
 	// configured is false for a tenant that only Namespaces make.
 	configured bool

@@ -171,6 +171,7 @@ func (m *Middleware) sayGood(p *policy.Policy) {
 	m.say(m.source, "policy", report.Notice{ByNameOnly: p.CheckedByNameOnly()})
 	m.say(m.source, "policy of those without one", report.Notice{})
 	m.sayOnce(&m.said, m.source, "keys", report.Notice{})
+	m.sayOnce(&m.said, m.source, "broad keys", report.Notice{Broad: m.keys.Broad})
 }
 
 // say says a notice about a source: of inline keys for the middleware itself, of a file once for

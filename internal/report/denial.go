@@ -35,7 +35,11 @@ type Denial struct {
 	Host        string `json:"host"`
 	SNI         string `json:"sni"`
 	Certificate string `json:"certificate"`
-	Client      string `json:"client"`
+	// Guest reports whether the tenant serves the Host as a guest.
+	Guest bool `json:"guest,omitempty"`
+	// Offending is the certificate's name that is too many.
+	Offending string `json:"offending,omitempty"`
+	Client    string `json:"client"`
 	// Suppressed counts the identical denials since the last line about them.
 	Suppressed int `json:"suppressed"`
 }
@@ -68,6 +72,7 @@ func (l *Log) Deny(d Denial) {
 	d.Event = "deny"
 	d.Router, d.Host = text.Bound(d.Router, maxText), text.Bound(d.Host, maxText)
 	d.SNI, d.Certificate = text.Bound(d.SNI, maxText), text.Bound(d.Certificate, maxText)
+	d.Offending = text.Bound(d.Offending, maxText)
 	key := fmt.Sprintf("%q", []string{
 		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
 	})
@@ -76,6 +81,7 @@ func (l *Log) Deny(d Denial) {
 	if l.kinds[key] == nil && len(l.kinds) >= maxKinds {
 		key = d.Mode + " " + d.Reason
 		d.Host, d.SNI, d.Certificate = "(many)", "", ""
+		d.Offending = ""
 	}
 	if seen := l.kinds[key]; seen != nil {
 		seen.suppressed++

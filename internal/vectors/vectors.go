@@ -34,6 +34,9 @@ type Case struct {
 	// TLS reports whether the request comes over TLS, with ServerName as its server name.
 	TLS        bool
 	ServerName string
+	// Path is the target of the request as it was sent, and Client the address of its peer. Where
+	// they are empty Request takes others.
+	Path, Client string
 	// Reported is true where the request is let pass in spite of the verdict.
 	Reported bool
 	// Policy is the middleware's configuration, but for where the API is.
@@ -103,6 +106,7 @@ func newCase(merged map[string]any) Case {
 		Certificate: text("certificate"), Want: text("want"),
 		IngressNamespace: text("ingressNamespace"),
 		TLS:              isTLS, ServerName: serverName, Reported: reported,
+		Path: text("path"), Client: text("client"),
 	}
 }
 

@@ -11,20 +11,90 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-// OfCertificate decides on the served chain, leaf first, for a request that passed OfRequest.
-func OfCertificate(p *policy.Effective, r Request, chain []*x509.Certificate, now time.Time) Code {
-	leaf := chain[0]
+// Where says in which namespaces a Secret must have the leaf for a verdict to stand.
+type Where int
+
+// The namespaces of Where.
+const (
+	// Anywhere asks for no Secret.
+	Anywhere Where = iota
+	// InTenants are those of the tenant that the request is judged as, and the shared ones.
+	InTenants
+	// InShared are the shared ones alone.
+	InShared
+)
+
+// Served is what came of the served certificate.
+type Served struct {
+	// Code is the verdict if a Secret has the leaf, and Otherwise the one if none has.
+	Code      Code
+	Secret    Where
+	Otherwise Code
+}
+
+// Unobserved decides on a request whose certificate can't be observed. A foreign server name passes
+// with a shared certificate only, which then nobody has seen.
+func Unobserved(p *policy.Effective, r Request) Code {
+	if isForeign(p, r) {
+		return SNIForeign
+	}
+	return unavailable(JudgedAs(p, r))
+}
+
+// Unasked decides where nobody can be asked for the Secret. What passes with a Secret in a shared
+// namespace only is denied whatever onError says: it names what is not the tenant's.
+func (s Served) Unasked(tenant *policy.Tenant) Code {
+	if s.Otherwise == CertificateSecret {
+		return unavailable(tenant)
+	}
+	if s.Otherwise == SNIForeign {
+		return SNIForeign
+	}
+	return CertificateUnavailable
+}
+
+// unavailable is what onError says.
+func unavailable(tenant *policy.Tenant) Code {
+	if tenant.Certificates.AllowUnobserved {
+		return Pass
+	}
+	return CertificateUnavailable
+}
+
+// OfCertificate decides on the served chain, leaf first, for a request that passed OfRequest and
+// needs the certificate.
+func OfCertificate(
+	p *policy.Effective, r Request, chain []*x509.Certificate, now time.Time,
+) Served {
+	leaf, tenant := chain[0], JudgedAs(p, r)
+	isValid := validFor(leaf, r.Host) && (!r.HasServerName || validFor(leaf, r.ServerName))
+	if isForeign(p, r) {
+		return ofForeignServerName(p, r, chain, now, isValid)
+	}
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return CertificateExpired
+		return Served{Code: CertificateExpired}
 	}
-	if !validFor(leaf, r.Host) || !validFor(leaf, r.ServerName) {
-		return CertificateName
+	if !isValid {
+		return Served{Code: CertificateName}
 	}
-	c := r.Tenant.Certificates
 	sharedByPin := pinned(p.SharedPins, chain, now)
-	if !sharedByPin && !ownNames(p, r.Tenant, leaf) {
-		return CertificateForeign
+	code := ofTrust(tenant.Certificates, chain, now, sharedByPin)
+	if _, foreign := OffendingName(p, tenant, leaf); foreign && !sharedByPin {
+		return ofForeignNames(p, tenant, code)
 	}
+	if code != Pass || !tenant.Certificates.Secrets {
+		return Served{Code: code}
+	}
+	if tenant.Certificates.Roots != nil && isSharedByNames(p, leaf) {
+		return Served{Code: Pass} // a copy of a platform certificate, wherever it lies
+	}
+	return Served{Code: Pass, Secret: InTenants, Otherwise: CertificateSecret}
+}
+
+// ofTrust holds a chain to roots and pins.
+func ofTrust(
+	c policy.Certificates, chain []*x509.Certificate, now time.Time, sharedByPin bool,
+) Code {
 	if c.Roots != nil && !verifies(chain, c.Roots, now, x509.ExtKeyUsageServerAuth) {
 		return CertificateUntrusted
 	}
@@ -34,19 +104,65 @@ func OfCertificate(p *policy.Effective, r Request, chain []*x509.Certificate, no
 	return Pass
 }
 
+// ofForeignNames decides on a certificate with a name that is not the tenant's. What lies in a
+// shared namespace may serve every tenant, if that can be found out.
+func ofForeignNames(p *policy.Effective, tenant *policy.Tenant, code Code) Served {
+	if !tenant.Certificates.Secrets || len(p.SharedNamespaces) == 0 {
+		return Served{Code: CertificateForeign}
+	}
+	return Served{Code: code, Secret: InShared, Otherwise: CertificateForeign}
+}
+
+// ofForeignServerName lets another tenant's server name pass where the certificate is the
+// platform's, by more than its names where that can be known: a tenant can forge these.
+func ofForeignServerName(
+	p *policy.Effective, r Request, chain []*x509.Certificate, now time.Time, isValid bool,
+) Served {
+	leaf, c := chain[0], JudgedAs(p, r).Certificates
+	sharedByPin := pinned(p.SharedPins, chain, now)
+	if !isValid || (!sharedByPin && !isSharedByNames(p, leaf)) {
+		return Served{Code: SNIForeign}
+	}
+	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+		return Served{Code: CertificateExpired}
+	}
+	code := ofTrust(c, chain, now, sharedByPin)
+	if code != Pass || !c.Secrets || (c.Roots != nil && isSharedByNames(p, leaf)) {
+		return Served{Code: code}
+	}
+	if sharedByPin {
+		return Served{Code: Pass, Secret: InTenants, Otherwise: CertificateSecret}
+	}
+	return Served{Code: Pass, Secret: InShared, Otherwise: SNIForeign}
+}
+
 // validFor reports whether a certificate is valid for a host, as RFC 9525 section 6 has it: by
 // subject alternative names only, a wildcard for one label.
 func validFor(leaf *x509.Certificate, host hosts.Name) bool {
 	return leaf.VerifyHostname(string(host)) == nil
 }
 
-// ownNames reports whether each name of a certificate is the tenant's or one that a platform
-// certificate may carry. It stops the hijack of Traefik's store: a certificate that names the
-// victim's host and one more is preferred for the victim's host.
-func ownNames(p *policy.Effective, tenant *policy.Tenant, leaf *x509.Certificate) bool {
+// OffendingName returns the first name of a certificate that is neither the tenant's nor one that a
+// platform certificate may carry, and reports whether there is one. It stops the hijack of
+// Traefik's store: a certificate that names the victim's host and one more is preferred for the
+// victim's host.
+func OffendingName(
+	p *policy.Effective, tenant *policy.Tenant, leaf *x509.Certificate,
+) (string, bool) {
 	for _, name := range names(leaf) {
 		shared := p.SharedHosts.CoversAll(name, policy.SharedOwner)
 		if !shared && !p.Hosts.CoversAll(name, tenant.Name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// isSharedByNames reports whether a certificate has no name but those that a platform certificate
+// may carry.
+func isSharedByNames(p *policy.Effective, leaf *x509.Certificate) bool {
+	for _, name := range names(leaf) {
+		if !p.SharedHosts.CoversAll(name, policy.SharedOwner) {
 			return false
 		}
 	}

@@ -57,10 +57,13 @@ var status = map[Code]int{
 	CertificateSecret:      http.StatusMisdirectedRequest,
 }
 
-// EndsConnection reports whether the certificate that a connection was made with is refused. No
-// later request on it is any better, even when another certificate is served by then.
+// EndsConnection reports whether a client should make a new connection. Where the certificate that
+// a connection was made with is refused no later request on it is any better, even when another
+// certificate is served by then. And some browsers take a 421 for no reason to make a new one: on
+// this one each request for the other tenant's host would be denied again.
 func EndsConnection(code Code) bool {
-	return strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable
+	return code == SNIForeign ||
+		(strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable)
 }
 
 // Codes returns the denials.

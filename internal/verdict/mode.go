@@ -7,11 +7,12 @@ import (
 
 // IsEnforced reports whether a denial is carried out, and not only reported: it is where the
 // router's tenant enforces, or the owner of the Host or of the server name does. A tenant that
-// enforces keeps its hosts, whoever claims them. The general mode is that of a router without a
-// tenant. Without a policy there is no mode to report in. p is nil where no policy is in force.
+// enforces keeps its hosts, whoever claims them. A guest's request is judged as the owner's. The
+// general mode is that of a router without a tenant. Without a policy there is no mode to report
+// in. p is nil where no policy is in force.
 func IsEnforced(p *policy.Effective, r Request) bool {
-	return p == nil || enforces(p, r.Tenant) || ownerEnforces(p, r.Host) ||
-		ownerEnforces(p, r.ServerName)
+	return p == nil || enforces(p, JudgedAs(p, r)) || ownerEnforces(p, r.Host) ||
+		(!r.Proxied && ownerEnforces(p, r.ServerName))
 }
 
 func ownerEnforces(p *policy.Effective, host hosts.Name) bool {

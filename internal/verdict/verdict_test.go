@@ -35,24 +35,13 @@ func TestVectors(t *testing.T) {
 func runVector(t *testing.T, topic string, c vectors.Case) {
 	t.Run(topic+"/"+c.Description, func(t *testing.T) {
 		got, enforced := decide(t, c)
-		if want := wanted(c); string(got) != want {
-			t.Errorf("verdict %q, want %q", got, want)
+		if string(got) != c.Want {
+			t.Errorf("verdict %q, want %q", got, c.Want)
 		}
 		if got != verdict.Pass && enforced == c.Reported {
 			t.Errorf("%q is carried out %t, want %t", got, enforced, !c.Reported)
 		}
 	})
-}
-
-// wanted is the case's verdict, but for one that rests on the Secrets of the cluster: the API is
-// asked for these once the pure functions have found nothing to deny.
-func wanted(c vectors.Case) string {
-	code := verdict.Code(c.Want)
-	unasked := code == verdict.CertificateUnavailable && c.Certificate != ""
-	if code == verdict.CertificateSecret || unasked {
-		return "pass"
-	}
-	return c.Want
 }
 
 func clusterOf(c vectors.Case) *registrytest.Cluster {
@@ -88,12 +77,14 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 	if bound.Internal {
 		return verdict.Pass, false
 	}
+	sent := c.Request()
 	r := verdict.Request{
 		Router: bound.Code, Tenant: bound.Tenant, Host: hosts.Parse(c.Host),
 		TLS: c.TLS, HasServerName: c.ServerName != "", ServerName: hosts.ParseDNS(c.ServerName),
+		Path: sent.URL.EscapedPath(), Proxied: p.Proxies.Contains(sent.RemoteAddr),
 	}
 	code = verdict.OfRequest(p, r)
-	if code == verdict.Pass && r.TLS && r.Tenant.Certificates.Check {
+	if code == verdict.Pass && verdict.NeedsCertificate(p, r) {
 		code = ofServed(t, c, p, r)
 	}
 	enforced = verdict.IsEnforced(p, r)
@@ -103,12 +94,23 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 // ofServed decides by the case's certificate.
 func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Request) verdict.Code {
 	if c.Certificate != "" {
-		return verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
+		served := verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
+		return withoutSecrets(c, p, r, served)
 	}
-	if r.Tenant.Certificates.AllowUnobserved {
-		return verdict.Pass
+	return verdict.Unobserved(p, r)
+}
+
+// withoutSecrets decides where the Secrets of the cluster, which the pure functions do not get,
+// decide as well: by the verdict that is wanted, which must be one of those they leave open.
+func withoutSecrets(
+	c vectors.Case, p *policy.Effective, r verdict.Request, served verdict.Served,
+) verdict.Code {
+	want := verdict.Code(c.Want)
+	unasked := served.Unasked(verdict.JudgedAs(p, r))
+	if served.Secret != verdict.Anywhere && (want == served.Otherwise || want == unasked) {
+		return want
 	}
-	return verdict.CertificateUnavailable
+	return served.Code
 }
 
 func chain(t *testing.T, name string) []*x509.Certificate {
@@ -146,7 +148,7 @@ func TestValidityBounds(t *testing.T) {
 		{"a second after", served[0].NotAfter.Add(time.Second), verdict.CertificateExpired},
 	}
 	for _, bound := range bounds {
-		if got := verdict.OfCertificate(p, r, served, bound.at); got != bound.want {
+		if got := verdict.OfCertificate(p, r, served, bound.at).Code; got != bound.want {
 			t.Errorf("%s: verdict %q, want %q", bound.description, got, bound.want)
 		}
 	}
@@ -217,6 +219,7 @@ func TestEveryVectorHasAKnownVerdict(t *testing.T) {
 // TestEndsConnection tells the denials after which no request on the same connection is any better.
 func TestEndsConnection(t *testing.T) {
 	ends := map[string]bool{
+		"sni-foreign":         true,
 		"certificate-expired": true, "certificate-name": true, "certificate-foreign": true,
 		"certificate-untrusted": true, "certificate-unpinned": true, "certificate-secret": true,
 	}
@@ -239,6 +242,38 @@ func TestDescribe(t *testing.T) {
 		leaf := chain(t, name)[0]
 		if got := verdict.Describe(leaf); got != verdict.Pin(leaf)+" "+want {
 			t.Errorf("%s: %q, want its pin and %q", name, got, want)
+		}
+	}
+}
+
+func TestIsChallenge(t *testing.T) {
+	const folder = "/.well-known/acme-challenge/"
+	rows := []struct {
+		description, path string
+		want              bool
+	}{
+		{"a token", folder + "tok", true},
+		{"all characters of base64url", folder + "aZ09_-", true},
+		{"no token", folder, false},
+		{"no folder", "/.well-known/acme-challenge", false},
+		{"a second segment", folder + "tok/x", false},
+		{"a slash at the end", folder + "tok/", false},
+		{"padding", folder + "tok=", false},
+		{"a dot", folder + "tok.txt", false},
+		{"dots", folder + "..", false},
+		{"dots that are escaped", folder + "%2e%2e", false},
+		{"a letter that is escaped", folder + "t%6fk", false},
+		{"a line end", folder + "tok\n", false},
+		{"another character", folder + "tök", false},
+		{"an empty segment", "/.well-known//acme-challenge/tok", false},
+		{"an empty segment before", "/" + folder + "tok", false},
+		{"other case", "/.well-known/ACME-challenge/tok", false},
+		{"a path before", "/x" + folder + "tok", false},
+		{"dots before", "/x/.." + folder + "tok", false},
+	}
+	for _, row := range rows {
+		if got := verdict.IsChallenge(row.path); got != row.want {
+			t.Errorf("%s: %q is a challenge %t, want %t", row.description, row.path, got, row.want)
 		}
 	}
 }
