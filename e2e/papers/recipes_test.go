@@ -122,7 +122,7 @@ func TestRecipeOneByOne(t *testing.T) {
 	keys := recipePolicy(t, oneByOne, 0)
 	acme := recipeNamespace(t, oneByOne)
 	acme.Created = "2026-01-01T00:00:00Z"
-	late := policy.NewNamespace("globex", "2026-01-02T00:00:00Z",
+	late := policy.NewNamespace("globex", "2026-01-02T00:00:00Z", policy.TenantLabel,
 		map[string]string{tenantLabel: "globex"},
 		map[string]string{hostsAnnotation: "shop.example.net"})
 	for host, owner := range map[string]string{
@@ -166,5 +166,6 @@ func recipeNamespace(t *testing.T, section string) policy.Namespace {
 	var namespace corev1.Namespace
 	require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(blocks[0]), &namespace))
 
-	return policy.NewNamespace(namespace.Name, "", namespace.Labels, namespace.Annotations)
+	return policy.NewNamespace(namespace.Name, "", policy.TenantLabel,
+		namespace.Labels, namespace.Annotations)
 }
