@@ -25,6 +25,8 @@ const (
 	balancers   = "Load balancers in front of Traefik"
 	browsers    = "Browsers that reuse connections"
 	previews    = "Preview environments"
+	labels      = "Labels that a platform has already"
+	capsule     = "capsule.clastix.io/tenant"
 	challengeOf = "/.well-known/acme-challenge/tok"
 )
 
@@ -117,20 +119,37 @@ func TestRecipeRequests(t *testing.T) {
 	}
 }
 
-// TestRecipeOneByOne has Namespaces take names below the platform's wildcard.
-func TestRecipeOneByOne(t *testing.T) {
-	keys := recipePolicy(t, oneByOne, 0)
-	acme := recipeNamespace(t, oneByOne)
-	acme.Created = "2026-01-01T00:00:00Z"
-	late := policy.NewNamespace("globex", "2026-01-02T00:00:00Z", policy.TenantLabel,
-		map[string]string{tenantLabel: "globex"},
-		map[string]string{hostsAnnotation: "shop.example.net"})
-	for host, owner := range map[string]string{
-		"shop.example.net": "acme", "blog.example.net": "acme", "free.example.net": "platform",
-		"example.net": "platform", "a.shop.example.net": "",
+// TestRecipeNamespaces has Namespaces have the hosts that the recipes say.
+func TestRecipeNamespaces(t *testing.T) {
+	for _, test := range []struct {
+		section string
+		// policy and namespace are which of the section's blocks are read.
+		policy, namespace int
+		label             string
+		host, owner       string
+	}{
+		{oneByOne, 0, 0, tenantLabel, "shop.example.net", "acme"},
+		{oneByOne, 0, 0, tenantLabel, "blog.example.net", "acme"},
+		{oneByOne, 0, 0, tenantLabel, "free.example.net", "platform"},
+		{oneByOne, 0, 0, tenantLabel, "example.net", "platform"},
+		{oneByOne, 0, 0, tenantLabel, "a.shop.example.net", ""},
+		{previews, 0, 0, tenantLabel, "pr-42.preview.acme.example.com", "acme-previews"},
+		{previews, 1, 1, tenantLabel, "acme-pr-43.preview.example.com", "acme-pr-43"},
+		{previews, 1, 1, tenantLabel, "late.preview.example.com", "late"},
+		{previews, 1, 1, tenantLabel, "www.preview.example.com", ""},
+		{labels, 0, 0, capsule, "a.acme.example.com", "acme"},
+		{labels, 0, 0, capsule, "web.acme.example.org", "acme"},
+		{labels, 0, 0, capsule, "late.acme.example.org", ""},
+		{labels, 0, 0, tenantLabel, "web.acme.example.org", ""},
 	} {
-		effective := withNamespaces(t, keys, acme, late)
-		assert.Equal(t, owner, effective.Hosts.Owner(hosts.Parse(host)), host)
+		keys := recipeKeys(t, test.section, "kubernetes:\n", test.policy)
+		early := recipeNamespace(t, test.section, test.namespace, test.label)
+		early.Created = "2026-01-01T00:00:00Z"
+		late := policy.Namespace{Name: "late", Created: "2026-01-02T00:00:00Z", Tenant: "late",
+			Hosts: "shop.example.net"}
+		effective := withNamespaces(t, keys, early, late)
+		owner := effective.Hosts.Owner(hosts.Parse(test.host))
+		assert.Equal(t, test.owner, owner, "%s: %s", test.section, test.host)
 	}
 }
 
@@ -147,10 +166,17 @@ func recipeBlocks(t *testing.T, section, text string) []string {
 	return found
 }
 
-// recipePolicy returns the keys of the guard that a recipe shows, the first or a later one.
+// recipePolicy returns the keys of the guard, with tenants, that a recipe shows, the first or a
+// later one.
 func recipePolicy(t *testing.T, section string, block int) map[string]any {
 	t.Helper()
-	blocks := recipeBlocks(t, section, "tenants:\n")
+	return recipeKeys(t, section, "tenants:\n", block)
+}
+
+// recipeKeys returns the keys of the guard in one of the blocks that have a text in them.
+func recipeKeys(t *testing.T, section, text string, block int) map[string]any {
+	t.Helper()
+	blocks := recipeBlocks(t, section, text)
 	require.Greater(t, len(blocks), block, section)
 	var keys map[string]any
 	require.NoError(t, yaml.Unmarshal([]byte(blocks[block]), &keys))
@@ -158,14 +184,13 @@ func recipePolicy(t *testing.T, section string, block int) map[string]any {
 	return keys
 }
 
-// recipeNamespace returns what the guard reads of the Namespace that a recipe shows first.
-func recipeNamespace(t *testing.T, section string) policy.Namespace {
+// recipeNamespace returns what the guard reads of a Namespace that a recipe shows.
+func recipeNamespace(t *testing.T, section string, block int, label string) policy.Namespace {
 	t.Helper()
 	blocks := recipeBlocks(t, section, "kind: Namespace\n")
-	require.NotEmpty(t, blocks, section)
+	require.Greater(t, len(blocks), block, section)
 	var namespace corev1.Namespace
-	require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(blocks[0]), &namespace))
+	require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(blocks[block]), &namespace))
 
-	return policy.NewNamespace(namespace.Name, "", policy.TenantLabel,
-		namespace.Labels, namespace.Annotations)
+	return policy.NewNamespace(namespace.Name, "", label, namespace.Labels, namespace.Annotations)
 }

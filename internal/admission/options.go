@@ -1,11 +1,10 @@
 package admission
 
 import (
-	"fmt"
-	"regexp"
+	"errors"
 	"strings"
 
-	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
 // Options are what an operator may choose.
@@ -43,22 +42,15 @@ func Defaults() Options {
 	}
 }
 
-// labelName matches the name of a label, perhaps with a prefix.
-var labelName = regexp.MustCompile(`^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?` +
-	`[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$`)
-
-// Check returns what is wrong with what an operator chose.
+// Check returns what the guard would find wrong with the label and the hosts.
 func (o Options) Check() error {
-	if !labelName.MatchString(o.Label) {
-		return fmt.Errorf("label %q: wanted the name of a label, such as %q", o.Label,
-			Defaults().Label)
+	section := map[string]any{"enabled": true, "tenantLabel": o.Label}
+	if len(o.Hosts) > 0 {
+		section["hosts"] = strings.Join(o.Hosts, ",")
 	}
-	for _, text := range o.Hosts {
-		filled := strings.NewReplacer("{namespace}", "x", "{tenant}", "x").Replace(text)
-		if _, err := hosts.ParsePattern(filled); err != nil || filled == text {
-			return fmt.Errorf("hosts: %q: wanted a host pattern with {namespace} or {tenant},"+
-				` such as "{namespace}.example.com"`, text)
-		}
+	keys := policy.ParseKeys(map[string]any{"kubernetes": section}, "", "")
+	if len(keys.Errors) > 0 {
+		return errors.New(strings.Join(keys.Errors, "; "))
 	}
 	return nil
 }
