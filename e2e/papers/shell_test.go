@@ -217,7 +217,7 @@ func checkMake(t *testing.T, words []string) {
 	}
 }
 
-// checkGoCommand wants the tests of packages that are there, or runs a command that writes a folder.
+// checkGoCommand wants the tests of packages that are there, or runs what writes a folder.
 func checkGoCommand(t *testing.T, words []string) {
 	if words[0] == "run" {
 		folder := slices.Index(words, "-folder") + 1

@@ -9,10 +9,10 @@ import (
 // maxLabels is how many labels a host may have for its owner to be looked up.
 const maxLabels = 20
 
-// ownersForeign are the hosts that are not this tenant's, nor, for routes of HTTP, those that it may
-// serve as a guest. A host's keys are tried from the most
-// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard
-// has no key for itself, and must not have names of others right below it.
+// ownersForeign are the hosts that are not this tenant's, nor, for routes of HTTP, those that it
+// may serve as a guest. A host's keys are tried from the most specific on: the name itself, "*" for
+// its longest suffix, and "**" for each suffix. A wildcard has no key for itself, and must not have
+// names of others right below it.
 func ownersForeign(http bool) []expression {
 	var numbers []string
 	for i := 1; i < maxLabels; i++ {
