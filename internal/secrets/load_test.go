@@ -92,19 +92,34 @@ func TestGenuineLeafUnderAttack(t *testing.T) {
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
 	now.pass(ttl)
 	began := time.Now()
+	waits := make(chan string, 1)
+	go func() { waits <- confirm(s, "forged 2", "acme") }()
+	for !s.isWaiting("acme", "forged 2") && time.Since(began) < s.absentPause {
+		time.Sleep(time.Millisecond)
+	}
 	expect(t, c, confirm(s, "old", "acme"), "found", "get acme web")
 	if took := time.Since(began); took > s.absentPause/2 {
 		t.Errorf("a certificate that is known takes %s", took)
 	}
 	c.putLeaf("acme", "new", "new")
 	answers := make([]string, 3)
-	leaves := []string{"new", "forged 2", "forged 3"}
+	leaves := []string{"new", "forged 3", "forged 4"}
 	together(len(leaves), func(i int) { answers[i] = confirm(s, leaves[i], "acme") })
 	if got := strings.Join(answers, " "); got != "found absent absent" {
 		t.Errorf("after the pause: %s", got)
+	}
+	if got := <-waits; got != "absent" {
+		t.Errorf("what waited before: %s", got)
 	}
 	took := time.Since(began)
 	if said := c.said(); said != "list acme" || took < s.absentPause/2 || took > 5*time.Second {
 		t.Errorf("after the pause: calls %q, %s", said, took)
 	}
+}
+
+// isWaiting reports whether a leaf waits to be looked for.
+func (s *Store) isWaiting(namespace, leaf string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.namespaces[namespace].waiting[digest([]byte(leaf))]
 }
