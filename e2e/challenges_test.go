@@ -137,7 +137,8 @@ func TestChallengeSpellings(t *testing.T) {
 	}
 	others := []string{
 		f, f[:len(f)-1], f + "tok/", f + "tok/more", f + "tok//", f + "tok.txt", f + "~tok",
-		f + "to=k", f + "tok;x=1", "/.Well-Known/acme-challenge/tok", "/.well-known/ACME-challenge/tok",
+		f + "to=k", f + "tok;x=1",
+		"/.Well-Known/acme-challenge/tok", "/.well-known/ACME-challenge/tok",
 		"/x" + f + "tok", f + "../admin", f + "tok/../../../admin", f + "..", f + ".",
 		"/%2ewell-known/acme-challenge/tok", "/.well-known/%61cme-challenge/tok", f + "t%6fk",
 		"/.well-known%2facme-challenge/tok", f + "tok%2fmore", f + "%2e%2e/admin", f + "..%2fadmin",
