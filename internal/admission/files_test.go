@@ -55,6 +55,54 @@ func TestPoliciesUseOldFunctions(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	rows := []struct {
+		description string
+		label       string
+		hosts       []string
+		want        string
+	}{
+		{"another platform's label", "capsule.clastix.io/tenant", nil, ""},
+		{"a label without a prefix", "team", nil, ""},
+		{"both placeholders", "team", []string{"{namespace}.{tenant}.test"}, ""},
+		{"a wildcard", "team", []string{"*.{tenant}.test", "**.x-{namespace}.test"}, ""},
+		{"no label", "", nil, `label ""`},
+		{"a label that ends a string in CEL", "a'b", nil, `label "a'b"`},
+		{"no placeholder", "team", []string{"a.test"}, `hosts: "a.test"`},
+		{"an unknown placeholder", "team", []string{"{name}.{tenant}.test"},
+			`hosts: "{name}.{tenant}.test"`},
+		{"a wildcard inside", "team", []string{"{tenant}.*.test"}, `hosts: "{tenant}.*.test"`},
+	}
+	for _, row := range rows {
+		err := admission.Options{Label: row.label, Hosts: row.hosts}.Check()
+		got := ""
+		if err != nil {
+			got, _, _ = strings.Cut(err.Error(), ": wanted")
+		}
+		if got != row.want {
+			t.Errorf("%s: %v, want %q", row.description, err, row.want)
+		}
+	}
+	if err := admission.Defaults().Check(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+}
+
+// TestLabelByPlatform wants the label to be protected unless the platform does so.
+func TestLabelByPlatform(t *testing.T) {
+	for _, byPlatform := range []bool{false, true} {
+		options := admission.Defaults()
+		options.LabelByPlatform = byPlatform
+		content := options.Files()["policies/namespaces.yaml"]
+		if strings.Contains(content, options.Label) == byPlatform {
+			t.Errorf("label by platform %t: %s", byPlatform, content)
+		}
+		if !strings.Contains(content, "annotations[?'tenantguard.io/hosts']") {
+			t.Errorf("label by platform %t: the hosts are not protected", byPlatform)
+		}
+	}
+}
+
 func TestOptionsReplaceEveryDefault(t *testing.T) {
 	options := admission.Options{
 		Label: "example.org/team", Prefix: "example.net", Gateways: []string{"infra/public"},

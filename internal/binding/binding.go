@@ -111,9 +111,6 @@ func bindLegacy(p *policy.Policy, names []string, legacyNames bool) Binding {
 	}
 	binding := c.bind()
 	binding.FromCluster = p.ClusterKnown()
-	if binding.Code == verdict.RouterUnbound && len(binding.Namespaces) > 0 {
-		binding.Code = verdict.RouterAmbiguous // an unowned namespace proves no more than others
-	}
 	if !p.ClusterKnown() && !legacyNames {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
 	}

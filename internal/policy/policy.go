@@ -43,6 +43,8 @@ type Policy struct {
 	Broad []string
 	// LeftOut are the errors of the Namespaces that the policy does without.
 	LeftOut []string
+	// WrongMarks are the errors of Namespaces of which the policy has the rest.
+	WrongMarks []string
 
 	// cluster has every Namespace of the cluster, a tenant's or not. It is nil where no cluster
 	// is asked.

@@ -1,0 +1,68 @@
+// Package estate_test walks the roll-out of docs/operations.md on a cluster as operators have it:
+// eleven namespaces, thirty-two routers of four providers, and what grew over the years. Clients
+// ask for every host all the while, and no answer may be other than the owner's.
+package estate_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
+)
+
+func TestEstate(t *testing.T) {
+	traefik.Need(t, traefik.SafeNames, "safe names, which the roll-out turns on,")
+	e := newEstate(t)
+	old := e.traefik(traefikOptions{})
+	e.populate(old)
+	e.waitRight(old)
+
+	w := e.newWalk(old)
+	defer w.finish()
+	w.step("the old Traefik", func() {})
+	w.step("attacks on the old Traefik", func() { e.succeed(old) })
+
+	hardened := e.traefik(traefikOptions{beside: old, hardened: true})
+	w.step("put right what hardening breaks", func() {
+		e.waitWrong(hardened, brokenByHardening())
+		e.putRight(old)
+		e.waitRight(hardened)
+	})
+	w.ask(afterRight...)
+	w.step("labels, hosts and modes", func() {
+		e.apply("namespaces.yaml")
+		e.applyGuard(nil)
+	})
+	w.step("safe names, plugin, hardening", func() { w.move(hardened) })
+
+	guarded := e.traefik(traefikOptions{beside: old, hardened: true, guarded: true})
+	w.step("the guard without traffic", func() {
+		e.waitRouters(guarded, hardened)
+		e.quiet(guarded)
+	})
+	w.step("the guard in report mode", func() {
+		w.move(guarded)
+		time.Sleep(time.Second)
+		assert.Empty(t, events(guarded), "what the guard says of an estate in order")
+	})
+	for _, tenant := range tenants {
+		w.step("enforce "+tenant.name, func() { e.enforce(guarded, tenant.namespace, tenant.host) })
+	}
+	w.step("enforce the platform and all others", func() {
+		e.applyGuard(enforceAll)
+		e.waitDenied(guarded, platformFronting)
+	})
+	assert.Empty(t, events(guarded), "what the guard says of an estate in order")
+
+	w.step("a wildcard is renewed, copy by copy", func() { e.renewWildcard(guarded) })
+	w.step("a tenant's certificate is renewed", func() { e.renewOwn(guarded) })
+	w.step("a preview appears", func() { e.appear(w) })
+	another := e.traefik(traefikOptions{beside: old, hardened: true, guarded: true})
+	w.step("another pod", func() {
+		e.waitRouters(another, guarded)
+		w.move(another)
+	})
+	assert.Empty(t, events(another), "what a fresh guard says of an estate in order")
+	w.step("attacks", func() { e.fail(another) })
+}
