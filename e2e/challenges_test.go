@@ -48,17 +48,20 @@ func TestChallenges(t *testing.T) {
 	temporary := lab.SelfSigned(t, hostA)
 	hijack := lab.SelfSigned(t, hostA, "zzz.evil.test")
 	for name, c := range map[string]struct {
-		serve  []*lab.Cert
 		served *lab.Cert
 		reason string
 	}{
-		"no certificate":                     {nil, nil, "certificate-name"},
-		"an expired one":                     {[]*lab.Cert{expired}, expired, "certificate-expired"},
-		"cert-manager's temporary one":       {[]*lab.Cert{temporary}, temporary, "certificate-untrusted"},
-		"another tenant's that sorts behind": {[]*lab.Cert{hijack}, hijack, "certificate-foreign"},
+		"no certificate":               {nil, "certificate-name"},
+		"an expired one":               {expired, "certificate-expired"},
+		"cert-manager's temporary one": {temporary, "certificate-untrusted"},
+		"another tenant's":             {hijack, "certificate-foreign"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p.apply(t, p.withSolvers().Serve(append(c.serve, p.certB)...))
+			dynamic := p.withSolvers().Serve(p.certB)
+			if c.served != nil {
+				dynamic.Serve(c.served)
+			}
+			p.apply(t, dynamic)
 			for _, protocol := range protocols {
 				for range 2 { // a pass is not remembered for other paths
 					for _, tr := range []*lab.Traefik{p.off, p.on} {
@@ -81,8 +84,8 @@ func TestChallenges(t *testing.T) {
 	p.assertLegitimate(t)
 }
 
-// withSolvers returns team-a's router and a solver's, and what team-b claims of team-a's challenges.
-// There is no certificate.
+// withSolvers returns the tenants' routers, a solver's of team-a, and what team-b claims of its
+// challenges. There is no certificate.
 func (n *tenants) withSolvers() *lab.Config {
 	const solver = " && PathPrefix(`" + challengeFolder + "`)"
 	taken := lab.Map{"priority": 10000}
@@ -103,7 +106,8 @@ func (p *pair) assertChallengeAttacks(t *testing.T, protocol lab.Protocol) {
 	reached := p.teamB.Requests()
 	assertOutcome(t, validate(t, p.off, protocol, hostA, taken), passes("team-b"), nil)
 	assertOutcome(t, validate(t, p.on, protocol, hostA, taken), denied("host-foreign"), nil)
-	assert.Equal(t, reached+1, p.teamB.Requests(), "a denied request reached the attacker's backend")
+	assert.Equal(t, reached+1, p.teamB.Requests(),
+		"a denied request reached the attacker's backend")
 	for serverName, reason := range map[string]string{
 		hostB: "sni-foreign", hostUnowned: "sni-foreign", "": "sni-missing",
 	} {
@@ -114,6 +118,9 @@ func (p *pair) assertChallengeAttacks(t *testing.T, protocol lab.Protocol) {
 	}
 }
 
+// cleaning has the values of an entry point's option sanitizePath.
+var cleaning = map[string]bool{"Traefik cleans paths": true, "it does not": false}
+
 // isChallenge has the targets that a backend may see of a host without a certificate.
 var isChallenge = regexp.MustCompile(`^/\.well-known/acme-challenge/[A-Za-z0-9_-]+(\?.*)?$`)
 
@@ -121,14 +128,17 @@ var isChallenge = regexp.MustCompile(`^/\.well-known/acme-challenge/[A-Za-z0-9_-
 // certificate. Whatever Traefik makes of a path: a backend sees nothing but a challenge.
 func TestChallengeSpellings(t *testing.T) {
 	const f = challengeFolder
-	same := []string{f + "tok", f + "tok?x=1", f + "tok?/../%2e%2e", "https://" + hostA + f + "tok"}
+	same := []string{
+		f + "tok", f + "tok?x=1", f + "tok?/../%2e%2e", "https://" + hostA + f + "tok",
+	}
 	// With Traefik's own cleaning these are the same path, and that is what the backend sees.
 	cleaned := []string{
 		"/x/.." + f + "tok", "/." + f + "tok", f + "x/../tok", f + "./tok",
 	}
 	others := []string{
-		f, f[:len(f)-1], f + "tok/", f + "tok/more", f + "tok//", f + "tok.txt", f + "~tok", f + "to=k",
-		f + "tok;x=1", "/.Well-Known/acme-challenge/tok", "/.well-known/ACME-challenge/tok",
+		f, f[:len(f)-1], f + "tok/", f + "tok/more", f + "tok//", f + "tok.txt", f + "~tok",
+		f + "to=k", f + "tok;x=1",
+		"/.Well-Known/acme-challenge/tok", "/.well-known/ACME-challenge/tok",
 		"/x" + f + "tok", f + "../admin", f + "tok/../../../admin", f + "..", f + ".",
 		"/%2ewell-known/acme-challenge/tok", "/.well-known/%61cme-challenge/tok", f + "t%6fk",
 		"/.well-known%2facme-challenge/tok", f + "tok%2fmore", f + "%2e%2e/admin", f + "..%2fadmin",
@@ -137,7 +147,7 @@ func TestChallengeSpellings(t *testing.T) {
 		"//.well-known/acme-challenge/tok", "/.well-known//acme-challenge/tok", f + "/tok",
 		"https://" + hostA + f + "tok/more",
 	}
-	for name, sanitized := range map[string]bool{"Traefik cleans paths": true, "it does not": false} {
+	for name, sanitized := range cleaning {
 		t.Run(name, func(t *testing.T) {
 			static := lab.Map{"entryPoints": lab.Map{
 				"websecure": lab.Map{"http": lab.Map{"sanitizePath": sanitized}}}}

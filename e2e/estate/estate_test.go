@@ -55,7 +55,7 @@ func TestEstate(t *testing.T) {
 	})
 	assert.Empty(t, events(guarded), "what the guard says of an estate in order")
 
-	w.step("a wildcard is renewed, copy by copy", func() { e.renewWildcard(guarded) })
+	w.step("wildcards are renewed, copy by copy", func() { e.renewWildcards(guarded) })
 	w.step("a tenant's certificate is renewed", func() { e.renewOwn(guarded) })
 	w.step("a preview appears", func() { e.appear(w) })
 	another := e.traefik(traefikOptions{beside: old, hardened: true, guarded: true})

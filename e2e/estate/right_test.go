@@ -3,6 +3,7 @@ package estate_test
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
@@ -86,6 +87,7 @@ func (e *estate) putRight(old *cluster.Traefik) {
 	e.t.Helper()
 	for _, c := range corrections {
 		e.apply(c.file)
+		time.Sleep(3 * rate)
 		if c.ready != nil {
 			eventually(e.t, c.name, func() error {
 				if !c.ready(e, old) {
@@ -96,6 +98,7 @@ func (e *estate) putRight(old *cluster.Traefik) {
 		}
 		if c.object != "" {
 			e.remove(c.object)
+			time.Sleep(3 * rate)
 		}
 		if c.next != "" {
 			e.apply(c.next)

@@ -85,13 +85,19 @@ func (e *estate) waitDenied(tr *cluster.Traefik, f fronting) {
 	})
 }
 
-// renewWildcard renews the platform's wildcard with a new key, and its copies one after the other
-// as a reflector does.
-func (e *estate) renewWildcard(tr *cluster.Traefik) {
+// renewWildcards renews the platform's wildcards with new keys, and their copies one after the
+// other as a reflector does.
+func (e *estate) renewWildcards(tr *cluster.Traefik) {
+	e.preview = e.wildcard("preview.estate.test")
+	for _, namespace := range previews {
+		e.copies("preview", e.preview, namespace)
+		time.Sleep(3 * rate)
+	}
+	tr.WaitCertificate(e.t, "pr-41.preview.estate.test", e.preview)
 	renewed := e.wildcard("estate.test")
 	for _, namespace := range append([]string{cluster.TraefikNamespace}, wildcards...) {
 		e.copies("wildcard", renewed, namespace)
-		time.Sleep(300 * time.Millisecond)
+		time.Sleep(3 * rate)
 	}
 	e.copies("gateway", renewed, cluster.TraefikNamespace)
 	tr.WaitCertificate(e.t, "mail.estate.test", renewed)
@@ -118,8 +124,7 @@ func (e *estate) appear(w *walk) {
 	service, slice := cluster.ServiceManifests(t, name, name)
 	time.Sleep(2 * rate)
 	e.applyAll("{apiVersion: v1, kind: Namespace, metadata: {name: pr-43, "+
-		"labels: {tenantguard.io/tenant: pr-43}, "+
-		"annotations: {tenantguard.io/hosts: pr-43.preview.estate.test}}}",
+		"labels: {tenantguard.io/tenant: pr-43}}}",
 		cluster.SecretManifest(t, name, "preview", e.preview), service, slice,
 		read(t, "testdata/living/preview.yaml"))
 }

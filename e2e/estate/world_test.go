@@ -41,8 +41,12 @@ var services = map[string][]string{
 	"pr-42":        {"pr-42"},
 }
 
-// wildcards are the copies of the platform's wildcard certificate, as a reflector makes them.
-var wildcards = []string{"mail", "wiki"}
+// wildcards are the copies of the platform's wildcard certificate beside the one of its own, and
+// previews those of another that has no such, as a reflector makes them.
+var (
+	wildcards = []string{"mail", "wiki"}
+	previews  = []string{"pr-41", "pr-42"}
+)
 
 // estate is a cluster, its namespaces and the authority that all its certificates are from.
 type estate struct {
@@ -75,7 +79,7 @@ func newEstate(t *testing.T) *estate {
 	}
 	e.preview = e.wildcard("preview.estate.test")
 	e.copies("wildcard", e.wildcard("estate.test"), append([]string{"traefik"}, wildcards...)...)
-	e.copies("preview", e.preview, "traefik", "pr-41", "pr-42")
+	e.copies("preview", e.preview, previews...)
 	e.copies("apps", e.wildcard("apps.test"), "traefik", "ops")
 	e.copies("shop", e.wildcard("shop.test"), "shop")
 	e.copies("shop-eu", e.wildcard("eu.shop.test"), "shop")

@@ -340,7 +340,7 @@ func isThere(file string) bool {
 func known(name string) made {
 	m, ok := all[name]
 	if !ok {
-		log.Fatalf("no certificate %s, or it was made in an earlier run; try without -missing", name)
+		log.Fatalf("no certificate %s, or not of this run; try without -missing", name)
 	}
 	return m
 }
