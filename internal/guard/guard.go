@@ -120,7 +120,9 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	}
 	latest, err := g.middleware.PolicySince(req.Context(), g.reload.began)
 	if err != nil {
-		bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		if bound.Code == verdict.Pass {
+			bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		}
 		return decision{policy: p, binding: bound, problem: err.Error()}
 	}
 	if latest != nil && latest != p {

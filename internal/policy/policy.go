@@ -178,6 +178,12 @@ func (p *Policy) Exists(namespace string) bool {
 	return p.cluster[namespace]
 }
 
+// Listed reports whether the cluster has the Namespace now.
+func (p *Policy) Listed(namespace string) bool {
+	_, deleted := p.deleted[namespace]
+	return p.cluster[namespace] && !deleted
+}
+
 // EachFlattened calls visit for every Namespace of the cluster that is written so in a legacy name.
 func (p *Policy) EachFlattened(flat string, visit func(namespace string)) {
 	if p.cluster[flat] && !strings.Contains(flat, "--") {
