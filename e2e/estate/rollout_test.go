@@ -110,7 +110,8 @@ func (e *estate) renewOwn(tr *cluster.Traefik) {
 	tr.WaitCertificate(e.t, "www.shop.test", renewed)
 }
 
-// appear makes a preview as a pipeline does, all at once, while clients ask for its host.
+// appear makes a preview as a pipeline does, all at once, while clients ask for its host. The guard
+// hears of its Namespace a second late.
 func (e *estate) appear(w *walk) {
 	t := e.t
 	const name = "pr-43"
@@ -123,6 +124,8 @@ func (e *estate) appear(w *walk) {
 	}
 	service, slice := cluster.ServiceManifests(t, name, name)
 	time.Sleep(2 * rate)
+	e.api.Set(cluster.Faults{Stall: true})
+	time.AfterFunc(time.Second, func() { e.api.Set(cluster.Faults{}) })
 	e.applyAll("{apiVersion: v1, kind: Namespace, metadata: {name: pr-43, "+
 		"labels: {tenantguard.io/tenant: pr-43}}}",
 		cluster.SecretManifest(t, name, "preview", e.preview), service, slice,
