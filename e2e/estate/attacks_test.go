@@ -78,7 +78,7 @@ var attacks = []attack{
 	},
 	{
 		name: "a rule gives a Namespace another's host", answers: "sale", codes: foreign,
-		url: "https://sale.preview.estate.test/taken-by-template",
+		url: "https://sale.preview.test/taken-by-template",
 	},
 	{
 		name: "a certificate with a name more", answers: "shop", forged: "forged",

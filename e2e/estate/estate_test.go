@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/traefik"
 )
 
@@ -58,10 +59,12 @@ func TestEstate(t *testing.T) {
 	w.step("wildcards are renewed, copy by copy", func() { e.renewWildcards(guarded) })
 	w.step("a tenant's certificate is renewed", func() { e.renewOwn(guarded) })
 	w.step("a preview appears", func() { e.appear(w) })
+	e.api.Set(cluster.Faults{Latency: 500 * time.Millisecond})
 	another := e.traefik(traefikOptions{beside: old, hardened: true, guarded: true})
-	w.step("another pod", func() {
+	w.step("another pod, with a slow API", func() {
 		e.waitRouters(another, guarded)
 		w.move(another)
+		e.api.Set(cluster.Faults{})
 	})
 	assert.Empty(t, events(another), "what a fresh guard says of an estate in order")
 	w.step("attacks", func() { e.fail(another) })

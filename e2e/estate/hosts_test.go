@@ -46,7 +46,7 @@ var questions = []question{
 	toHTTPS("new.blogs.example/"),
 	{url: "https://shop.test/oauth2/start", body: "sso"},
 	{url: "https://wiki.apps.test/oauth2/start", body: "sso"},
-	{url: "https://pr-41.preview.estate.test/oauth2/start", body: "sso"},
+	{url: "https://pr-41.preview.test/oauth2/start", body: "sso"},
 	{url: "https://status.estate.test/", body: "status"},
 	{url: "https://status.apps.test/", body: "status"},
 	{url: "https://old.shop.test/", body: "status"},
@@ -66,7 +66,7 @@ var questions = []question{
 
 	{url: "https://shop.test/", body: "shop", header: "Secure: yes"},
 	{url: "https://www.shop.test/", body: "shop", header: "Secure: yes"},
-	{url: "https://sale.preview.estate.test/", body: "shop", header: "Secure: yes"},
+	{url: "https://sale.preview.test/", body: "shop", header: "Secure: yes"},
 	{url: "https://assets.shop.test/static", body: "shop"},
 	{url: "https://de.eu.shop.test/", body: "shop"},
 	{url: "https://fr.eu.shop.test/", body: "shop"},
@@ -103,9 +103,9 @@ var questions = []question{
 	{url: "https://entrance.estate.test/", body: "gate"},
 	{url: "https://gate-api.estate.test/v1", body: "gate"},
 
-	{url: "https://pr-41.preview.estate.test/", body: "pr-41"},
-	{url: "https://pr-42.preview.estate.test/", body: "pr-42"},
-	{url: "http://pr-42.preview.estate.test/", body: "pr-42"},
+	{url: "https://pr-41.preview.test/", body: "pr-41"},
+	{url: "https://pr-42.preview.test/", body: "pr-42"},
+	{url: "http://pr-42.preview.test/", body: "pr-42"},
 }
 
 // afterRight is what another tenant answers until it is put right.

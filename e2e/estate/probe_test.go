@@ -44,17 +44,6 @@ type walk struct {
 	steps   []*step
 }
 
-// client asks one question at a fixed rate.
-type client struct {
-	question question
-	protocol lab.Protocol
-	// owned reports whether the owner has answered, not what was there before.
-	owned atomic.Bool
-	// at is the Traefik that it asks now, and answers how often it was answered.
-	at      atomic.Pointer[cluster.Traefik]
-	answers atomic.Int64
-}
-
 // newWalk starts a client for each question.
 func (e *estate) newWalk(tr *cluster.Traefik) *walk {
 	ctx, cancel := context.WithCancel(e.t.Context())
@@ -80,10 +69,9 @@ func (w *walk) ask(questions ...question) {
 	}
 }
 
-// run asks until the walk ends. Each connection serves some requests, and none outlives a move.
+// run asks until the walk ends.
 func (w *walk) run(c *client) {
-	var conn *lab.Conn
-	used := 0
+	defer c.hangUp()
 	ticker := time.NewTicker(rate)
 	defer ticker.Stop()
 	for {
@@ -92,50 +80,13 @@ func (w *walk) run(c *client) {
 			return
 		case <-ticker.C:
 		}
-		tr := w.target.Load()
-		if conn != nil && (tr != c.at.Load() || used == reuse) {
-			conn.Close()
-			conn = nil
-		}
-		c.at.Store(tr)
 		current := w.current()
-		var err error
-		if conn == nil {
-			used = 0
-			conn, err = c.question.dial(w.ctx, w.estate, tr, c.protocol)
-		}
-		if err == nil {
-			used++
-			err = c.ask(w.ctx, conn, tr)
-		}
+		err := c.ask(w.ctx, w.estate, w.target.Load())
 		if w.ctx.Err() != nil {
 			return
 		}
-		if err != nil && conn != nil {
-			conn.Close()
-			conn = nil
-		}
 		w.record(current, c, err)
 	}
-}
-
-// ask asks once. Until the owner has answered, the answer of what was there before is right too.
-func (c *client) ask(ctx context.Context, conn *lab.Conn, tr *cluster.Traefik) error {
-	response, err := c.question.ask(ctx, conn, tr)
-	if err != nil {
-		return err
-	}
-	if err = c.question.check(response); err == nil {
-		c.owned.Store(true)
-		return nil
-	}
-	if c.question.before == "" || c.owned.Load() {
-		return err
-	}
-	q := c.question
-	q.body = q.before
-
-	return q.check(response)
 }
 
 func (w *walk) current() *step {

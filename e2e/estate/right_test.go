@@ -28,7 +28,7 @@ var corrections = []correction{
 	{
 		name: "a Middleware of another namespace",
 		breaks: []string{
-			"https://shop.test/", "https://www.shop.test/", "https://sale.preview.estate.test/",
+			"https://shop.test/", "https://www.shop.test/", "https://sale.preview.test/",
 		},
 		file: "right/middleware.yaml", ready: hasMiddleware("shop-secure@kubernetescrd"),
 		next: "right/web.yaml",

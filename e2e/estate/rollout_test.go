@@ -22,12 +22,12 @@ type fronting struct{ serverName, host string }
 var tenants = []struct{ name, namespace, host string }{
 	{"wiki", "wiki", "docs.estate.test"},
 	{"blog", "blog", "www.blog.test"},
-	{"pr-41", "pr-41", "pr-41.preview.estate.test"},
+	{"pr-41", "pr-41", "pr-41.preview.test"},
 	{"shop", "shop", "shop.test"},
 	{"gate", "gate", "gate.estate.test"},
 	{"mail", "mail", "mail.estate.test"},
 	{"api", "shop-api", "api.shop.test"},
-	{"pr-42", "pr-42", "pr-42.preview.estate.test"},
+	{"pr-42", "pr-42", "pr-42.preview.test"},
 }
 
 // platformFronting is denied once the platform is enforced: nobody owns the server name.
@@ -88,12 +88,12 @@ func (e *estate) waitDenied(tr *cluster.Traefik, f fronting) {
 // renewWildcards renews the platform's wildcards with new keys, and their copies one after the
 // other as a reflector does.
 func (e *estate) renewWildcards(tr *cluster.Traefik) {
-	e.preview = e.wildcard("preview.estate.test")
+	e.preview = e.wildcard("preview.test")
 	for _, namespace := range previews {
 		e.copies("preview", e.preview, namespace)
 		time.Sleep(3 * rate)
 	}
-	tr.WaitCertificate(e.t, "pr-41.preview.estate.test", e.preview)
+	tr.WaitCertificate(e.t, "pr-41.preview.test", e.preview)
 	renewed := e.wildcard("estate.test")
 	for _, namespace := range append([]string{cluster.TraefikNamespace}, wildcards...) {
 		e.copies("wildcard", renewed, namespace)
@@ -110,19 +110,22 @@ func (e *estate) renewOwn(tr *cluster.Traefik) {
 	tr.WaitCertificate(e.t, "www.shop.test", renewed)
 }
 
-// appear makes a preview as a pipeline does, all at once, while clients ask for its host.
+// appear makes a preview as a pipeline does, all at once, while clients ask for its host. The guard
+// hears of its Namespace a second late.
 func (e *estate) appear(w *walk) {
 	t := e.t
 	const name = "pr-43"
 	// Many clients, so that one of them asks in the moment between the route and its Namespace.
 	for range 2 * enough {
 		w.ask(question{
-			url: "https://pr-43.preview.estate.test/", body: name, before: "notfound",
+			url: "https://pr-43.preview.test/", body: name, before: "notfound",
 		})
 		time.Sleep(rate / (2 * enough))
 	}
 	service, slice := cluster.ServiceManifests(t, name, name)
 	time.Sleep(2 * rate)
+	e.api.Set(cluster.Faults{Stall: true})
+	time.AfterFunc(time.Second, func() { e.api.Set(cluster.Faults{}) })
 	e.applyAll("{apiVersion: v1, kind: Namespace, metadata: {name: pr-43, "+
 		"labels: {tenantguard.io/tenant: pr-43}}}",
 		cluster.SecretManifest(t, name, "preview", e.preview), service, slice,

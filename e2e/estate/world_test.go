@@ -60,7 +60,8 @@ type estate struct {
 	started int
 	// forged is a tenant's certificate for another's host by the name of the attack.
 	forged map[string]*lab.Cert
-	// tokenFile is the guard's token.
+	// api is where the guard asks the API, and tokenFile its token.
+	api       *cluster.Proxy
 	tokenFile string
 }
 
@@ -77,7 +78,7 @@ func newEstate(t *testing.T) *estate {
 			e.members[namespace].Service(t, name)
 		}
 	}
-	e.preview = e.wildcard("preview.estate.test")
+	e.preview = e.wildcard("preview.test")
 	e.copies("wildcard", e.wildcard("estate.test"), append([]string{"traefik"}, wildcards...)...)
 	e.copies("preview", e.preview, previews...)
 	e.copies("apps", e.wildcard("apps.test"), "traefik", "ops")
@@ -149,6 +150,7 @@ func read(t *testing.T, file string) string {
 func (e *estate) applyGuard(change func(keys lab.Map)) {
 	e.t.Helper()
 	if e.tokenFile == "" {
+		e.api = e.cluster.Proxy(e.t)
 		e.tokenFile = e.cluster.TokenFile(e.t, cluster.TraefikNamespace, cluster.TraefikAccount,
 			time.Hour)
 	}
@@ -164,7 +166,7 @@ func (e *estate) applyGuard(change func(keys lab.Map)) {
 		&middleware))
 	keys := middleware.Spec.Plugin[lab.PluginName]
 	api := keys["kubernetes"].(map[string]any)
-	api["endpoint"], api["tokenFile"], api["caFile"] = e.cluster.URL, e.tokenFile,
+	api["endpoint"], api["tokenFile"], api["caFile"] = e.api.URL, e.tokenFile,
 		e.cluster.CAFile
 	keys["certificates"] = lab.Map{"roots": e.ca.CertFile}
 	if change != nil {
