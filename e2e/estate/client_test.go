@@ -17,6 +17,8 @@ type client struct {
 	answers atomic.Int64
 	// owned reports whether the owner has answered, not what was there before.
 	owned atomic.Bool
+	// leaving reports whether the owner's route goes away: only a denial is wrong then.
+	leaving atomic.Bool
 
 	conn *lab.Conn
 	// used is how many requests were made in the connection.
@@ -63,6 +65,9 @@ func (c *client) request(
 // was there before is right too.
 func (c *client) check(response *lab.Response) error {
 	err := c.question.check(response)
+	if c.leaving.Load() && response.Reason() == "" {
+		return nil
+	}
 	if err == nil {
 		c.owned.Store(true)
 		return nil

@@ -59,6 +59,16 @@ func TestEstate(t *testing.T) {
 	w.step("wildcards are renewed, copy by copy", func() { e.renewWildcards(guarded) })
 	w.step("a tenant's certificate is renewed", func() { e.renewOwn(guarded) })
 	w.step("a preview appears", func() { e.appear(w) })
+	w.step("the preview disappears", func() { e.disappear(w) })
+	assert.Empty(t, events(guarded), "what the guard says of an estate in order")
+	w.step("wrong hosts and modes of Namespaces", func() { e.mistype(guarded) })
+	w.step("a policy with an error", func() { e.spoil(guarded) })
+	w.step("all is corrected", func() {
+		e.correct()
+		e.applyGuard(enforceAll)
+	})
+	w.step("reloads without pause", func() { e.churn() })
+	w.step("the API server is down", func() { e.outage(w) })
 	e.api.Set(cluster.Faults{Latency: 500 * time.Millisecond})
 	another := e.traefik(traefikOptions{beside: old, hardened: true, guarded: true})
 	w.step("another pod, with a slow API", func() {
