@@ -44,6 +44,9 @@ type key struct {
 	host       string
 	tls        bool
 	serverName string
+	// local is the address that the client connected to, where there is no server name: then that
+	// address chooses the certificate.
+	local string
 	// certificate is the served chain where Go gives it: what is allowed is allowed for that
 	// chain only.
 	certificate string
@@ -94,6 +97,9 @@ func (g *Guard) keyOf(req *http.Request) key {
 	}
 	k.tls = true
 	k.serverName = req.TLS.ServerName
+	if k.serverName == "" {
+		k.local = traefik.LocalAddress(req.Context())
+	}
 	if g.hasLocalCertificate {
 		k.certificate = fmt.Sprintf("%q", traefik.LocalCertificate(req.TLS))
 	}

@@ -187,7 +187,7 @@ func (g *Guard) observe(
 		chain, err := observe.Parse(r.chain)
 		return chain, certificates.TTL, err
 	}
-	address, err := traefik.ListenerAddress(req.Context())
+	address, err := addressOf(req, r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -196,6 +196,14 @@ func (g *Guard) observe(
 		observed = lasting
 	}
 	return observed.Observe(req.Context(), address, string(r.ServerName), certificates.TTL)
+}
+
+// addressOf returns the address of the entry point to observe at.
+func addressOf(req *http.Request, r request) (string, error) {
+	if r.HasServerName {
+		return traefik.ListenerAddress(req.Context())
+	}
+	return traefik.ConnectedAddress(req.Context())
 }
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
