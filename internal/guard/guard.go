@@ -3,7 +3,6 @@
 package guard
 
 import (
-	"crypto/x509"
 	"net/http"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
@@ -18,35 +18,59 @@ import (
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.identify.Do(func() { g.findRouter() })
-	k := g.keyOf(req)
-	if g.allowed.has(k, req) {
-		g.next.ServeHTTP(rw, req)
-		return
-	}
-	d := g.check(req, g.read(req))
+	d := g.decide(req)
 	if d.code == verdict.Pass {
-		g.remember(k, d)
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	enforced := verdict.IsEnforced(d.policy, d.request.Request)
-	log.Deny(g.denial(req, d, enforced))
-	if !enforced {
+	log.Deny(d.denial, req.RemoteAddr)
+	if !d.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
 	g.deny(rw, req, d.code)
 }
 
+// decide finds the decision on a request that was made a moment ago, or makes one.
+func (g *Guard) decide(req *http.Request) *decision {
+	chain := g.chainOf(req)
+	if d := g.known.find(writtenKey(req, chain), req); d != nil {
+		g.known.addAgain(req, d)
+		return d
+	}
+	r := read(req, chain)
+	if d := g.known.find(r.key(), req); d != nil {
+		g.known.addAgain(req, d)
+		return d
+	}
+	decided := g.check(req, r)
+	d := &decided
+	if d.code != verdict.Pass {
+		d.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		d.denial = g.denial(req, decided)
+	}
+	g.remember(req, d)
+	return d
+}
+
+// chainOf returns the chain that was served on the connection of a request, nil where Go does not
+// say.
+func (g *Guard) chainOf(req *http.Request) *observe.Chain {
+	if !g.hasLocalCertificate || req.TLS == nil {
+		return nil
+	}
+	return chains.Of(traefik.LocalCertificate(req.TLS))
+}
+
 // request is what a request says, parsed once.
 type request struct {
 	verdict.Request
-	// chain is the served chain in DER where Go gives it.
-	chain [][]byte
+	// chain is the served chain where Go gives it.
+	chain *observe.Chain
 }
 
-func (g *Guard) read(req *http.Request) request {
-	r := request{}
+func read(req *http.Request, chain *observe.Chain) request {
+	r := request{chain: chain}
 	r.Host = hosts.Parse(req.Host)
 	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
@@ -55,9 +79,6 @@ func (g *Guard) read(req *http.Request) request {
 	r.TLS = true
 	r.HasServerName = req.TLS.ServerName != ""
 	r.ServerName = hosts.ParseDNS(req.TLS.ServerName)
-	if g.hasLocalCertificate {
-		r.chain = traefik.LocalCertificate(req.TLS)
-	}
 	return r
 }
 
@@ -67,12 +88,28 @@ type decision struct {
 	policy  *policy.Effective
 	binding binding.Binding
 	request request
-	// chain is the served chain, leaf first, nil where it was not looked at.
-	chain []*x509.Certificate
+	// chain is the served chain, nil where it was not looked at, and judged what it is for the tenant.
+	chain  *observe.Chain
+	judged *verdict.Chain
 	// validFor is how long what was found of the chain holds.
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+
+	// denial is what the log says of it, and enforced reports whether it is carried out.
+	denial   *report.Prepared
+	enforced bool
+	// until is when it is over, zero for as long as its policy is in force.
+	until time.Time
+}
+
+// conditions are those that the decision was made by.
+func (d *decision) conditions() conditions {
+	c := conditions{proxies: d.policy.Proxies}
+	if d.binding.Tenant != nil {
+		c.guest = d.binding.Tenant.Guest
+	}
+	return c
 }
 
 // check decides on a request: first by what it says, then, if that belongs together, by the
@@ -114,7 +151,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	if g.router.HasIngressNamespace() {
 		namespace = traefik.IngressNamespace(req.Context())
 	}
-	bound := g.bind(p, namespace)
+	bound := g.bindOnce(p, namespace)
 	if !bound.FromCluster {
 		return decision{policy: p, binding: bound}
 	}
@@ -124,7 +161,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		return decision{policy: p, binding: bound, problem: err.Error()}
 	}
 	if latest != nil && latest != p {
-		bound = g.bind(latest, namespace)
+		bound = g.bindOnce(latest, namespace)
 	}
 	return decision{policy: latest, binding: bound}
 }
@@ -135,6 +172,30 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// boundRouter is whose a router is under one policy.
+type boundRouter struct {
+	policy    *policy.Effective
+	namespace string
+	binding   binding.Binding
+}
+
+// bindOnce returns whose the router is, which is found once for each policy: a router that is nobody's
+// may have thousands of patterns to be held to.
+func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
+	g.known.lock.RLock()
+	b := g.known.bound
+	g.known.lock.RUnlock()
+	if b != nil && b.policy == p && b.namespace == namespace {
+		return b.binding
+	}
+	b = &boundRouter{policy: p, namespace: namespace}
+	b.binding = g.bind(p, namespace)
+	g.known.lock.Lock()
+	g.known.bound = b
+	g.known.lock.Unlock()
+	return b.binding
 }
 
 // bind finds the tenant of the router, who must be that of the routers below it as well: no guard
@@ -163,13 +224,20 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 // for the server name may be another tenant's.
 func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	judged := verdict.JudgedAs(d.policy, d.request.Request)
-	chain, validFor, err := g.observe(req, d.request, judged.Certificates)
+	chain, validFor, err := g.observe(req, d.request, judged)
 	if err != nil {
 		return d.unavailable(err, verdict.Unobserved(d.policy, d.request.Request))
 	}
 	d.chain = chain
 	d.validFor = validFor
-	served := verdict.OfCertificate(d.policy, d.request.Request, chain, time.Now())
+	if len(chain.Certificates) == 0 {
+		d.code = verdict.CertificateName
+		return d
+	}
+	now := time.Now()
+	d.judged = g.reload.judge(d.policy, judged, chain, now)
+	leaf := chain.Certificates[0]
+	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
 	if served.Secret == verdict.Anywhere {
 		return d
@@ -179,11 +247,11 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 
 // observe finds the served chain, and how long it holds.
 func (g *Guard) observe(
-	req *http.Request, r request, certificates policy.Certificates,
-) ([]*x509.Certificate, time.Duration, error) {
-	if len(r.chain) > 0 {
-		chain, err := observe.Parse(r.chain)
-		return chain, certificates.TTL, err
+	req *http.Request, r request, tenant *policy.Tenant,
+) (*observe.Chain, time.Duration, error) {
+	certificates := tenant.Certificates
+	if r.chain != nil {
+		return r.chain, certificates.TTL, nil
 	}
 	address, err := traefik.ListenerAddress(req.Context())
 	if err != nil {
@@ -193,7 +261,8 @@ func (g *Guard) observe(
 	if certificates.AcrossReloads {
 		observed = lasting
 	}
-	return observed.Observe(req.Context(), address, string(r.ServerName), certificates.TTL)
+	return observed.Observe(
+		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
 }
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
@@ -209,7 +278,7 @@ func (g *Guard) checkSecret(
 	if served.Secret == verdict.InTenants {
 		namespaces = d.secretNamespaces(judged)
 	}
-	validFor, found, err := asked.Confirm(req.Context(), d.chain[0].Raw, namespaces,
+	validFor, found, err := asked.Confirm(req.Context(), d.chain.Certificates[0].Raw, namespaces,
 		judged.Certificates.TTL, d.policy.Kubernetes.Grace)
 	if err != nil {
 		return d.unavailable(err, served.Unasked(judged))

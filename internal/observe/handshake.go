@@ -52,6 +52,21 @@ func shake(ctx context.Context, address, serverName string) ([]*x509.Certificate
 	return state.PeerCertificates, nil
 }
 
+// isOfCertificate reports whether a handshake failed because Go does not accept the certificate that
+// was served, such as one with an RSA key of more than 8192 bits: crypto/tls has no error of its
+// own for that. What the server says itself is a remote error.
+func isOfCertificate(err error) bool {
+	for err != nil {
+		text := err.Error()
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return strings.HasPrefix(text, "tls: ") && strings.Contains(text, "certificate")
+		}
+		err = inner
+	}
+	return false
+}
+
 // hasSigned reports whether a server which asked for a client certificate had proved its key
 // before: a handshake that then fails, because we have none, is an observation as good as a
 // finished one. In TLS 1.2 the server signs its key exchange and then asks (RFC 5246 section

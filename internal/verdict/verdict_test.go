@@ -94,10 +94,18 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 // ofServed decides by the case's certificate.
 func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Request) verdict.Code {
 	if c.Certificate != "" {
-		served := verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
+		served := ofChain(p, r, chain(t, c.Certificate), time.Now())
 		return withoutSecrets(c, p, r, served)
 	}
 	return verdict.Unobserved(p, r)
+}
+
+// ofChain decides on a served chain.
+func ofChain(
+	p *policy.Effective, r verdict.Request, chain []*x509.Certificate, now time.Time,
+) verdict.Served {
+	judged := verdict.OfChain(p, verdict.JudgedAs(p, r), chain, now)
+	return verdict.OfCertificate(p, r, chain[0], judged, now)
 }
 
 // withoutSecrets decides where the Secrets of the cluster, which the pure functions do not get,
@@ -148,7 +156,7 @@ func TestValidityBounds(t *testing.T) {
 		{"a second after", served[0].NotAfter.Add(time.Second), verdict.CertificateExpired},
 	}
 	for _, bound := range bounds {
-		if got := verdict.OfCertificate(p, r, served, bound.at).Code; got != bound.want {
+		if got := ofChain(p, r, served, bound.at).Code; got != bound.want {
 			t.Errorf("%s: verdict %q, want %q", bound.description, got, bound.want)
 		}
 	}
