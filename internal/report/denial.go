@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,13 +56,19 @@ type Prepared struct {
 // Prepare returns a denial to be said, with texts of bounded length.
 func Prepare(d Denial) *Prepared {
 	d.Event = "deny"
-	d.Router, d.Host = text.Bound(d.Router, maxText), text.Bound(d.Host, maxText)
-	d.SNI, d.Certificate = text.Bound(d.SNI, maxText), text.Bound(d.Certificate, maxText)
-	d.Offending = text.Bound(d.Offending, maxText)
+	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
+	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
+	d.Offending = bounded(d.Offending)
 	key := fmt.Sprintf("%q", []string{
 		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
 	})
 	return &Prepared{denial: d, key: key}
+}
+
+// bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
+// such as the line of a request.
+func bounded(s string) string {
+	return strings.Clone(text.Bound(s, maxText))
 }
 
 // Log writes lines and suppresses repeated ones.
