@@ -17,6 +17,9 @@ type client struct {
 	answers atomic.Int64
 	// owned reports whether the owner has answered, not what was there before.
 	owned atomic.Bool
+	// leaving reports whether the owner goes away: any answer is right then, but of the guard's
+	// only that there is no owner.
+	leaving atomic.Bool
 
 	conn *lab.Conn
 	// used is how many requests were made in the connection.
@@ -63,6 +66,10 @@ func (c *client) request(
 // was there before is right too.
 func (c *client) check(response *lab.Response) error {
 	err := c.question.check(response)
+	reason := response.Reason()
+	if c.leaving.Load() && (reason == "" || reason == "router-unbound") {
+		return nil
+	}
 	if err == nil {
 		c.owned.Store(true)
 		return nil

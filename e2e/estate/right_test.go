@@ -87,7 +87,7 @@ func (e *estate) putRight(old *cluster.Traefik) {
 	e.t.Helper()
 	for _, c := range corrections {
 		e.apply(c.file)
-		time.Sleep(3 * rate)
+		time.Sleep(2 * rate)
 		if c.ready != nil {
 			eventually(e.t, c.name, func() error {
 				if !c.ready(e, old) {
@@ -98,7 +98,7 @@ func (e *estate) putRight(old *cluster.Traefik) {
 		}
 		if c.object != "" {
 			e.remove(c.object)
-			time.Sleep(3 * rate)
+			time.Sleep(2 * rate)
 		}
 		if c.next != "" {
 			e.apply(c.next)

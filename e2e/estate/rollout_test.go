@@ -2,7 +2,6 @@ package estate_test
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -62,16 +61,23 @@ func (e *estate) enforce(tr *cluster.Traefik, namespace, host string) {
 	t.Helper()
 	probe := fronting{"traefik.estate.test", host}
 	require.False(t, e.denied(tr, probe), "denied in report mode: %v", probe)
+	e.annotate(namespace, "tenantguard.io/mode", "enforce")
+	e.waitDenied(tr, probe)
+}
+
+// annotate sets an annotation of a Namespace, as kubectl annotate does.
+func (e *estate) annotate(namespace, key, value string) {
+	t := e.t
+	t.Helper()
 	object := &unstructured.Unstructured{}
 	object.SetAPIVersion("v1")
 	object.SetKind("Namespace")
 	resource, err := e.cluster.Resource(e.cluster.Admin(), object)
 	require.NoError(t, err)
-	_, err = resource.Patch(t.Context(), namespace, types.MergePatchType,
-		[]byte(`{"metadata": {"annotations": {"tenantguard.io/mode": "enforce"}}}`),
+	patch := fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, key, value)
+	_, err = resource.Patch(t.Context(), namespace, types.MergePatchType, []byte(patch),
 		metav1.PatchOptions{})
 	require.NoError(t, err)
-	e.waitDenied(tr, probe)
 }
 
 // waitDenied waits until a request is denied.
@@ -83,51 +89,4 @@ func (e *estate) waitDenied(tr *cluster.Traefik, f fronting) {
 		}
 		return nil
 	})
-}
-
-// renewWildcards renews the platform's wildcards with new keys, and their copies one after the
-// other as a reflector does.
-func (e *estate) renewWildcards(tr *cluster.Traefik) {
-	e.preview = e.wildcard("preview.test")
-	for _, namespace := range previews {
-		e.copies("preview", e.preview, namespace)
-		time.Sleep(3 * rate)
-	}
-	tr.WaitCertificate(e.t, "pr-41.preview.test", e.preview)
-	renewed := e.wildcard("estate.test")
-	for _, namespace := range append([]string{cluster.TraefikNamespace}, wildcards...) {
-		e.copies("wildcard", renewed, namespace)
-		time.Sleep(3 * rate)
-	}
-	e.copies("gateway", renewed, cluster.TraefikNamespace)
-	tr.WaitCertificate(e.t, "mail.estate.test", renewed)
-}
-
-// renewOwn renews a tenant's certificate with a new key.
-func (e *estate) renewOwn(tr *cluster.Traefik) {
-	renewed := e.wildcard("shop.test")
-	e.copies("shop", renewed, "shop")
-	tr.WaitCertificate(e.t, "www.shop.test", renewed)
-}
-
-// appear makes a preview as a pipeline does, all at once, while clients ask for its host. The guard
-// hears of its Namespace a second late.
-func (e *estate) appear(w *walk) {
-	t := e.t
-	const name = "pr-43"
-	// Many clients, so that one of them asks in the moment between the route and its Namespace.
-	for range 2 * enough {
-		w.ask(question{
-			url: "https://pr-43.preview.test/", body: name, before: "notfound",
-		})
-		time.Sleep(rate / (2 * enough))
-	}
-	service, slice := cluster.ServiceManifests(t, name, name)
-	time.Sleep(2 * rate)
-	e.api.Set(cluster.Faults{Stall: true})
-	time.AfterFunc(time.Second, func() { e.api.Set(cluster.Faults{}) })
-	e.applyAll("{apiVersion: v1, kind: Namespace, metadata: {name: pr-43, "+
-		"labels: {tenantguard.io/tenant: pr-43}}}",
-		cluster.SecretManifest(t, name, "preview", e.preview), service, slice,
-		read(t, "testdata/living/preview.yaml"))
 }

@@ -2,6 +2,7 @@ package estate_test
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +26,9 @@ const (
 	namespaces = 11
 	routers    = 32
 )
+
+// ttl is how long an observation of a certificate holds.
+const ttl = time.Second
 
 // services are the Services of each namespace. Their servers answer with the Service's name.
 var services = map[string][]string{
@@ -72,9 +76,10 @@ func newEstate(t *testing.T) *estate {
 		t: t, cluster: cluster.Start(t), ca: lab.NewCA(t, "estate"),
 		members: map[string]*cluster.Tenant{}, forged: map[string]*lab.Cert{},
 	}
-	for namespace, names := range services {
+	// In the order of their names: of two claims that of the older Namespace stays.
+	for _, namespace := range slices.Sorted(maps.Keys(services)) {
 		e.members[namespace] = e.cluster.Tenant(t, namespace)
-		for _, name := range names {
+		for _, name := range services[namespace] {
 			e.members[namespace].Service(t, name)
 		}
 	}
@@ -168,7 +173,7 @@ func (e *estate) applyGuard(change func(keys lab.Map)) {
 	api := keys["kubernetes"].(map[string]any)
 	api["endpoint"], api["tokenFile"], api["caFile"] = e.api.URL, e.tokenFile,
 		e.cluster.CAFile
-	keys["certificates"] = lab.Map{"roots": e.ca.CertFile}
+	keys["certificates"] = lab.Map{"roots": e.ca.CertFile, "ttl": ttl.String()}
 	if change != nil {
 		change(keys)
 	}

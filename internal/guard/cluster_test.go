@@ -229,8 +229,7 @@ func TestPolicyThatChangesMeanwhile(t *testing.T) {
 		router := binding.Parse("acme-x-0123456789abcdef0123@kubernetescrd", "")
 		g := newGuardIn(c.registry, http.NotFoundHandler(), c.name+"@file", clustered, router)
 		req := plainRequest("a.acme.example.com")
-		r := g.read(req)
-		d := g.check(req, r)
+		d := g.check(req, read(req, nil))
 		if d.code != verdict.Pass {
 			t.Fatalf("changes %t: %q, want a pass", changes, d.code)
 		}
@@ -238,7 +237,7 @@ func TestPolicyThatChangesMeanwhile(t *testing.T) {
 			c.set(acme, policy.Namespace{Name: "new", Tenant: "new"})
 			c.registry.Refresh()
 		}
-		g.remember(g.keyOf(req), d)
+		g.remember(req, d, &answer{code: d.code})
 		if remembers(g, req) == changes {
 			t.Errorf("changes %t: what was allowed meanwhile is remembered %t", changes, changes)
 		}

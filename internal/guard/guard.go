@@ -3,7 +3,6 @@
 package guard
 
 import (
-	"crypto/x509"
 	"net/http"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
@@ -18,35 +18,78 @@ import (
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.identify.Do(func() { g.findRouter() })
-	k := g.keyOf(req)
-	if g.allowed.has(k, req) {
+	a := g.decide(req)
+	if a.code == verdict.Pass {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	d := g.check(req, g.read(req))
+	log.Deny(a.denial, req.RemoteAddr)
+	if !a.enforced {
+		g.next.ServeHTTP(rw, req)
+		return
+	}
+	g.deny(rw, req, a.code)
+}
+
+// answer is what a decision comes to, and what is kept of it.
+type answer struct {
+	code verdict.Code
+	// denial is what the log says of a denial, and enforced reports whether it is carried out.
+	denial   *report.Prepared
+	enforced bool
+	// isPlain reports whether a pass was made with nothing special about the request, so that the
+	// fast path may have it.
+	isPlain bool
+	// key is what it is known by, and until when it is over, zero for as long as its policy is in
+	// force.
+	key   key
+	until time.Time
+}
+
+// decide finds the answer to a request that was found a moment ago, or judges the request.
+func (g *Guard) decide(req *http.Request) *answer {
+	chain := g.chainOf(req)
+	if a := g.known.find(writtenKey(req, chain), req); a != nil {
+		g.rememberAgain(req, a)
+		return a
+	}
+	r := read(req, chain)
+	if a := g.known.find(r.key(), req); a != nil {
+		g.rememberAgain(req, a)
+		return a
+	}
+	d := g.check(req, r)
+	a := &answer{code: d.code}
 	if d.code == verdict.Pass {
-		g.remember(k, d)
-		g.next.ServeHTTP(rw, req)
-		return
+		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
+	} else {
+		a.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 	}
-	enforced := verdict.IsEnforced(d.policy, d.request.Request)
-	log.Deny(g.denial(req, d, enforced))
-	if !enforced {
-		g.next.ServeHTTP(rw, req)
-		return
+	g.remember(req, d, a)
+	return a
+}
+
+// chainOf returns the chain that was served on the connection of a request, nil where Go does not
+// say.
+func (g *Guard) chainOf(req *http.Request) *observe.Chain {
+	if !g.hasLocalCertificate || req.TLS == nil {
+		return nil
 	}
-	g.deny(rw, req, d.code)
+	return chains.Of(traefik.LocalCertificate(req.TLS))
 }
 
 // request is what a request says, parsed once.
 type request struct {
 	verdict.Request
-	// chain is the served chain in DER where Go gives it.
-	chain [][]byte
+	// chain is the served chain where Go gives it.
+	chain *observe.Chain
+	// local is the address that the client connected to if that chooses the certificate.
+	local string
 }
 
-func (g *Guard) read(req *http.Request) request {
-	r := request{}
+func read(req *http.Request, chain *observe.Chain) request {
+	r := request{chain: chain, local: localOf(req)}
 	r.Host = hosts.Parse(req.Host)
 	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
@@ -55,9 +98,6 @@ func (g *Guard) read(req *http.Request) request {
 	r.TLS = true
 	r.HasServerName = req.TLS.ServerName != ""
 	r.ServerName = hosts.ParseDNS(req.TLS.ServerName)
-	if g.hasLocalCertificate {
-		r.chain = traefik.LocalCertificate(req.TLS)
-	}
 	return r
 }
 
@@ -67,12 +107,23 @@ type decision struct {
 	policy  *policy.Effective
 	binding binding.Binding
 	request request
-	// chain is the served chain, leaf first, nil where it was not looked at.
-	chain []*x509.Certificate
+	// chain is the served chain, nil where it was not looked at, and judged what it is for the
+	// tenant.
+	chain  *observe.Chain
+	judged *verdict.Chain
 	// validFor is how long what was found of the chain holds.
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+}
+
+// conditions are those that the decision was made by.
+func (d decision) conditions() conditions {
+	c := conditions{proxies: d.policy.Proxies}
+	if d.binding.Tenant != nil {
+		c.guest = d.binding.Tenant.Guest
+	}
+	return c
 }
 
 // check decides on a request: first by what it says, then, if that belongs together, by the
@@ -114,7 +165,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	if g.router.HasIngressNamespace() {
 		namespace = traefik.IngressNamespace(req.Context())
 	}
-	bound := g.bind(p, namespace)
+	bound := g.bindOnce(p, namespace)
 	if !bound.FromCluster {
 		return decision{policy: p, binding: bound}
 	}
@@ -126,7 +177,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		return decision{policy: p, binding: bound, problem: err.Error()}
 	}
 	if latest != nil && latest != p {
-		bound = g.bind(latest, namespace)
+		bound = g.bindOnce(latest, namespace)
 	}
 	return decision{policy: latest, binding: bound}
 }
@@ -137,6 +188,30 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// boundRouter is whose a router is under one policy.
+type boundRouter struct {
+	policy    *policy.Effective
+	namespace string
+	binding   binding.Binding
+}
+
+// bindOnce returns whose the router is, which is found once for each policy: a router that is
+// nobody's may have thousands of patterns to be held to.
+func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
+	g.known.lock.RLock()
+	b := g.known.bound
+	g.known.lock.RUnlock()
+	if b != nil && b.policy == p && b.namespace == namespace {
+		return b.binding
+	}
+	b = &boundRouter{policy: p, namespace: namespace}
+	b.binding = g.bind(p, namespace)
+	g.known.lock.Lock()
+	g.known.bound = b
+	g.known.lock.Unlock()
+	return b.binding
 }
 
 // bind finds the tenant of the router, who must be that of the routers below it as well: no guard
@@ -165,13 +240,20 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 // for the server name may be another tenant's.
 func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	judged := verdict.JudgedAs(d.policy, d.request.Request)
-	chain, validFor, err := g.observe(req, d.request, judged.Certificates)
+	chain, validFor, err := g.observe(req, d.request, judged)
 	if err != nil {
 		return d.unavailable(err, verdict.Unobserved(d.policy, d.request.Request))
 	}
 	d.chain = chain
 	d.validFor = validFor
-	served := verdict.OfCertificate(d.policy, d.request.Request, chain, time.Now())
+	if len(chain.Certificates) == 0 {
+		d.code = verdict.Unaccepted(d.policy, d.request.Request)
+		return d
+	}
+	now := time.Now()
+	d.judged = g.reload.judge(d.policy, judged, chain, now)
+	leaf := chain.Certificates[0]
+	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
 	if served.Secret == verdict.Anywhere {
 		return d
@@ -181,11 +263,11 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 
 // observe finds the served chain, and how long it holds.
 func (g *Guard) observe(
-	req *http.Request, r request, certificates policy.Certificates,
-) ([]*x509.Certificate, time.Duration, error) {
-	if len(r.chain) > 0 {
-		chain, err := observe.Parse(r.chain)
-		return chain, certificates.TTL, err
+	req *http.Request, r request, tenant *policy.Tenant,
+) (*observe.Chain, time.Duration, error) {
+	certificates := tenant.Certificates
+	if r.chain != nil {
+		return r.chain, certificates.TTL, nil
 	}
 	address, err := addressOf(req, r)
 	if err != nil {
@@ -195,7 +277,8 @@ func (g *Guard) observe(
 	if certificates.AcrossReloads {
 		observed = lasting
 	}
-	return observed.Observe(req.Context(), address, string(r.ServerName), certificates.TTL)
+	return observed.Observe(
+		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
 }
 
 // addressOf returns the address of the entry point to observe at.
@@ -219,16 +302,17 @@ func (g *Guard) checkSecret(
 	if served.Secret == verdict.InTenants {
 		namespaces = d.secretNamespaces(judged)
 	}
-	validFor, found, err := asked.Confirm(req.Context(), d.chain[0].Raw, namespaces,
+	validFor, found, err := asked.Confirm(req.Context(), d.chain.Certificates[0].Raw, namespaces,
 		judged.Certificates.TTL, d.policy.Kubernetes.Grace)
 	if err != nil {
 		return d.unavailable(err, served.Unasked(judged))
 	}
-	if validFor < d.validFor {
-		d.validFor = validFor
-	}
 	if !found {
 		d.code = served.Otherwise
+		validFor = notFoundValidFor
+	}
+	if validFor < d.validFor {
+		d.validFor = validFor
 	}
 	return d
 }

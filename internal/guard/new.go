@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"os"
 	"sync"
@@ -19,7 +20,7 @@ type Guard struct {
 	name       string
 	middleware *registry.Middleware
 	reload     *reload
-	allowed    allowed
+	known      known
 
 	// hasLocalCertificate is traefik.HasLocalCertificate, or a test's.
 	hasLocalCertificate bool
@@ -41,10 +42,8 @@ func New(
 ) http.Handler {
 	done := ctx.Done()
 	lock := &sync.RWMutex{}
-	names := map[string]string{}
 	g := &Guard{next: next, name: name, ctx: ctx}
-	g.allowed.lock = lock
-	g.allowed.names = names
+	g.known.lock = lock
 	reloads.Lock()
 	r, isNew := reloads.current, false
 	if r == nil || r.done != done || done == nil || r.middlewares[name] == nil {
@@ -58,9 +57,13 @@ func New(
 		startPolling()
 	}
 	if hasLocalCertificate {
+		connections := map[*tls.ConnectionState]string{}
 		g.hasLocalCertificate = true
-		return g
+		g.known.connections = connections
+		return fastByConnection(g, next, lock, connections)
 	}
+	names := map[string]bool{}
+	g.known.names = names
 	return fast(g, next, lock, names)
 }
 
@@ -70,14 +73,33 @@ func New(
 // stays in memory: for one made by a function these are the frames of all that called it, 2 KiB
 // for each router.
 var fast = func(
-	g *Guard, next http.Handler, lock *sync.RWMutex, names map[string]string,
+	g *Guard, next http.Handler, lock *sync.RWMutex, names map[string]bool,
+) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.TLS != nil && req.Host == req.TLS.ServerName {
+			lock.RLock()
+			passes := names[req.Host]
+			lock.RUnlock()
+			if passes {
+				next.ServeHTTP(rw, req)
+				return
+			}
+		}
+		g.ServeHTTP(rw, req)
+	})
+}
+
+// fastByConnection takes the place of fast where Go says which certificate was served on each
+// connection. A connection has one, and one state for all its requests.
+var fastByConnection = func(
+	g *Guard, next http.Handler, lock *sync.RWMutex, connections map[*tls.ConnectionState]string,
 ) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		if req.TLS != nil {
 			lock.RLock()
-			serverName := names[req.Host]
+			host := connections[req.TLS]
 			lock.RUnlock()
-			if serverName != "" && serverName == req.TLS.ServerName {
+			if host != "" && host == req.Host {
 				next.ServeHTTP(rw, req)
 				return
 			}
@@ -105,5 +127,5 @@ func (g *Guard) findRouter() {
 			log.Policy(report.Notice{Middleware: g.name, Unreadable: router.Name})
 		})
 	}
-	g.reload.addTable(g.name, &g.allowed)
+	g.reload.addTable(g.name, &g.known)
 }

@@ -3,6 +3,7 @@ package guard
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/cluster"
@@ -11,6 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
+	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 // The interpreter has one copy of these for all routers and reloads.
@@ -21,7 +23,9 @@ var (
 	middlewares = registry.New(environment())
 	clusters    = cluster.NewSet()
 	// lasting are the observations that outlive a reload (observe: ttl).
-	lasting             = observe.NewLastingCache()
+	lasting = observe.NewLastingCache(chains)
+	// chains are the served chains, each of them once.
+	chains              = &observe.Chains{}
 	hasLocalCertificate = traefik.HasLocalCertificate()
 	// unreadable says once that child routers can't be read: they can't in any reload.
 	unreadable = &sync.Once{}
@@ -57,8 +61,59 @@ type reload struct {
 	// observed are the observations that end with the reload.
 	observed    *observe.Cache
 	middlewares map[string]*registry.Middleware
-	// tables have what each router's guard allowed, by middleware.
-	tables map[string][]*allowed
+	// tables have what each router's guard decided, by middleware.
+	tables map[string][]*known
+
+	// total counts what all tables have, and clearing is held while they are cleared.
+	total    *atomic.Int64
+	clearing sync.Mutex
+
+	// mu guards chains, which have what served chains are for tenants.
+	mu     sync.Mutex
+	chains map[judgedKey]judgedChain
+}
+
+// judgedKey is a chain for a tenant under a policy.
+type judgedKey struct {
+	chain  *observe.Chain
+	policy *policy.Policy
+	tenant *policy.Tenant
+}
+
+type judgedChain struct {
+	*verdict.Chain
+	at time.Time
+}
+
+const (
+	// maxJudged bounds the chains of a reload. How many there are depends on what Traefik serves,
+	// and on no client.
+	maxJudged = 5000
+	// maxTotal bounds what the tables of all routers have together: one client may ask each of
+	// thousands of routers for as much as one table takes.
+	maxTotal = 50_000
+)
+
+// judge returns what a chain is for a tenant. That is found out once in the time for which the
+// tenant lets an observation hold: names by the thousand take long, and signatures too.
+func (r *reload) judge(
+	p *policy.Effective, tenant *policy.Tenant, chain *observe.Chain, now time.Time,
+) *verdict.Chain {
+	k := judgedKey{chain: chain, policy: p.Policy, tenant: tenant}
+	r.mu.Lock()
+	found := r.chains[k]
+	r.mu.Unlock()
+	if found.Chain != nil && now.Sub(found.at) < tenant.Certificates.TTL {
+		return found.Chain
+	}
+	judged := verdict.OfChain(p, tenant, chain.Certificates, now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.chains == nil || len(r.chains) >= maxJudged {
+		r.chains = map[judgedKey]judgedChain{}
+	}
+	r.chains[k] = judgedChain{Chain: judged, at: now}
+	return judged
 }
 
 // reloads are the reload whose routers are built or in use, and the one before: its routers are
@@ -91,9 +146,10 @@ func beginReload(done <-chan struct{}) *reload {
 	r := &reload{
 		done:        done,
 		began:       time.Now(),
-		observed:    observe.NewCache(),
+		observed:    observe.NewCache(chains),
+		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
-		tables:      map[string][]*allowed{},
+		tables:      map[string][]*known{},
 	}
 	middlewares.NewReload()
 	reloads.previous = reloads.current
@@ -101,14 +157,15 @@ func beginReload(done <-chan struct{}) *reload {
 	return r
 }
 
-// addTable has what a router's guard allowed be forgotten with the policy of its middleware.
-func (r *reload) addTable(middleware string, table *allowed) {
+// addTable has what a router's guard decided be forgotten with the policy of its middleware.
+func (r *reload) addTable(middleware string, table *known) {
 	reloads.Lock()
 	defer reloads.Unlock()
+	table.total = r.total
 	r.tables[middleware] = append(r.tables[middleware], table)
 }
 
-// forget forgets what was allowed under the policy that a middleware had before.
+// forget forgets what was decided under the policy that a middleware had before.
 func forget(middleware string) {
 	reloads.Lock()
 	defer reloads.Unlock()
@@ -119,7 +176,36 @@ func forget(middleware string) {
 		for _, table := range r.tables[middleware] {
 			table.clear()
 		}
+		r.forgetChains()
 	}
+}
+
+// forgetChains forgets what chains are under policies that may be in force no more.
+func (r *reload) forgetChains() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chains = nil
+}
+
+// makeRoom clears all tables if they have too much together.
+func (r *reload) makeRoom() {
+	if r.total.Load() <= maxTotal || !r.clearing.TryLock() {
+		return
+	}
+	defer r.clearing.Unlock()
+	for _, table := range r.allTables() {
+		table.clear()
+	}
+}
+
+func (r *reload) allTables() []*known {
+	reloads.Lock()
+	defer reloads.Unlock()
+	var all []*known
+	for _, tables := range r.tables {
+		all = append(all, tables...)
+	}
+	return all
 }
 
 // noRouter reports whether the plugin has no router any more: the latest reload has ended and none

@@ -2,7 +2,6 @@ package guard
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strings"
 
@@ -14,14 +13,22 @@ import (
 // reasonHeader carries the code of a denial where exposeReason is set.
 const reasonHeader = "Tenantguard-Reason"
 
+// The values of headers, so that none is made for each denial. Nobody changes them: what adds to a
+// header makes a longer slice.
+var (
+	plainText = []string{"text/plain; charset=utf-8"}
+	noSniff   = []string{"nosniff"}
+	noStore   = []string{"no-store"}
+)
+
 // deny answers in plain text that names no tenant, and that no cache may keep for the tenant it
 // belongs to.
 func (g *Guard) deny(rw http.ResponseWriter, req *http.Request, code verdict.Code) {
 	status := verdict.Status(code)
 	header := rw.Header()
-	header.Set("Content-Type", "text/plain; charset=utf-8")
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Cache-Control", "no-store")
+	header["Content-Type"] = plainText
+	header["X-Content-Type-Options"] = noSniff
+	header["Cache-Control"] = noStore
 	if g.middleware.ExposeReason() {
 		header.Set(reasonHeader, string(code))
 	}
@@ -42,7 +49,6 @@ func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Deni
 		Namespace:   strings.Join(d.binding.Namespaces, ","),
 		Host:        req.Host,
 		Certificate: d.problem,
-		Client:      req.RemoteAddr,
 	}
 	if enforced {
 		denial.Mode = policy.ModeEnforce
@@ -55,14 +61,13 @@ func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Deni
 		denial.Guest = verdict.IsGuest(d.policy, d.request.Request)
 	}
 	if d.code == verdict.CertificateForeign {
-		judged := verdict.JudgedAs(d.policy, d.request.Request)
-		denial.Offending, _ = verdict.OffendingName(d.policy, judged, d.chain[0])
+		denial.Offending = d.judged.Offending
 	}
-	if len(d.chain) > 0 && d.problem == "" {
-		denial.Certificate = verdict.Describe(d.chain[0])
-	}
-	if client, _, err := net.SplitHostPort(req.RemoteAddr); err == nil {
-		denial.Client = client
+	if d.chain != nil && d.problem == "" {
+		denial.Certificate = d.chain.Problem
+		if len(d.chain.Certificates) > 0 {
+			denial.Certificate = verdict.Describe(d.chain.Certificates[0])
+		}
 	}
 	return denial
 }

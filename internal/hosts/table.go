@@ -107,6 +107,14 @@ func parent(name Name) Name {
 	return Name(rest)
 }
 
+// Authority returns a name as a Host header has it: an IPv6 address in brackets.
+func Authority(name Name) string {
+	if strings.Contains(string(name), ":") {
+		return "[" + string(name) + "]"
+	}
+	return string(name)
+}
+
 // IsAddress reports whether a name is an IP literal: a DNS name's last label is never a number.
 func IsAddress(name Name) bool {
 	s := string(name)

@@ -11,7 +11,6 @@ package observe
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"sync"
 	"time"
@@ -20,29 +19,47 @@ import (
 )
 
 const (
-	// maxObservations bounds a cache: a tenant with a wildcard has any number of server names to
-	// ask for.
-	maxObservations = 4096
+	// maxObservations bounds the observations of one tenant to twice as many: a tenant with a
+	// wildcard has any number of server names to ask for, and must not push out another's.
+	maxObservations = 512
+	// maxTenants bounds the tenants of a cache that outlives policies.
+	maxTenants = 10_000
 	// settling is how long after a reload an observation may still have seen the certificate from
 	// before, and how long such a one holds at most: Traefik switches to the new routers an
 	// instant before it switches to the new certificates.
 	settling = time.Second
+	// failureHolds is how long a failure stands for the requests that come after it: an entry point
+	// that is too busy to be observed is not asked by each of them.
+	failureHolds = 200 * time.Millisecond
 )
 
 var errUnfinished = errors.New("the observation did not finish")
 
 // Cache holds observations.
 type Cache struct {
+	chains *Chains
 	// lasting is true for observations that outlive reloads.
 	lasting bool
 	// timeout bounds one observation. It is the constant, or a test's.
 	timeout time.Duration
 
-	mu           sync.Mutex
-	observations map[key]*observation
+	mu sync.Mutex
+	// shelves have the observations of each tenant.
+	shelves map[string]*shelf
 	// settled is when the observations begin to hold as long as they may. It is zero before the
 	// first one.
 	settled time.Time
+}
+
+// shelf has the observations of one tenant: those made lately, and those made before there were
+// maxObservations of these. So none has to be looked for that may go.
+type shelf struct {
+	mu              sync.Mutex
+	current, before map[key]*observation
+}
+
+func newShelf() *shelf {
+	return &shelf{current: map[key]*observation{}}
 }
 
 // key is what is observed.
@@ -50,44 +67,42 @@ type key struct {
 	address, serverName string
 }
 
-// observation is one handshake. Its chain may be read once the call has ended.
+// observation is one handshake. Its chain and its end may be read once the call has ended.
 type observation struct {
 	*flight.Call
 	// unsettled is true for one that holds for a moment only.
 	unsettled bool
-	chain     []*x509.Certificate
+	chain     *Chain
+	ended     time.Time
 }
 
 // NewCache returns an empty cache for the time until the next reload.
-func NewCache() *Cache {
-	return &Cache{observations: map[key]*observation{}, timeout: handshakeTimeout}
+func NewCache(chains *Chains) *Cache {
+	return &Cache{chains: chains, shelves: map[string]*shelf{}, timeout: handshakeTimeout}
 }
 
 // NewLastingCache returns an empty cache for observations that outlive reloads.
-func NewLastingCache() *Cache {
-	c := NewCache()
+func NewLastingCache(chains *Chains) *Cache {
+	c := NewCache(chains)
 	c.lasting = true
 	return c
 }
 
-// Observe returns the chain served at an address for a server name, leaf first, and how much
-// longer that holds. An observation holds for ttl from its beginning. There is one at a time for
-// each address and name; everyone else who wants it waits, and shares its error as well.
+// Observe returns the chain served at an address for a server name, and how much longer that holds.
+// An observation holds for ttl from its beginning. There is one at a time for each tenant, address
+// and name; everyone else who wants it waits, and shares its error as well.
 func (c *Cache) Observe(
-	ctx context.Context, address, serverName string, ttl time.Duration,
-) ([]*x509.Certificate, time.Duration, error) {
+	ctx context.Context, tenant, address, serverName string, ttl time.Duration,
+) (*Chain, time.Duration, error) {
 	k := key{address: address, serverName: serverName}
-	o, first := c.join(k, ttl)
+	s, unsettled := c.shelf(tenant)
+	o, first := s.join(k, ttl, unsettled)
 	if first {
 		o.Run(func() error {
 			var err error
-			o.chain, err = handshake(address, serverName, c.timeout)
+			o.chain, err = c.look(k)
 			return err
-		}, func(err error) {
-			if err != nil {
-				c.forget(k, o)
-			}
-		})
+		}, func(_ error) { o.ended = time.Now() })
 	}
 	if err := o.Wait(ctx); err != nil {
 		return nil, 0, err
@@ -95,24 +110,68 @@ func (c *Cache) Observe(
 	return o.chain, o.validFor(ttl), o.Err()
 }
 
-// join returns the observation to wait for, and reports whether the caller has to make it.
-func (c *Cache) join(k key, ttl time.Duration) (*observation, bool) {
+// look makes one observation. A certificate that Go does not accept, and none at all, is one:
+// whoever brings that about must not pass for an entry point that can't be reached.
+func (c *Cache) look(k key) (*Chain, error) {
+	certificates, err := handshake(k.address, k.serverName, c.timeout)
+	if err == nil {
+		return c.chains.of(certificates), nil
+	}
+	if isUnreachable(err) {
+		return nil, err
+	}
+	return &Chain{Problem: err.Error()}, nil
+}
+
+// shelf returns the shelf of a tenant, and reports whether what is observed now may be from before
+// the reload.
+func (c *Cache) shelf(tenant string) (*shelf, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o := c.observations[k]; o != nil && (o.Running() || o.validFor(ttl) > 0) {
-		return o, false
-	}
-	if len(c.observations) >= maxObservations {
-		c.evict(ttl)
-	}
 	now := time.Now()
 	if c.settled.IsZero() {
 		c.settled = now.Add(settling)
 	}
-	o := &observation{Call: flight.NewCall(now, errUnfinished)}
-	o.unsettled = !c.lasting && now.Before(c.settled)
-	c.observations[k] = o
+	s := c.shelves[tenant]
+	if s == nil {
+		if len(c.shelves) >= maxTenants {
+			c.shelves = map[string]*shelf{}
+		}
+		s = newShelf()
+		c.shelves[tenant] = s
+	}
+	return s, !c.lasting && now.Before(c.settled)
+}
+
+// join returns the observation to wait for, and reports whether the caller has to make it.
+func (s *shelf) join(k key, ttl time.Duration, unsettled bool) (*observation, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.current[k]
+	if o == nil {
+		o = s.before[k]
+	}
+	if o != nil && o.isUsable(ttl) {
+		return o, false
+	}
+	if len(s.current) >= maxObservations {
+		s.before = s.current
+		s.current = map[key]*observation{}
+	}
+	o = &observation{Call: flight.NewCall(time.Now(), errUnfinished), unsettled: unsettled}
+	s.current[k] = o
 	return o, true
+}
+
+// isUsable reports whether an observation stands for a request that comes now.
+func (o *observation) isUsable(ttl time.Duration) bool {
+	if o.Running() {
+		return true
+	}
+	if o.Err() != nil {
+		return time.Since(o.ended) < failureHolds
+	}
+	return o.validFor(ttl) > 0
 }
 
 // validFor returns how much longer the observation holds.
@@ -121,27 +180,4 @@ func (o *observation) validFor(ttl time.Duration) time.Duration {
 		ttl = settling
 	}
 	return ttl - time.Since(o.Began)
-}
-
-// evict drops what is older than ttl, or else any one observation, which is then made again.
-func (c *Cache) evict(ttl time.Duration) {
-	var one key
-	for k, o := range c.observations {
-		if o.validFor(ttl) <= 0 {
-			delete(c.observations, k)
-		} else {
-			one = k
-		}
-	}
-	if len(c.observations) >= maxObservations {
-		delete(c.observations, one)
-	}
-}
-
-func (c *Cache) forget(k key, o *observation) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.observations[k] == o {
-		delete(c.observations, k)
-	}
 }

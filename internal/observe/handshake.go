@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -59,6 +61,25 @@ func shake(ctx context.Context, address, serverName string) ([]*x509.Certificate
 		return nil, err
 	}
 	return state.PeerCertificates, nil
+}
+
+// isUnreachable reports whether a handshake failed because the entry point can't be reached in
+// time: the connection could not be made, was lost or took too long. Whatever else went wrong is an
+// answer, such as an alert in place of a certificate that crypto/tls can't sign with, a certificate
+// that Go does not accept, or a chain that is longer than Go reads.
+func isUnreachable(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	for err != nil {
+		failed, ok := err.(*net.OpError)
+		if ok && (failed.Op == "dial" || failed.Op == "read" || failed.Op == "write") {
+			return true
+		}
+		err = errors.Unwrap(err)
+	}
+	return false
 }
 
 // hasSigned reports whether a server which asked for a client certificate had proved its key

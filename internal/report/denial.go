@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,6 +46,31 @@ type Denial struct {
 	Suppressed int `json:"suppressed"`
 }
 
+// Prepared is a denial that can be said any number of times.
+type Prepared struct {
+	denial Denial
+	// key is the same for identical denials, of which there is a line every ten seconds.
+	key string
+}
+
+// Prepare returns a denial to be said, with texts of bounded length.
+func Prepare(d Denial) *Prepared {
+	d.Event = "deny"
+	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
+	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
+	d.Offending = bounded(d.Offending)
+	key := fmt.Sprintf("%q", []string{
+		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
+	})
+	return &Prepared{denial: d, key: key}
+}
+
+// bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
+// such as the line of a request.
+func bounded(s string) string {
+	return strings.Clone(text.Bound(s, maxText))
+}
+
 // Log writes lines and suppresses repeated ones.
 type Log struct {
 	window time.Duration
@@ -67,18 +94,17 @@ func NewLog() *Log {
 
 // Deny writes a denial, or counts it if one like it was written within the last ten seconds.
 // Denials are identical when they differ in nothing but the client: one misconfigured host is one
-// line, however many clients ask for it.
-func (l *Log) Deny(d Denial) {
-	d.Event = "deny"
-	d.Router, d.Host = text.Bound(d.Router, maxText), text.Bound(d.Host, maxText)
-	d.SNI, d.Certificate = text.Bound(d.SNI, maxText), text.Bound(d.Certificate, maxText)
-	d.Offending = text.Bound(d.Offending, maxText)
-	key := fmt.Sprintf("%q", []string{
-		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
-	})
+// line, however many clients ask for it. client is the address of the connection's peer.
+func (l *Log) Deny(p *Prepared, client string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.kinds[key] == nil && len(l.kinds) >= maxKinds {
+	if seen := l.kinds[p.key]; seen != nil {
+		seen.suppressed++
+		return
+	}
+	key, d := p.key, p.denial
+	d.Client = withoutPort(client)
+	if len(l.kinds) >= maxKinds {
 		key = d.Mode + " " + d.Reason
 		d.Host, d.SNI, d.Certificate = "(many)", "", ""
 		d.Offending = ""
@@ -90,6 +116,15 @@ func (l *Log) Deny(d Denial) {
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
 	time.AfterFunc(l.window, func() { l.endWindow(key) })
+}
+
+// withoutPort returns the host of an address, or the address where it has no port.
+func withoutPort(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	return host
 }
 
 // endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind

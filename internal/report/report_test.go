@@ -36,9 +36,14 @@ func newTestLog(window time.Duration) (*Log, *buffer) {
 	return log, out
 }
 
+// deny says a denial of the client that it names.
+func deny(log *Log, d Denial) {
+	log.Deny(Prepare(d), d.Client)
+}
+
 func TestDenyWritesTheContractsFields(t *testing.T) {
 	log, out := newTestLog(time.Minute)
-	log.Deny(Denial{
+	deny(log, Denial{
 		Mode: "enforce", Reason: "host-foreign", Status: 403,
 		Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
 		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
@@ -53,12 +58,26 @@ func TestDenyWritesTheContractsFields(t *testing.T) {
 	}
 }
 
+// TestClient looks at what is written of a connection's peer.
+func TestClient(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.7:1234": "192.0.2.7", "[2001:db8::7]:1234": "2001:db8::7",
+		"192.0.2.7": "192.0.2.7", "": "",
+	} {
+		log, out := newTestLog(time.Minute)
+		log.Deny(Prepare(Denial{Reason: "host-foreign"}), address)
+		if got := lastLine(t, out)["client"]; got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 	log, out := newTestLog(50 * time.Millisecond)
 	for i := 0; i < 5; i++ {
-		log.Deny(Denial{Reason: "host-foreign", Host: "a", Client: strconv.Itoa(i)})
+		deny(log, Denial{Reason: "host-foreign", Host: "a", Client: strconv.Itoa(i)})
 	}
-	log.Deny(Denial{Reason: "host-foreign", Host: "b"})
+	deny(log, Denial{Reason: "host-foreign", Host: "b"})
 	if got := out.lines(); len(got) != 2 {
 		t.Fatalf("lines %q, want one for each host", got)
 	}
@@ -93,7 +112,7 @@ func (l *Log) kindsNow() []string {
 func TestKindsAreBounded(t *testing.T) {
 	log, out := newTestLog(time.Minute)
 	for i := 0; i < maxKinds+100; i++ {
-		log.Deny(Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
+		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
 	}
 	if got := len(out.lines()); got != maxKinds+1 {
 		t.Errorf("%d lines for any number of hosts, want %d", got, maxKinds+1)
@@ -103,9 +122,9 @@ func TestKindsAreBounded(t *testing.T) {
 	}
 	log, out = newTestLog(time.Minute)
 	for i := 0; i < maxKinds; i++ {
-		log.Deny(Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
+		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
 	}
-	log.Deny(Denial{Mode: "enforce", Reason: "host-unowned", Host: "0"})
+	deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: "0"})
 	if got := len(out.lines()); got != maxKinds {
 		t.Errorf("%d lines, want none more for a host that has one", got)
 	}
@@ -123,7 +142,9 @@ func TestClientsTextIsBounded(t *testing.T) {
 	}
 	for _, text := range texts {
 		log, out := newTestLog(time.Minute)
-		log.Deny(Denial{Router: text.text, Host: text.text, SNI: text.text, Certificate: text.text})
+		deny(log, Denial{
+			Router: text.text, Host: text.text, SNI: text.text, Certificate: text.text,
+		})
 		for _, key := range []string{"router", "host", "sni", "certificate"} {
 			if got := lastLine(t, out)[key]; got != text.want {
 				t.Errorf("%s, %s: %.300q, want %.300q", text.description, key, got, text.want)
@@ -145,7 +166,7 @@ func lastLine(t *testing.T, out *buffer) map[string]any {
 
 func TestClientsTextIsEscaped(t *testing.T) {
 	log, out := newTestLog(time.Minute)
-	log.Deny(Denial{Host: "a\n\"}{\x00\xff", SNI: "\u2028\x1b[31m"})
+	deny(log, Denial{Host: "a\n\"}{\x00\xff", SNI: "\u2028\x1b[31m"})
 	lines := out.lines()
 	if len(lines) != 1 || strings.ContainsAny(lines[0], "\x1b\x00\u2028") {
 		t.Fatalf("lines %q, want one without control characters", lines)
@@ -178,10 +199,10 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 	}
 	for _, row := range rows {
 		log, out := newTestLog(time.Minute)
-		log.Deny(first)
+		deny(log, first)
 		second := first
 		row.change(&second)
-		log.Deny(second)
+		deny(log, second)
 		if got := len(out.lines()); got != row.lines {
 			t.Errorf("%s: %d lines, want %d", row.description, got, row.lines)
 		}

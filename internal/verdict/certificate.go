@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"fmt"
 	"strings"
 	"time"
 
@@ -41,6 +42,15 @@ func Unobserved(p *policy.Effective, r Request) Code {
 	return unavailable(JudgedAs(p, r))
 }
 
+// Unaccepted decides on a request whose certificate is none that Go accepts: it is valid for no
+// host.
+func Unaccepted(p *policy.Effective, r Request) Code {
+	if isForeign(p, r) {
+		return SNIForeign
+	}
+	return CertificateName
+}
+
 // Unasked decides where nobody can be asked for the Secret. What passes with a Secret in a shared
 // namespace only is denied whatever onError says: it names what is not the tenant's.
 func (s Served) Unasked(tenant *policy.Tenant) Code {
@@ -61,15 +71,41 @@ func unavailable(tenant *policy.Tenant) Code {
 	return CertificateUnavailable
 }
 
-// OfCertificate decides on the served chain, leaf first, for a request that passed OfRequest and
-// needs the certificate.
+// Chain is what there is to say of a served chain for one tenant under one policy, whatever the
+// request. It takes long to find out for a certificate with many names, but changes only with the
+// time.
+type Chain struct {
+	// Offending is the first name that is neither the tenant's nor a shared one, if IsForeign.
+	Offending string
+	IsForeign bool
+	// IsPinned reports whether it is shared by pin, and HasSharedNames whether it has no name but
+	// those that a platform certificate may carry.
+	IsPinned       bool
+	HasSharedNames bool
+	// Trust is what roots and pins say.
+	Trust Code
+}
+
+// OfChain holds a served chain, leaf first, to the demands of a tenant.
+func OfChain(
+	p *policy.Effective, tenant *policy.Tenant, chain []*x509.Certificate, now time.Time,
+) *Chain {
+	c := &Chain{IsPinned: pinned(p.SharedPins, chain, now)}
+	c.holdNames(p, tenant, chain[0])
+	c.Trust = ofTrust(tenant.Certificates, chain, now, c.IsPinned)
+	return c
+}
+
+// OfCertificate decides on a served certificate, with what OfChain says of it for the tenant of
+// JudgedAs, for a request that passed OfRequest and needs the certificate.
 func OfCertificate(
-	p *policy.Effective, r Request, chain []*x509.Certificate, now time.Time,
+	p *policy.Effective, r Request, leaf *x509.Certificate, chain *Chain, now time.Time,
 ) Served {
-	leaf, tenant := chain[0], JudgedAs(p, r)
+	tenant := JudgedAs(p, r)
 	isValid := validFor(leaf, r.Host) && (!r.HasServerName || validFor(leaf, r.ServerName))
-	if isForeign(p, r) {
-		return ofForeignServerName(p, r, chain, now, isValid)
+	isShared := chain.IsPinned || chain.HasSharedNames
+	if isForeign(p, r) && !(isValid && isShared) {
+		return Served{Code: SNIForeign}
 	}
 	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
 		return Served{Code: CertificateExpired}
@@ -77,16 +113,17 @@ func OfCertificate(
 	if !isValid {
 		return Served{Code: CertificateName}
 	}
-	sharedByPin := pinned(p.SharedPins, chain, now)
-	code := ofTrust(tenant.Certificates, chain, now, sharedByPin)
-	if _, foreign := OffendingName(p, tenant, leaf); foreign && !sharedByPin {
-		return ofForeignNames(p, tenant, code)
+	if chain.IsForeign && !chain.IsPinned {
+		return ofForeignNames(p, tenant, chain.Trust)
 	}
-	if code != Pass || !tenant.Certificates.Secrets {
-		return Served{Code: code}
+	if chain.Trust != Pass || !tenant.Certificates.Secrets {
+		return Served{Code: chain.Trust}
 	}
-	if tenant.Certificates.Roots != nil && isSharedByNames(p, leaf) {
+	if tenant.Certificates.Roots != nil && chain.HasSharedNames {
 		return Served{Code: Pass} // a copy of a platform certificate, wherever it lies
+	}
+	if isForeign(p, r) && !chain.IsPinned { // its names alone anybody can forge
+		return Served{Code: Pass, Secret: InShared, Otherwise: SNIForeign}
 	}
 	return Served{Code: Pass, Secret: InTenants, Otherwise: CertificateSecret}
 }
@@ -113,60 +150,38 @@ func ofForeignNames(p *policy.Effective, tenant *policy.Tenant, code Code) Serve
 	return Served{Code: code, Secret: InShared, Otherwise: CertificateForeign}
 }
 
-// ofForeignServerName lets another tenant's server name pass where the certificate is the
-// platform's, by more than its names where that can be known: a tenant can forge these.
-func ofForeignServerName(
-	p *policy.Effective, r Request, chain []*x509.Certificate, now time.Time, isValid bool,
-) Served {
-	leaf, c := chain[0], JudgedAs(p, r).Certificates
-	sharedByPin := pinned(p.SharedPins, chain, now)
-	if !isValid || (!sharedByPin && !isSharedByNames(p, leaf)) {
-		return Served{Code: SNIForeign}
-	}
-	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
-		return Served{Code: CertificateExpired}
-	}
-	code := ofTrust(c, chain, now, sharedByPin)
-	if code != Pass || !c.Secrets || (c.Roots != nil && isSharedByNames(p, leaf)) {
-		return Served{Code: code}
-	}
-	if sharedByPin {
-		return Served{Code: Pass, Secret: InTenants, Otherwise: CertificateSecret}
-	}
-	return Served{Code: Pass, Secret: InShared, Otherwise: SNIForeign}
-}
-
 // validFor reports whether a certificate is valid for a host, as RFC 9525 section 6 has it: by
 // subject alternative names only, a wildcard for one label.
 func validFor(leaf *x509.Certificate, host hosts.Name) bool {
 	return leaf.VerifyHostname(string(host)) == nil
 }
 
-// OffendingName returns the first name of a certificate that is neither the tenant's nor one that a
-// platform certificate may carry, and reports whether there is one. It stops the hijack of
+// maxNames bounds the names of a certificate that are looked at. A public authority's have some
+// hundred, and each costs the interpreter microseconds.
+const maxNames = 1000
+
+// holdNames holds a certificate's names to the tenant's and the shared ones. It stops the hijack of
 // Traefik's store: a certificate that names the victim's host and one more is preferred for the
 // victim's host.
-func OffendingName(
-	p *policy.Effective, tenant *policy.Tenant, leaf *x509.Certificate,
-) (string, bool) {
-	for _, name := range names(leaf) {
-		shared := p.SharedHosts.CoversAll(name, policy.SharedOwner)
-		if !shared && !p.Hosts.CoversAll(name, tenant.Name) {
-			return name, true
+func (c *Chain) holdNames(p *policy.Effective, tenant *policy.Tenant, leaf *x509.Certificate) {
+	all := names(leaf)
+	c.HasSharedNames = len(all) <= maxNames
+	for i, name := range all {
+		if i == maxNames {
+			c.IsForeign = true
+			c.Offending = fmt.Sprintf("one of %d names, of which %d are looked at", len(all), i)
+			return
+		}
+		if p.SharedHosts.CoversAll(name, policy.SharedOwner) {
+			continue
+		}
+		c.HasSharedNames = false
+		if !p.Hosts.CoversAll(name, tenant.Name) {
+			c.IsForeign = true
+			c.Offending = name
+			return
 		}
 	}
-	return "", false
-}
-
-// isSharedByNames reports whether a certificate has no name but those that a platform certificate
-// may carry.
-func isSharedByNames(p *policy.Effective, leaf *x509.Certificate) bool {
-	for _, name := range names(leaf) {
-		if !p.SharedHosts.CoversAll(name, policy.SharedOwner) {
-			return false
-		}
-	}
-	return true
 }
 
 // pinned reports whether one of the pins is the leaf's, or that of a certificate in the chain
@@ -199,9 +214,16 @@ func Pin(certificate *x509.Certificate) string {
 	return "sha256/" + base64.StdEncoding.EncodeToString(digest[:])
 }
 
-// Describe returns what the log says of a certificate: its pin, and its names.
+// maxDescribed bounds the names that Describe lists.
+const maxDescribed = 20
+
+// Describe returns what the log says of a certificate: its pin, and its first names.
 func Describe(leaf *x509.Certificate) string {
-	return Pin(leaf) + " " + strings.Join(names(leaf), ",")
+	all := names(leaf)
+	if len(all) > maxDescribed {
+		all = append(all[:maxDescribed:maxDescribed], "…")
+	}
+	return Pin(leaf) + " " + strings.Join(all, ",")
 }
 
 // names returns a certificate's DNS and IP subject alternative names.

@@ -66,6 +66,11 @@ func EndsConnection(code Code) bool {
 		(strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable)
 }
 
+// IsOfRouter reports whether a denial says that the router has no tenant.
+func IsOfRouter(code Code) bool {
+	return strings.HasPrefix(string(code), "router-")
+}
+
 // Codes returns the denials.
 func Codes() []Code {
 	codes := make([]Code, 0, len(status))

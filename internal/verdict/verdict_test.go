@@ -94,11 +94,22 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 
 // ofServed decides by the case's certificate.
 func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Request) verdict.Code {
-	if c.Certificate != "" {
-		served := verdict.OfCertificate(p, r, chain(t, c.Certificate), time.Now())
-		return withoutSecrets(c, p, r, served)
+	if c.Certificate == "" {
+		return verdict.Unobserved(p, r)
 	}
-	return verdict.Unobserved(p, r)
+	served, problem := observed(t, c.Certificate)
+	if problem != nil {
+		return verdict.Unaccepted(p, r)
+	}
+	return withoutSecrets(c, p, r, ofChain(p, r, served, time.Now()))
+}
+
+// ofChain decides on a served chain.
+func ofChain(
+	p *policy.Effective, r verdict.Request, chain []*x509.Certificate, now time.Time,
+) verdict.Served {
+	judged := verdict.OfChain(p, verdict.JudgedAs(p, r), chain, now)
+	return verdict.OfCertificate(p, r, chain[0], judged, now)
 }
 
 // withoutSecrets decides where the Secrets of the cluster, which the pure functions do not get,
@@ -116,15 +127,21 @@ func withoutSecrets(
 
 func chain(t *testing.T, name string) []*x509.Certificate {
 	t.Helper()
-	certificate, err := vectors.Certificate(testdata, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := observe.Parse(certificate.Certificate)
+	parsed, err := observed(t, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// observed returns a chain as it is observed, or why Go does not accept it.
+func observed(t *testing.T, name string) ([]*x509.Certificate, error) {
+	t.Helper()
+	certificate, err := vectors.Certificate(testdata, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observe.Parse(certificate.Certificate)
 }
 
 // TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5:
@@ -149,7 +166,7 @@ func TestValidityBounds(t *testing.T) {
 		{"a second after", served[0].NotAfter.Add(time.Second), verdict.CertificateExpired},
 	}
 	for _, bound := range bounds {
-		if got := verdict.OfCertificate(p, r, served, bound.at).Code; got != bound.want {
+		if got := ofChain(p, r, served, bound.at).Code; got != bound.want {
 			t.Errorf("%s: verdict %q, want %q", bound.description, got, bound.want)
 		}
 	}

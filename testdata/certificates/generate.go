@@ -72,13 +72,13 @@ type leaf struct {
 
 	commonName string // the file's name if empty
 	from, to   time.Time
-	rsa        bool
+	key        string // P-256 if empty
 	clientOnly bool
 	emptySAN   bool
 	dn         string // issuer name and key id copied from this authority, which did not sign
 
 	// chain names the certificates that the server sends after the leaf. The default is everything
-	// up to the root, without the root. "-" is nothing.
+	// up to the root, without the root. "-" is nothing, and "?" something that is no certificate.
 	chain []string
 }
 
@@ -89,7 +89,23 @@ const (
 	self     = ""
 )
 
+// The keys that are not P-256. Go takes neither of the last two for TLS 1.3.
+const (
+	rsa2048 = "RSA 2048"
+	rsa8448 = "RSA 8448"
+	p224    = "P-224"
+)
+
 func dns(names ...string) []string { return names }
+
+// numbered returns so many names of the same tenant, the Host first.
+func numbered(count int) []string {
+	names := dns("a.acme.example.com")
+	for len(names) < count {
+		names = append(names, fmt.Sprintf("n%d.acme.example.com", len(names)))
+	}
+	return names
+}
 
 // The order matters only in that an issuer precedes what it signs.
 var leaves = []leaf{
@@ -103,7 +119,7 @@ var leaves = []leaf{
 		names: dns("acme.example.com", "*.acme.example.com")},
 	{name: "acme-deep", issuer: platform, names: dns("a.b.acme.example.com")},
 	{name: "acme-deep-wildcard", issuer: platform, names: dns("*.b.acme.example.com")},
-	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), rsa: true},
+	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), key: rsa2048},
 	{name: "acme-other-ca", issuer: other, names: dns("a.acme.example.com")},
 	{name: "acme-self-signed", issuer: self, names: dns("a.acme.example.com")},
 	{name: "acme-constrained", issuer: "intermediate-constrained",
@@ -177,6 +193,13 @@ var leaves = []leaf{
 		chain: []string{other, platform}},
 	{name: "acme-expired-intermediate", issuer: "intermediate-expired",
 		names: dns("a.acme.example.com")},
+
+	// What Go does not accept, or is not looked at to the end.
+	{name: "acme-rsa-8448", issuer: self, names: dns("a.acme.example.com"), key: rsa8448},
+	{name: "acme-p224", issuer: self, names: dns("a.acme.example.com"), key: p224},
+	{name: "acme-unparsable", issuer: self, names: dns("a.acme.example.com"), chain: dns("?")},
+	{name: "acme-1000-names", issuer: self, names: numbered(1000)},
+	{name: "acme-1001-names", issuer: self, names: numbered(1001)},
 
 	// Spelling of names.
 	{name: "upper-case", issuer: platform, names: dns("A.ACME.Example.COM")},
@@ -363,7 +386,7 @@ func makeAuthority(a authority) {
 	t.IsCA, t.BasicConstraintsValid = true, true
 	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	t.PermittedDNSDomains, t.PermittedDNSDomainsCritical = a.only, len(a.only) > 0
-	sign(a.name, t, a.issuer, newKey(false))
+	sign(a.name, t, a.issuer, newKey(""))
 	var out bytes.Buffer
 	encode(&out, "CERTIFICATE", all[a.name].cert.Raw)
 	encodeKey(&out, all[a.name].key)
@@ -417,10 +440,10 @@ func makeLeaf(l leaf) {
 		as := *known(l.dn).cert
 		as.PublicKey = known(l.issuer).cert.PublicKey
 		all["as "+l.dn] = made{cert: &as, key: known(l.issuer).key}
-		sign(l.name, t, "as "+l.dn, newKey(l.rsa))
+		sign(l.name, t, "as "+l.dn, newKey(l.key))
 		delete(all, "as "+l.dn)
 	} else {
-		sign(l.name, t, l.issuer, newKey(l.rsa))
+		sign(l.name, t, l.issuer, newKey(l.key))
 	}
 
 	m := all[l.name]
@@ -432,7 +455,9 @@ func makeLeaf(l leaf) {
 		}
 	}
 	for _, name := range l.chain {
-		if name != "-" {
+		if name == "?" {
+			encode(&out, "CERTIFICATE", []byte("no certificate"))
+		} else if name != "-" {
 			encode(&out, "CERTIFICATE", known(name).cert.Raw)
 		}
 	}
@@ -464,13 +489,27 @@ func sign(name string, t *x509.Certificate, issuer string, key crypto.Signer) {
 	pins[name] = "sha256/" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func newKey(wantRSA bool) crypto.Signer {
-	if wantRSA {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		check(err)
-		return key
+func newKey(kind string) crypto.Signer {
+	switch kind {
+	case rsa2048:
+		return newRSA(2048)
+	case rsa8448:
+		return newRSA(8448)
+	case p224:
+		return newECDSA(elliptic.P224())
+	default:
+		return newECDSA(elliptic.P256())
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+}
+
+func newRSA(bits int) crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	check(err)
+	return key
+}
+
+func newECDSA(curve elliptic.Curve) crypto.Signer {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	check(err)
 	return key
 }
