@@ -53,7 +53,7 @@ func TestResponses(t *testing.T) {
 		{"a host of another", "a.globex.example.com", hostA, "acme-exact", "host-foreign",
 			"Forbidden", false},
 		{"a host that is none", "a b", hostA, "acme-exact", "host-invalid", "Bad Request", false},
-		{"no server name", hostA, "", "acme-exact", "sni-missing", "Misdirected Request", false},
+		{"no server name", hostA, "", "acme-exact", "sni-missing", "Misdirected Request", true},
 		{"a server name of another", hostA, "a.globex.example.com", "acme-exact", "sni-foreign",
 			"Misdirected Request", true},
 		{"no certificate", hostA, hostA, "", "certificate-unavailable", "Service Unavailable",
