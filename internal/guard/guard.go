@@ -84,10 +84,12 @@ type request struct {
 	verdict.Request
 	// chain is the served chain where Go gives it.
 	chain *observe.Chain
+	// local is the address that the client connected to if that chooses the certificate.
+	local string
 }
 
 func read(req *http.Request, chain *observe.Chain) request {
-	r := request{chain: chain}
+	r := request{chain: chain, local: localOf(req)}
 	r.Host = hosts.Parse(req.Host)
 	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
@@ -169,7 +171,9 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	}
 	latest, err := g.middleware.PolicySince(req.Context(), g.reload.began)
 	if err != nil {
-		bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		if bound.Code == verdict.Pass {
+			bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		}
 		return decision{policy: p, binding: bound, problem: err.Error()}
 	}
 	if latest != nil && latest != p {
@@ -265,7 +269,7 @@ func (g *Guard) observe(
 	if r.chain != nil {
 		return r.chain, certificates.TTL, nil
 	}
-	address, err := traefik.ListenerAddress(req.Context())
+	address, err := addressOf(req, r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -275,6 +279,14 @@ func (g *Guard) observe(
 	}
 	return observed.Observe(
 		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
+}
+
+// addressOf returns the address of the entry point to observe at.
+func addressOf(req *http.Request, r request) (string, error) {
+	if r.HasServerName {
+		return traefik.ListenerAddress(req.Context())
+	}
+	return traefik.ConnectedAddress(req.Context())
 }
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's

@@ -232,6 +232,10 @@ func TestPolicyNotices(t *testing.T) {
 		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
 			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
 				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"wrong marks", Notice{WrongMarks: []string{"namespace acme: wrong"}},
+			`{"event":"policy","middleware":"guard@file","message":"these labels and annotations ` +
+				`of Namespaces are wrong, the rest of each Namespace is in force","errors":[` +
+				`"namespace acme: wrong"]}`},
 		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
 			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},

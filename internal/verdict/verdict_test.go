@@ -51,9 +51,10 @@ func clusterOf(c vectors.Case) *registrytest.Cluster {
 	if status := c.Cluster.Refused[kubetest.NamespacesPath]; status != 0 {
 		return &registrytest.Cluster{Problem: http.StatusText(status)}
 	}
+	label := policy.ParseKeys(c.Policy, "", "").Settings.Kubernetes.TenantLabel
 	snapshot := &policy.Snapshot{}
 	for _, n := range c.Cluster.Namespaces {
-		namespace := policy.NewNamespace(n.Name, n.Created, n.Labels, n.Annotations)
+		namespace := policy.NewNamespace(n.Name, n.Created, label, n.Labels, n.Annotations)
 		snapshot.Namespaces = append(snapshot.Namespaces, namespace)
 	}
 	return &registrytest.Cluster{Namespaces: snapshot}
