@@ -292,7 +292,12 @@ func (n *known) clearBy(lifetime time.Duration) {
 		n.clearing.Stop()
 	}
 	n.clearAt = at
-	n.clearing = time.AfterFunc(lifetime, func() { n.clearFast() })
+	n.clearing = clearAfter(n, lifetime)
+}
+
+// clearAfter is a variable for the same reason as fast: its closure must not keep the request.
+var clearAfter = func(n *known, lifetime time.Duration) *time.Timer {
+	return time.AfterFunc(lifetime, func() { n.clearFast() })
 }
 
 func (n *known) clearFast() {

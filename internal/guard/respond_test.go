@@ -214,7 +214,8 @@ func TestDenialSaysWhyNothingIsObserved(t *testing.T) {
 		req         *http.Request
 		want        string
 	}{
-		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)), "EOF"},
+		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)),
+			`observing the certificate served for "` + hostA + `" at "127.0.0.1:`},
 		{"no address", tlsRequest(hostA, hostA), "the address of the entry point can't be found"},
 	}
 	for _, row := range rows {

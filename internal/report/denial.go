@@ -115,7 +115,7 @@ func (l *Log) Deny(p *Prepared, client string) {
 	}
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // withoutPort returns the host of an address, or the address where it has no port.
@@ -125,6 +125,17 @@ func withoutPort(address string) string {
 		return address
 	}
 	return host
+}
+
+// endLater ends the window of a kind at its time. It is a variable because what a closure is made in
+// stays in memory in the interpreter: for one made by a function these are the frames of all that
+// called it, with the request.
+var endLater func(l *Log, key string)
+
+func init() { // for endWindow calls it as well
+	endLater = func(l *Log, key string) {
+		time.AfterFunc(l.window, func() { l.endWindow(key) })
+	}
 }
 
 // endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind
@@ -141,7 +152,7 @@ func (l *Log) endWindow(key string) {
 	d.Suppressed = k.suppressed - 1
 	k.suppressed = 0
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // write writes one line at once: Traefik logs each write as a message of its own.
