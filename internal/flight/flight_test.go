@@ -105,8 +105,8 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestWaitingOfOthers has many wait for calls that have ended, and many until their time is over. In
-// the interpreter all goroutines have one place for the channels of a select statement.
+// TestWaitingOfOthers has many wait for calls that have ended, and many until their time is over.
+// In the interpreter all goroutines have one place for the channels of a select statement.
 func TestWaitingOfOthers(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
