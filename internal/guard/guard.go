@@ -4,10 +4,12 @@ package guard
 
 import (
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -29,7 +31,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	enforced := verdict.IsEnforced(d.policy, d.request.Request)
+	enforced := d.isEnforced()
 	log.Deny(g.denial(req, d, enforced))
 	if !enforced {
 		g.next.ServeHTTP(rw, req)
@@ -73,6 +75,13 @@ type decision struct {
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+	// unlisted is true where the first list of Namespaces is on its way and report the mode.
+	unlisted bool
+}
+
+// isEnforced reports whether a denial is carried out.
+func (d decision) isEnforced() bool {
+	return !d.unlisted && verdict.IsEnforced(d.policy, d.request.Request)
 }
 
 // check decides on a request: first by what it says, then, if that belongs together, by the
@@ -108,7 +117,10 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		p, err = g.middleware.PolicySince(req.Context(), time.Time{})
 	}
 	if p == nil {
-		return decision{problem: textOf(err)}
+		isSlow := errors.Is(err, cluster.ErrSlow)
+		return decision{
+			problem: textOf(err), unlisted: isSlow && g.middleware.ReportsUnlisted(),
+		}
 	}
 	namespace := ""
 	if g.router.HasIngressNamespace() {

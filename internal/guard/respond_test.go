@@ -18,15 +18,12 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/vectors"
-	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
-	r := g.read(req)
-	d := g.check(req, r)
-	r.Tenant = d.binding.Tenant
-	return g.denial(req, d, verdict.IsEnforced(d.policy, r.Request))
+	d := g.check(req, g.read(req))
+	return g.denial(req, d, d.isEnforced())
 }
 
 // describe is what the log says of a certificate with one DNS name: its pin, as pins.json has it,
