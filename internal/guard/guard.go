@@ -3,10 +3,12 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -63,7 +65,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
 	} else {
-		a.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 	}
 	g.remember(req, d, a)
@@ -115,6 +117,13 @@ type decision struct {
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+	// unlisted is true where the first list of Namespaces is on its way and report the mode.
+	unlisted bool
+}
+
+// isEnforced reports whether a denial is carried out.
+func (d decision) isEnforced() bool {
+	return !d.unlisted && verdict.IsEnforced(d.policy, d.request.Request)
 }
 
 // conditions are those that the decision was made by.
@@ -159,7 +168,10 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		p, err = g.middleware.PolicySince(req.Context(), time.Time{})
 	}
 	if p == nil {
-		return decision{problem: textOf(err)}
+		isSlow := errors.Is(err, cluster.ErrSlow)
+		return decision{
+			problem: textOf(err), unlisted: isSlow && g.middleware.ReportsUnlisted(),
+		}
 	}
 	namespace := ""
 	if g.router.HasIngressNamespace() {

@@ -18,13 +18,12 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/vectors"
-	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
 	d := g.check(req, read(req, nil))
-	return g.denial(req, d, verdict.IsEnforced(d.policy, d.request.Request))
+	return g.denial(req, d, d.isEnforced())
 }
 
 // describe is what the log says of a certificate with one DNS name: its pin, as pins.json has it,
