@@ -202,30 +202,6 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// boundRouter is whose a router is under one policy.
-type boundRouter struct {
-	policy    *policy.Effective
-	namespace string
-	binding   binding.Binding
-}
-
-// bindOnce returns whose the router is, which is found once for each policy: a router that is
-// nobody's may have thousands of patterns to be held to.
-func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
-	g.known.lock.RLock()
-	b := g.known.bound
-	g.known.lock.RUnlock()
-	if b != nil && b.policy == p && b.namespace == namespace {
-		return b.binding
-	}
-	b = &boundRouter{policy: p, namespace: namespace}
-	b.binding = g.bind(p, namespace)
-	g.known.lock.Lock()
-	g.known.bound = b
-	g.known.lock.Unlock()
-	return b.binding
-}
-
 // bind finds the tenant of the router, who must be that of the routers below it as well: no guard
 // stands in front of those.
 func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
