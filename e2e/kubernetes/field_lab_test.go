@@ -164,6 +164,7 @@ func (c *clients) end(t *testing.T, wants map[string]string) {
 	c.ended.Wait()
 	for host, want := range wants {
 		require.NotZero(t, c.answers[host][want], "%s: %v", host, c.answers[host])
-		assert.Len(t, c.answers[host], 1, "%s: %v, want nothing but %s", host, c.answers[host], want)
+		assert.Len(t, c.answers[host], 1, "%s: %v, want nothing but %s",
+			host, c.answers[host], want)
 	}
 }
