@@ -55,6 +55,7 @@ type Traefik struct {
 	addrs    map[string]string
 	revision *revisions
 	options  Options
+	process  *os.Process
 	exited   chan struct{}
 
 	mu      sync.Mutex
@@ -129,13 +130,14 @@ func (tr *Traefik) run(t T, binary string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	tr.process = cmd.Process
 
 	go func() {
 		defer close(tr.exited)
 		cmd.Wait()
 	}()
 	t.Cleanup(func() {
-		tr.stop(cmd.Process)
+		tr.Stop()
 		if t.Failed() {
 			lines := tr.Log.Lines()
 			panicked := func(line string) bool { return strings.Contains(line, "panic") }
@@ -154,12 +156,13 @@ func excerpt(lines []string) string {
 	return strings.Join(lines[:min(40, len(lines))], "\n")
 }
 
-func (tr *Traefik) stop(process *os.Process) {
-	process.Signal(syscall.SIGTERM)
+// Stop ends Traefik, if it has not ended yet. The test's cleanup does it as well.
+func (tr *Traefik) Stop() {
+	tr.process.Signal(syscall.SIGTERM)
 	select {
 	case <-tr.exited:
 	case <-time.After(5 * time.Second):
-		process.Kill()
+		tr.process.Kill()
 		<-tr.exited
 	}
 }
