@@ -23,6 +23,11 @@ func flooded(t lab.T, s settings) {
 		on := lab.Start(t, lab.Options{Dynamic: routes, PluginSource: s.source,
 			Guard: world.Guard(f.Tenants, 30*time.Second)})
 		var base, guard sample
+		for _, tr := range []*lab.Traefik{off, on} {
+			if before := f.Before(); before.Count > 0 {
+				send(t, tr, before)
+			}
+		}
 		for range floodRounds {
 			base = append(base, honestly(t, s, off, &f)...)
 			guard = append(guard, honestly(t, s, on, &f)...)
@@ -40,15 +45,16 @@ func flooded(t lab.T, s settings) {
 
 // honestly returns the latencies of an honest client during one round of a flood.
 func honestly(t lab.T, s settings, tr *lab.Traefik, f *flood.Flood) (latencies sample) {
-	honest, attack := f.During(s.lasting(floodRound))
-	results := send(t, tr, honest, attack)
-	f.Load.First += results[1].Total() + results[1].Failed
-	answers := results[0].Answers
-	if answers[http.StatusOK] != results[0].Total() || results[0].Failed > 0 {
-		t.Errorf("%s: the honest client had answers %v, and %d failed: %s", f.Description, answers,
-			results[0].Failed, results[0].Problem)
+	attack, kept, anew := f.During(s.lasting(floodRound))
+	results := send(t, tr, attack, kept, anew)
+	f.Load.First += results[0].Total() + results[0].Failed
+	for _, honest := range results[1:] {
+		if honest.Answers[http.StatusOK] != honest.Total() || honest.Failed > 0 {
+			t.Errorf("%s: an honest client had answers %v, and %d failed: %s", f.Description,
+				honest.Answers, honest.Failed, honest.Problem)
+		}
 	}
-	for _, latency := range results[0].Latencies {
+	for _, latency := range results[1].Latencies {
 		latencies = append(latencies, float64(latency))
 	}
 

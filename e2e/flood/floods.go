@@ -17,6 +17,8 @@ type Flood struct {
 	ManyNames bool
 	// Status is what the guard answers.
 	Status int
+	// Ahead is how many requests come before, as fast as they are answered.
+	Ahead int
 }
 
 // Floods are ways to a whole machine that cost a client next to nothing.
@@ -35,13 +37,13 @@ var Floods = []Flood{
 		Description: "ever new spellings of one Host",
 		Load: Load{Host: Attacker, ServerName: Attacker, Respelled: true, Connections: 8,
 			Rate: 1000},
-		Tenants: 3, Status: http.StatusOK,
+		Tenants: 3, Status: http.StatusOK, Ahead: 20_000,
 	},
 	{
 		Description: "ever new server names",
 		Load: Load{Host: Below, ServerName: Below, Connections: 16, PerConnection: 1,
 			Rate: 100},
-		Tenants: 3, Status: http.StatusOK,
+		Tenants: 3, Status: http.StatusOK, Ahead: 5000,
 	},
 }
 
@@ -55,14 +57,25 @@ func (f Flood) Routes(t lab.T, w *World) *lab.Config {
 	return w.Routes
 }
 
-// During returns the loads of a flood and of an honest client that begins after it and ends before
-// it.
-func (f Flood) During(duration time.Duration) (honest, attack Load) {
-	const ahead = 500 * time.Millisecond
-	honest = Load{Host: Honest, ServerName: Honest, Connections: 4, Rate: 100,
-		After: ahead, Duration: duration}
-	attack = f.Load
-	attack.Duration = duration + 2*ahead
+// Before returns the load of what comes ahead, which is none if its Count is 0.
+func (f Flood) Before() Load {
+	before := f.Load
+	before.Rate, before.Count = 0, f.Ahead
 
-	return honest, attack
+	return before
+}
+
+// During returns the load of a flood, after what came ahead, and those of honest clients: one that
+// keeps its connections and one that makes new ones. They begin after the flood and end before it.
+func (f Flood) During(duration time.Duration) (attack, kept, anew Load) {
+	const head = 500 * time.Millisecond
+	attack = f.Load
+	attack.First += f.Ahead
+	attack.Duration = duration + 2*head
+	kept = Load{Host: Honest, ServerName: Honest, Connections: 4, Rate: 100, After: head,
+		Duration: duration}
+	anew = Load{Host: More, ServerName: More, Names: 20, Connections: 4, PerConnection: 1,
+		Rate: 50, After: head, Duration: duration}
+
+	return attack, kept, anew
 }
