@@ -67,9 +67,11 @@ cluster:
 
 e2e: traefik cluster
 	@echo "== end to end, on real Traefik"
-	cd e2e && go test -race -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v -e /loader -e /kubernetes)
-	@# Only a package that is run by itself shows what it prints: what comes of each attack and of each fault.
+	cd e2e && go test -race -count=1 -p 1 -timeout 30m $$(go list ./... | grep -v -e /loader -e /kubernetes -e /estate)
+	@# Only a package that is run by itself shows what it prints: what comes of each attack and of each fault,
+	@# and of each step of a roll-out.
 	cd e2e/kubernetes && go test -race -count=1 -timeout 30m
+	cd e2e/estate && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
 

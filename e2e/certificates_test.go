@@ -72,17 +72,21 @@ func (l *certLab) denialLine(t *testing.T) {
 			return denial.Reason == reason &&
 				strings.HasPrefix(denial.Certificate, served.Pin())
 		})
-		assert.Equal(t, lab.Denial{
+		want := lab.Denial{
 			Event: "deny", Mode: "enforce", Reason: reason, Status: 421,
 			Router: "team-a-web@file", Tenant: "team-a", Host: hostA, SNI: hostA,
 			Certificate: served.Pin() + " " + strings.Join(served.DNSNames, ","),
 			Client:      "127.0.0.1",
-		}, denial)
+		}
+		if served == l.hijack {
+			want.Offending = "zzz.evil.test"
+		}
+		assert.Equal(t, want, denial)
 	}
 
 	var keys map[string]any
 	require.NoError(t, lab.Decode(l.on.Log.Wait(t, l.hijack.Pin()), &keys))
-	assert.Len(t, keys, 12)
+	assert.Len(t, keys, 13)
 }
 
 func (l *certLab) platformCertificates(t *testing.T) {
@@ -109,6 +113,13 @@ func (l *certLab) platformCertificates(t *testing.T) {
 		everyone(t, l.serve(l.spanning), sharedHosts, pass(l.spanning))
 		apex := l.platform.Issue(t, "*.example.com", "example.com")
 		everyone(t, l.serve(apex), sharedHosts, denied("certificate-foreign", apex))
+		denial := l.on.Log.WaitDenial(t, func(denial lab.Denial) bool {
+			return strings.HasPrefix(denial.Certificate, apex.Pin())
+		})
+		assert.Equal(t, "example.com", denial.Offending, "the name that is too many")
+		both := lab.Map{"shared": lab.Map{"hosts": []string{"*.example.com", "example.com"}}}
+		everyone(t, l.serve(apex), both, pass(apex))
+		everyone(t, l.serve(l.wildcard), both, pass(l.wildcard))
 	})
 	t.Run("by shared.pins", func(t *testing.T) {
 		everyone(t, l.serve(l.spanning),

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,16 +30,18 @@ func TestFronting(t *testing.T) {
 					off := lab.Dial(t, protocol, p.off.Target(c.serverName))
 					assertOutcome(t, off.Get(t, c.serverName, "/"), passes(c.own), c.served)
 					assertOutcome(t, off.Get(t, c.foreign, "/"), passes(c.other), c.served)
-					on := lab.Dial(t, protocol, p.on.Target(c.serverName))
 					for range 2 {
+						// The denial ends the connection, but HTTP/3 knows no such header.
+						on := lab.Dial(t, protocol, p.on.Target(c.serverName))
 						assertOutcome(t, on.Get(t, c.serverName, "/"), passes(c.own), c.served)
 						assertOutcome(t, on.Get(t, c.foreign, "/"), denied("sni-foreign"), c.served)
+						if protocol == lab.HTTP3 {
+							assertOutcome(t, on.Get(t, c.serverName, "/"), passes(c.own), c.served)
+						}
+						// The foreign host is cached as allowed for its own server name, and for no
+						// other.
+						assertGet(t, p.on, c.foreign, "/", passes(c.other), nil)
 					}
-					assertOutcome(t, on.Get(t, c.serverName, "/"), passes(c.own), c.served)
-					// The foreign host is cached as allowed for its own server name, and for no
-					// other.
-					assertGet(t, p.on, c.foreign, "/", passes(c.other), nil)
-					assertOutcome(t, on.Get(t, c.foreign, "/"), denied("sni-foreign"), c.served)
 				}
 			})
 
@@ -104,7 +107,8 @@ func TestFronting(t *testing.T) {
 	p.assertLegitimate(t)
 }
 
-// TestFrontingAtOnce sends own and foreign requests over one connection concurrently.
+// TestFrontingAtOnce sends own and foreign requests over one connection concurrently. The first
+// denial ends a connection of HTTP/2: what comes after it may get no answer, but no wrong one.
 func TestFrontingAtOnce(t *testing.T) {
 	const requests = 200
 	n := newTenants(t)
@@ -112,6 +116,7 @@ func TestFrontingAtOnce(t *testing.T) {
 	for _, protocol := range []lab.Protocol{lab.HTTP2, lab.HTTP3} {
 		conn := lab.Dial(t, protocol, tr.Target(hostA))
 		var group sync.WaitGroup
+		var answered atomic.Int64
 		for i := range requests {
 			host, want := hostA, passes("team-a")
 			if i%2 == 1 {
@@ -119,12 +124,16 @@ func TestFrontingAtOnce(t *testing.T) {
 			}
 			group.Go(func() {
 				response, err := conn.Try(t.Context(), lab.Request{Host: host})
-				if assert.NoError(t, err) {
+				if err == nil {
+					answered.Add(1)
 					assert.Equal(t, want, outcomeOf(response))
+				} else if protocol == lab.HTTP3 {
+					assert.NoError(t, err)
 				}
 			})
 		}
 		group.Wait()
+		assert.Positive(t, answered.Load())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -212,7 +213,8 @@ func startProbe(t *testing.T, target lab.Target, host string) *probe {
 						time.Since(sent), err))
 					p.mu.Unlock()
 				}
-				if err != nil || !keepAlive {
+				// A denial with 421 may end the connection.
+				if err != nil || !keepAlive || response.Status == http.StatusMisdirectedRequest {
 					conn.Close()
 					conn = nil
 				}

@@ -202,6 +202,9 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 		tenants[n.Name] = c.Tenant(t, n.Name, "tenantguard.io/tenant="+n.Tenant,
 			"@tenantguard.io/hosts="+n.Hosts)
 	}
+	tenants["visitor"] = c.Tenant(t, "visitor", "tenantguard.io/tenant=visitor",
+		"@tenantguard.io/hosts=in.w.test, v.test",
+		"@tenantguard.io/allow=tcp,passthrough,guest:in.w.test,guest:**.z.test")
 	inForce(t, tenants["wild"], route("Host(`ok.w.test`)", ""))
 	assert.ErrorContains(t, dryRun(t, tenants["wild"].Config, "wild",
 		route("Host(`ok.w.test`)", "")), "tenantguard-owners", "without the ConfigMap")
@@ -234,6 +237,14 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 		{"wild", "Ingress", ingress("", "host: in.w.test"), "host in.w.test"},
 		{"inner", "its own", route("Host(`in.w.test`)", ""), ""},
 		{"inner", "its own Ingress", ingress("", "host: in.w.test"), ""},
+		{"visitor", "a guest", route("Host(`in.w.test`)", ""), ""},
+		{"visitor", "a guest below another tenant's name", route("Host(`b.a.z.test`)", ""), ""},
+		{"visitor", "a guest's HTTPRoute",
+			httpRoute("[a.z.test]", "traefik", "[{name: web, port: 80}]"), ""},
+		{"visitor", "a guest's Ingress", ingress("", "host: in.w.test"), ""},
+		{"visitor", "TCP of a guest", tcpRoute("HostSNI(`in.w.test`)", "tls: {}"),
+			"host in.w.test is not of tenant visitor alone"},
+		{"visitor", "a host that no tenant has", route("Host(`v.test`)", ""), "host v.test"},
 		{"shop-api", "the older", shopIngress("web", "gateway", "shop-api.test"), ""},
 		{"shop", "row 7: a service of the older", shopIngress("web", "api-gateway", "shop.test"),
 			collide + "shop-api"},

@@ -219,12 +219,23 @@ func SecretManifest(t lab.T, namespace, name string, certificate *lab.Cert) stri
 // all rights, as the cluster's controller would.
 func (n *Tenant) Service(t lab.T, name string) string {
 	t.Helper()
+	service, slice := ServiceManifests(t, n.Namespace, name)
+	n.Apply(t, service)
+	n.cluster.Apply(t, n.cluster.Admin(), slice)
+
+	return name
+}
+
+// ServiceManifests starts the backend of a Service and returns the manifests of the Service and of
+// its EndpointSlice.
+func ServiceManifests(t lab.T, namespace, name string) (service, slice string) {
+	t.Helper()
 	backend := startBackend(t, name)
 	address, port := backend.Addr(), int(backend.Port())
-	service := manifest(t, map[string]any{
+	service = manifest(t, map[string]any{
 		"apiVersion": "v1",
 		"kind":       "Service",
-		"metadata":   map[string]any{"name": name},
+		"metadata":   map[string]any{"name": name, "namespace": namespace},
 		"spec": map[string]any{"ports": []any{
 			map[string]any{"name": "http", "port": PortHTTP},
 			map[string]any{"name": "h2c", "port": PortGRPC, "appProtocol": "kubernetes.io/h2c"},
@@ -235,10 +246,10 @@ func (n *Tenant) Service(t lab.T, name string) string {
 	if address.Is6() {
 		kind = "IPv6"
 	}
-	slice := manifest(t, map[string]any{
+	slice = manifest(t, map[string]any{
 		"apiVersion": "discovery.k8s.io/v1",
 		"kind":       "EndpointSlice",
-		"metadata": map[string]any{"name": name, "namespace": n.Namespace,
+		"metadata": map[string]any{"name": name, "namespace": namespace,
 			"labels": map[string]any{"kubernetes.io/service-name": name}},
 		"addressType": kind,
 		"endpoints": []any{map[string]any{
@@ -250,10 +261,8 @@ func (n *Tenant) Service(t lab.T, name string) string {
 			map[string]any{"name": "h2c", "port": port},
 		},
 	})
-	n.Apply(t, service)
-	n.cluster.Apply(t, n.cluster.Admin(), slice)
 
-	return name
+	return service, slice
 }
 
 // manifest returns an encoded object.

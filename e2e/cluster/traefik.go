@@ -197,6 +197,19 @@ func (tr *Traefik) Apply(t lab.T, dynamic *lab.Config) {
 	tr.Traefik.Apply(t, dynamic)
 }
 
+// Beside returns the entry points of another Traefik: the ports of this one at another loopback
+// address, so that the listeners of one Gateway are entry points of both.
+func (tr *Traefik) Beside(address int) lab.Map {
+	entryPoints := lab.Map{}
+	for _, name := range []string{"web", "websecure"} {
+		entryPoints[name] = lab.Map{
+			"address": fmt.Sprintf("127.0.0.%d:%d", address, tr.Port(name)),
+		}
+	}
+
+	return entryPoints
+}
+
 // Port returns an entry point's port. A Gateway's listener is on that entry point if it has that
 // port.
 func (tr *Traefik) Port(entryPoint string) int {

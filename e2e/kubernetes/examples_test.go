@@ -1,7 +1,6 @@
 package kubernetes_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -119,6 +118,9 @@ func testExampleRoute(t *testing.T, c *cluster.Cluster, acme *cluster.Tenant) {
 	require.NoError(t, err, "the guard looks at single Secrets as well")
 	tr.CheckRights(t)
 	assert.Empty(t, tr.Log.With(`"event":"policy"`))
+	servePlatform(t, c, tr, acme)
+	acme.Secret(t, "web", certificate)
+	tr.WaitCertificate(t, exampleHost, certificate)
 
 	// A route to the same host from a namespace without a tenant, which Traefik prefers. It is
 	// refused when it is created; one that was there before is refused for each request.
@@ -145,6 +147,24 @@ spec:
 		return denial.Router == "mallory_web_0@kubernetescrd"
 	})
 	assert.Equal(t, "router-unbound", denial.Reason)
+}
+
+// servePlatform has the platform's certificate served for the tenant's host, with the names that
+// such certificates have: a wildcard and its apex.
+func servePlatform(t *testing.T, c *cluster.Cluster, tr *cluster.Traefik, acme *cluster.Tenant) {
+	t.Helper()
+	shared := lab.NewCA(t, "platform CA").Issue(t, "*.example.com", "example.com")
+	c.Apply(t, c.Admin(),
+		cluster.SecretManifest(t, cluster.TraefikNamespace, "platform", shared), `
+apiVersion: traefik.io/v1alpha1
+kind: TLSStore
+metadata: {name: default, namespace: traefik}
+spec: {certificates: [{secretName: platform}]}
+`)
+	acme.Delete(t, "{apiVersion: v1, kind: Secret, metadata: {name: web}}")
+	tr.WaitCertificate(t, exampleHost, shared)
+	response := lab.Get(t, lab.HTTP1, tr.Target(exampleHost), exampleHost, "/")
+	assert.Equal(t, http.StatusOK, response.Status, "%s", tr.Log.Denials())
 }
 
 // accountWithGuardRole creates an account with the role of rbac.yaml alone and returns its token's
@@ -186,7 +206,7 @@ func exampleGuard(t *testing.T, outside lab.Map) string {
 	return string(encoded)
 }
 
-// exampleValues are the keys that helm-values.yaml may have.
+// exampleValues are the keys that helm-guard.yaml may have.
 type exampleValues struct {
 	Image               struct{ Registry, Repository, Tag string }
 	AdditionalArguments []string `yaml:"additionalArguments"`
@@ -194,22 +214,18 @@ type exampleValues struct {
 }
 
 // startExample starts a Traefik with the arguments and the environment variables of
-// helm-values.yaml.
+// helm-guard.yaml, and with the arguments of helm-hardening.yaml behind them.
 func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	t.Helper()
 	var values exampleValues
-	decoder := yaml.NewDecoder(bytes.NewReader([]byte(example(t, "helm-values.yaml"))))
+	decoder := yaml.NewDecoder(strings.NewReader(
+		example(t, "helm-guard.yaml") + example(t, "helm-hardening.yaml")))
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&values))
 	require.Contains(t, values.AdditionalArguments,
 		"--experimental.localPlugins.tenantguard.moduleName=github.com/tenantguard/tenantguard")
 
-	static := lab.Map{}
-	for _, argument := range values.AdditionalArguments {
-		key, value, given := strings.Cut(strings.TrimPrefix(argument, "--"), "=")
-		require.True(t, given, argument)
-		static = lab.Merge(static, setting(strings.Split(key, "."), value))
-	}
+	static := staticOf(t, values.AdditionalArguments)
 	providers, is := static["providers"].(lab.Map)
 	require.True(t, is)
 	delete(static, "providers")
@@ -221,6 +237,19 @@ func startExample(t *testing.T, c *cluster.Cluster) *cluster.Traefik {
 	}
 
 	return c.Traefik(t, options)
+}
+
+// staticOf returns flags as Traefik's static configuration file has them.
+func staticOf(t *testing.T, flags []string) lab.Map {
+	t.Helper()
+	static := lab.Map{}
+	for _, flag := range flags {
+		key, value, given := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		require.True(t, given, flag)
+		static = lab.Merge(static, setting(strings.Split(key, "."), value))
+	}
+
+	return static
 }
 
 // setting returns a flag as Traefik's static configuration file has it.

@@ -35,21 +35,21 @@ type step struct {
 const stranger = "stranger"
 
 var steps = []step{
-	{name: "3 to 5: report", general: "report"},
+	{name: "5 and 6: report", general: "report"},
 	{
-		name: "6: one tenant enforces", general: "report", acme: "enforce",
+		name: "7: one tenant enforces", general: "report", acme: "enforce",
 		enforced: []string{"acme"},
 	},
 	{
-		name: "6: the other tenant too", general: "report", acme: "enforce", globex: "enforce",
+		name: "7: the other tenant too", general: "report", acme: "enforce", globex: "enforce",
 		enforced: []string{"acme", "globex"},
 	},
 	{
-		name: "7: all but one enforce", general: "enforce", globex: "report",
+		name: "8: all but one enforce", general: "enforce", globex: "report",
 		enforced: []string{"acme", stranger},
 	},
 	{
-		name: "8: certificates, with one tenant in report mode", general: "enforce",
+		name: "9: certificates, with one tenant in report mode", general: "enforce",
 		globex: "report", keys: lab.Map{"certificates": lab.Map{"ttl": "1s", "secrets": true}},
 		enforced: []string{"acme", stranger},
 	},

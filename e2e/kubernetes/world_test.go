@@ -2,7 +2,6 @@ package kubernetes_test
 
 import (
 	"crypto/tls"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -138,11 +137,7 @@ func (w *world) traefik(
 	// the second entry point has TLS.
 	entryPoints := lab.Map{"other": lab.Map{"http": lab.Map{"tls": lab.Map{}}}}
 	if first != nil {
-		for _, name := range []string{"web", "websecure"} {
-			entryPoints[name] = lab.Map{
-				"address": fmt.Sprintf("127.0.0.%d:%d", address, first.Port(name)),
-			}
-		}
+		entryPoints = lab.Merge(entryPoints, first.Beside(address))
 	}
 
 	return w.cluster.Traefik(t, cluster.TraefikOptions{

@@ -108,8 +108,9 @@ func (b *Backend) handler() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		b.requests.Add(1)
 		rw.Header().Set(TenantHeader, b.Tenant)
-		// Tests compare the Host that arrived with the one they sent.
+		// Tests compare the Host and the target that arrived with those they sent.
 		rw.Header().Set("Seen-Host", req.Host)
+		rw.Header().Set("Seen-Target", req.RequestURI)
 		if strings.HasPrefix(req.Header.Get("Content-Type"), "application/grpc") {
 			rpc.ServeHTTP(rw, req)
 			return

@@ -31,6 +31,8 @@ type Target struct {
 	ServerName string
 	// Plain connects without TLS.
 	Plain bool
+	// From is the client's own address, any if empty. Linux has all of 127.0.0.0/8.
+	From string
 	// Prelude is sent before anything else, such as a PROXY protocol header.
 	Prelude []byte
 	// TLS changes the client's TLS configuration: certificates, versions, a session cache.
@@ -119,7 +121,11 @@ func (target Target) tls(protocol string) *tls.Config {
 func (target Target) dial(ctx context.Context, alpn string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", target.Addr)
+	dialer := net.Dialer{}
+	if target.From != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(target.From)}
+	}
+	conn, err := dialer.DialContext(ctx, "tcp", target.Addr)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +196,7 @@ func dialTCP(ctx context.Context, protocol Protocol, target Target) (*Conn, erro
 func dialQUIC(ctx context.Context, target Target) (*Conn, error) {
 	handshake, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	raw, err := quic.DialAddr(handshake, target.Addr, target.tls(http3.NextProtoH3), nil)
+	raw, closeSocket, err := target.quic(handshake)
 	if err != nil {
 		return nil, err
 	}
@@ -200,8 +206,33 @@ func dialQUIC(ctx context.Context, target Target) (*Conn, error) {
 		Protocol:     HTTP3,
 		Served:       raw.ConnectionState().TLS.PeerCertificates[0],
 		roundTripper: transport.NewClientConn(raw),
-		close:        func() { raw.CloseWithError(0, "") },
+		close: func() {
+			raw.CloseWithError(0, "")
+			closeSocket()
+		},
 	}, nil
+}
+
+// quic connects over QUIC, and returns what closes the socket that From needs.
+func (target Target) quic(ctx context.Context) (*quic.Conn, func(), error) {
+	if target.From == "" {
+		conn, err := quic.DialAddr(ctx, target.Addr, target.tls(http3.NextProtoH3), nil)
+		return conn, func() {}, err
+	}
+	server, err := net.ResolveUDPAddr("udp", target.Addr)
+	if err != nil {
+		return nil, nil, err
+	}
+	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(target.From)})
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := quic.Dial(ctx, socket, server, target.tls(http3.NextProtoH3), nil)
+	if err != nil {
+		socket.Close()
+	}
+
+	return conn, func() { socket.Close() }, err
 }
 
 // Get makes a request and reads the response.

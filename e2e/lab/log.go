@@ -85,6 +85,8 @@ type Denial struct {
 	Host        string `json:"host"`
 	SNI         string `json:"sni"`
 	Certificate string `json:"certificate"`
+	Guest       bool   `json:"guest"`
+	Offending   string `json:"offending"`
 	Client      string `json:"client"`
 	Suppressed  int    `json:"suppressed"`
 }

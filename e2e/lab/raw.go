@@ -90,7 +90,10 @@ func readHTTP2(framer *http2.Framer, response *Response) (*Response, error) {
 		case *http2.RSTStreamFrame:
 			return nil, fmt.Errorf("stream reset: %s", frame.ErrCode)
 		case *http2.GoAwayFrame:
-			return nil, fmt.Errorf("connection closed: %s", frame.ErrCode)
+			if frame.ErrCode != http2.ErrCodeNo || frame.LastStreamID < 1 {
+				return nil, fmt.Errorf("connection closed: %s", frame.ErrCode)
+			}
+			continue // the answer to this request still comes
 		case *http2.MetaHeadersFrame:
 			for _, field := range frame.Fields {
 				response.Header.Add(field.Name, field.Value)

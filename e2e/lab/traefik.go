@@ -131,7 +131,6 @@ func (tr *Traefik) run(t T, binary string) error {
 		return err
 	}
 	tr.process = cmd.Process
-
 	go func() {
 		defer close(tr.exited)
 		cmd.Wait()
@@ -156,7 +155,7 @@ func excerpt(lines []string) string {
 	return strings.Join(lines[:min(40, len(lines))], "\n")
 }
 
-// Stop ends Traefik, if it has not ended yet. The test's cleanup does it as well.
+// Stop ends Traefik, which the test's cleanup does otherwise.
 func (tr *Traefik) Stop() {
 	tr.process.Signal(syscall.SIGTERM)
 	select {

@@ -25,12 +25,12 @@ func shownErrors(t *testing.T) []string {
 		"kubernetes": map[string]any{"enabled": true},
 		"tenants":    []any{map[string]any{"name": "acme", "hosts": host}},
 	}, late)
-	require.NotEmpty(t, effective.LeftOut)
+	require.NotEmpty(t, effective.WrongMarks)
 
 	broad := registrytest.MustPolicy(t, map[string]any{"tenants": []any{
 		map[string]any{"name": "acme", "routers": "*@docker", "hosts": "*.com"},
 	}}, nil)
 	require.NotEmpty(t, broad.Broad)
 
-	return slices.Concat(errs, effective.LeftOut, broad.Broad)
+	return slices.Concat(errs, effective.WrongMarks, broad.Broad)
 }

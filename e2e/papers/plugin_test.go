@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,49 @@ func effectivePolicy(t *testing.T, m middleware) *policy.Effective {
 func hostOwner(t *testing.T, m middleware, host string) string {
 	t.Helper()
 	return effectivePolicy(t, m).Hosts.Owner(hosts.Parse(host))
+}
+
+// asked is a request as a recipe speaks of it.
+type asked struct {
+	// tenant is the router's.
+	tenant string
+	// url is what the client asks for, and serverName what it says in TLS, "" for none.
+	url, serverName string
+	// client is the address of the connection.
+	client string
+}
+
+// looksAtCertificate is what decide returns where the served certificate decides.
+const looksAtCertificate = "certificate"
+
+// decide returns the code of the verdict.
+func (a asked) decide(t *testing.T, effective *policy.Effective) string {
+	t.Helper()
+	target, err := url.Parse(a.url)
+	require.NoError(t, err)
+	r := verdict.Request{
+		Router: verdict.Pass, Tenant: effective.Tenant(a.tenant), Host: hosts.Parse(target.Host),
+		Path: target.EscapedPath(), TLS: target.Scheme == "https",
+		HasServerName: a.serverName != "", ServerName: hosts.Parse(a.serverName),
+		Proxied: effective.Proxies.Contains(a.client + ":443"),
+	}
+	require.NotNil(t, r.Tenant, a.tenant)
+	code := verdict.OfRequest(effective, r)
+	if code == verdict.Pass && verdict.NeedsCertificate(effective, r) {
+		return looksAtCertificate
+	}
+
+	return string(code)
+}
+
+// withNamespaces returns what the plugin makes of a middleware where the cluster has Namespaces.
+func withNamespaces(
+	t *testing.T, keys map[string]any, namespaces ...policy.Namespace,
+) *policy.Effective {
+	t.Helper()
+	cluster := &registrytest.Cluster{Namespaces: &policy.Snapshot{Namespaces: namespaces}}
+
+	return registrytest.MustPolicy(t, keys, cluster)
 }
 
 // policyErrors returns what the plugin finds wrong with the keys of a middleware.

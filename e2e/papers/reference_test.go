@@ -47,7 +47,13 @@ func allKeys(t *testing.T) []string {
 		}
 	}
 	for _, key := range knownKeys(t, map[string]any{"tenants": []any{unknown}}) {
-		all = append(all, "tenants[]."+key)
+		if key != "guest" {
+			all = append(all, "tenants[]."+key)
+		}
+	}
+	ofGuest := map[string]any{"tenants": []any{map[string]any{"guest": unknown}}}
+	for _, key := range knownKeys(t, ofGuest) {
+		all = append(all, "tenants[].guest."+key)
 	}
 	ofTenant := map[string]any{"tenants": []any{map[string]any{"certificates": unknown}}}
 	assert.Equal(t, knownKeys(t, map[string]any{"certificates": unknown}), knownKeys(t, ofTenant),

@@ -21,6 +21,9 @@ func checkShell(t *testing.T, b block) {
 		"git clone ":            runLocalPlugin,
 		"openssl x509 -in cert": runPin,
 		"while read ":           runPairs,
+		"entrypoint=":           runHosts,
+		"kubectl get ":          runFind,
+		"kubectl logs ":         runFind,
 	} {
 		if strings.HasPrefix(b.text, prefix) {
 			run(t, b.text)
@@ -28,9 +31,13 @@ func checkShell(t *testing.T, b block) {
 		}
 	}
 	for _, command := range commands(b.text) {
+		if bar := lastBar(command); bar > 0 {
+			checkPipe(t, command[:bar], command[bar+1:])
+			continue
+		}
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
-			"export": checkExport, "make": checkMake, "go": checkGoTest,
+			"export": checkExport, "make": checkMake, "go": checkGoCommand,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -42,7 +49,7 @@ var word = regexp.MustCompile(`(?:[^\s'"]|'[^']*'|"[^"]*")+`)
 
 // commands returns the words of each command of a script of plain commands.
 func commands(script string) [][]string {
-	script = strings.ReplaceAll(script, "\\\n", " ")
+	script = strings.NewReplacer("\\\n", " ", "|\n", "| ").Replace(script)
 	var all [][]string
 	for line := range strings.Lines(script) {
 		line, _, _ = strings.Cut(line, " #")
@@ -62,7 +69,8 @@ func commands(script string) [][]string {
 func options(words []string) (values map[string][]string, others []string) {
 	values = map[string][]string{}
 	for i := 0; i < len(words); i++ {
-		takesValue := i+1 < len(words) && !strings.HasPrefix(words[i+1], "-")
+		takesValue := i+1 < len(words) &&
+			(!strings.HasPrefix(words[i+1], "-") || words[i+1] == "-")
 		if strings.HasPrefix(words[i], "--") && takesValue && !isSwitch(words[i]) {
 			values[words[i]] = append(values[words[i]], words[i+1])
 			i++
@@ -135,13 +143,56 @@ func checkHelm(t *testing.T, words []string) {
 	assert.Equal(t, []string{"https://traefik.github.io/charts"}, values["--repo"])
 	assert.Equal(t, []string{"traefik"}, values["--namespace"])
 	require.Len(t, values["--values"], 1)
-	readHelm(t, values["--values"][0])
+	if values["--values"][0] != "-" { // what comes through a pipe is checked there
+		readHelm(t, values["--values"][0])
+	}
+}
+
+// lastBar returns where the last pipe of a command is, -1 for none.
+func lastBar(words []string) int {
+	for i := len(words) - 1; i >= 0; i-- {
+		if words[i] == "|" {
+			return i
+		}
+	}
+
+	return -1
+}
+
+// checkPipe runs what writes values of the chart, and checks the helm that reads them.
+func checkPipe(t *testing.T, write, read []string) {
+	t.Helper()
+	require.Equal(t, "helm", read[0])
+	values, _ := options(read)
+	assert.Equal(t, []string{"-"}, values["--values"])
+	checkHelm(t, read[1:])
+	decodeHelm(t, []byte(runScript(t, root(t), strings.Join(write, " "))))
+}
+
+// runFind runs commands that look for something in a cluster, which has nothing: grep then fails
+// with 1. What they find is a test of e2e/kubernetes.
+func runFind(t *testing.T, script string) {
+	need(t, "jq")
+	const kubectl = `kubectl() { test "$1" = logs || echo '{"items":[]}'; }`
+	printed := runScript(t, root(t), kubectl+"\n{ "+script+"} || test $? = 1")
+	assert.Empty(t, printed)
+}
+
+// runHosts runs commands that ask for hosts, and wants a line for each.
+func runHosts(t *testing.T, script string) {
+	const curl = `curl() {
+	test "${*: -1}" = "https://$host/" && test "${*: -2:1}" = "$host:443:$entrypoint"
+	for word; do case "$word" in *http_code*) printf "${word/\%{http_code\}/200}";; esac; done
+}`
+	printed := runScript(t, root(t), curl+"\n"+script)
+	assert.Equal(t, "200 acme.example.com\n200 www.acme.example.com\n200 globex.example.com\n",
+		printed)
 }
 
 // checkDocker wants the image of the values to be built and pushed.
 func checkDocker(t *testing.T, words []string) {
 	values, others := options(words)
-	image := readHelm(t, helmValuesFile).image()
+	image := readHelm(t, helmGuardFile).image()
 	switch others[0] {
 	case "build":
 		assert.Equal(t, []string{"build", "."}, others)
@@ -166,8 +217,17 @@ func checkMake(t *testing.T, words []string) {
 	}
 }
 
-// checkGoTest wants the tests of packages that are there.
-func checkGoTest(t *testing.T, words []string) {
+// checkGoCommand wants the tests of packages that are there, or runs what writes a folder.
+func checkGoCommand(t *testing.T, words []string) {
+	if words[0] == "run" {
+		folder := slices.Index(words, "-folder") + 1
+		require.Positive(t, folder)
+		require.Less(t, folder, len(words))
+		words[folder] = filepath.Join(t.TempDir(), words[folder])
+		runScript(t, root(t), "go '"+strings.Join(words, "' '")+"'")
+		assert.DirExists(t, words[folder])
+		return
+	}
 	require.Equal(t, "test", words[0])
 	for _, name := range words[1:] {
 		if strings.HasPrefix(name, "./") {
@@ -242,9 +302,11 @@ func runScript(t *testing.T, dir, script string) string {
 }
 
 func TestCommands(t *testing.T) {
-	got := commands("a --b 'c d' \\\n  e=\"f\"   # comment\n\n# nothing\ng\n")
-	assert.Equal(t, [][]string{{"a", "--b", "c d", "e=f"}, {"#", "nothing"}, {"g"}}, got)
-	values, others := options([]string{"x", "--b", "c", "--overwrite", "y", "--b", "d", "--z"})
-	assert.Equal(t, map[string][]string{"--b": {"c", "d"}}, values)
+	got := commands("a --b 'c d' \\\n  e=\"f\"   # comment\n\n# nothing\ng |\n  h -\n")
+	assert.Equal(t, [][]string{{"a", "--b", "c d", "e=f"}, {"#", "nothing"}, {"g", "|", "h", "-"}},
+		got)
+	values, others := options(
+		[]string{"x", "--b", "c", "--overwrite", "y", "--b", "d", "--z", "--v", "-"})
+	assert.Equal(t, map[string][]string{"--b": {"c", "d"}, "--v": {"-"}}, values)
 	assert.Equal(t, []string{"x", "--overwrite", "y", "--z"}, others)
 }

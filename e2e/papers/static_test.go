@@ -51,15 +51,53 @@ func TestStatic(t *testing.T) {
 	}
 }
 
+// TestHelm has Traefik itself load the values of examples/kubernetes: the guard alone, and with the
+// hardening behind it, which then is the same as that of the other examples.
+func TestHelm(t *testing.T) {
+	traefik.Need(t, traefik.SafeNames, "safe names, which the examples turn on,")
+	chart := []string{"--entryPoints.web.address=:8000/tcp",
+		"--entryPoints.websecure.address=:8443/tcp", "--providers.kubernetescrd"}
+	guard := readFile(t, helmGuardFile)
+	alone := decodeHelm(t, guard)
+	both := decodeHelm(t, append(slices.Clone(guard), readFile(t, helmHardeningFile)...))
+	count := len(alone.AdditionalArguments)
+	require.Greater(t, len(both.AdditionalArguments), count)
+	assert.Equal(t, alone.AdditionalArguments, both.AdditionalArguments[:count])
+	loadedAlone := loadedFlags(t, append(chart, alone.AdditionalArguments...))
+	loadedBoth := loadedFlags(t, append(chart, both.AdditionalArguments...))
+	for _, loaded := range []staticConfiguration{loadedAlone, loadedBoth} {
+		assert.True(t, loaded.Providers.KubernetesCRD.SafeNaming)
+		assert.True(t, loaded.Experimental.AbortOnPluginFailure)
+		require.Len(t, loaded.EntryPoints, 2)
+		for entryPoint, settings := range loaded.EntryPoints {
+			assert.Equal(t, []string{"traefik_guard@kubernetescrd"}, settings.HTTP.Middlewares,
+				entryPoint)
+		}
+	}
+	assert.Nil(t, loadedAlone.Core, "the guard alone hardens nothing")
+	assert.Empty(t, loadedAlone.Providers.KubernetesCRD.DefaultTLSResourcesNamespace)
+	assert.Nil(t, loadedAlone.Providers.KubernetesCRD.CrossProviderNamespaces)
+	other := loadedFile(t, string(readFile(t, "examples/static.yml")))
+	assert.Equal(t, other.Core, loadedBoth.Core)
+	assert.Equal(t, other.Providers.KubernetesCRD, loadedBoth.Providers.KubernetesCRD)
+
+	var values map[string]any
+	assert.Error(t, yaml.Unmarshal(readFile(t, helmHardeningFile), &values),
+		"as values it would replace the arguments of the guard: Helm must refuse it")
+}
+
 // TestImages wants both files of values to name the image that the papers build.
 func TestImages(t *testing.T) {
-	for _, name := range []string{"examples/helm-values.yaml", helmValuesFile} {
+	for _, name := range []string{"examples/helm-values.yaml", helmGuardFile} {
 		helm := readHelm(t, name)
 		assert.Equal(t, "registry.example.com/platform/traefik:"+traefik.Own, helm.image(), name)
 	}
 }
 
-const helmValuesFile = "examples/kubernetes/helm-values.yaml"
+const (
+	helmGuardFile     = "examples/kubernetes/helm-guard.yaml"
+	helmHardeningFile = "examples/kubernetes/helm-hardening.yaml"
+)
 
 // helmValues are what the values may hold.
 type helmValues struct {
@@ -74,8 +112,13 @@ type helmValues struct {
 
 func readHelm(t *testing.T, name string) helmValues {
 	t.Helper()
+	return decodeHelm(t, readFile(t, name))
+}
+
+func decodeHelm(t *testing.T, content []byte) helmValues {
+	t.Helper()
 	var values helmValues
-	decoder := yaml.NewDecoder(bytes.NewReader(readFile(t, name)))
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
 	require.NoError(t, decoder.Decode(&values))
 

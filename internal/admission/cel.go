@@ -3,6 +3,8 @@ package admission
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // maxShown is how much of a user's text a message shows. The API server replaces messages of more
@@ -15,10 +17,55 @@ func short(text string) string {
 		text, maxShown)
 }
 
-// patterns are the host patterns of the Namespace. One that is wrong covers no host.
-var patterns = expression{"patterns", `
+// annotated are the host patterns in the annotation of the Namespace. One that is wrong covers no
+// host.
+const annotated = `
 namespaceObject.metadata.?annotations[?'$hosts'].orValue('').lowerAscii().split(',')
-  .map(pattern, pattern.trim()).filter(pattern, pattern != '')`}
+  .map(pattern, pattern.trim()).filter(pattern, pattern != '')`
+
+// byRule are the host patterns that every Namespace with a tenant has by rule. A tenant's name that
+// is not one label of a host name, in lower case, would reach into names of others, and gives none.
+const byRule = ` +
+(variables.tenant == '' ? [] : [$templates].filter(template,
+  !template.contains('{tenant}') || variables.tenant.matches(r'^` + text.NamespacePattern + `$'))
+  .map(template, template.replace('{namespace}', variables.ns)
+    .replace('{tenant}', variables.tenant)))`
+
+// patterns are the host patterns of the Namespace, the last of the variables.
+func (o Options) patterns() []expression {
+	if len(o.Hosts) == 0 {
+		return []expression{{"patterns", annotated}}
+	}
+	return []expression{
+		{"tenant", "namespaceObject.metadata.?labels[?'$label'].orValue('')"},
+		{"patterns", annotated + byRule},
+	}
+}
+
+// guestWord, before a pattern, is a word of the annotation that lets a Namespace have routes for
+// hosts of others. The guard holds it to its guest.hosts and guest.paths all the same.
+const guestWord = "guest:"
+
+// guests are the host patterns of others for which the Namespace may have routes.
+var guests = expression{"guests", fmt.Sprintf(`
+variables.allowed.filter(word, word.startsWith('%s'))
+  .map(word, word.substring(%d).lowerAscii())`, guestWord, len(guestWord))}
+
+// guestAnywhere holds where the Namespace may have routes for every host, and without one.
+var guestAnywhere = expression{"guestAnywhere", "'" + guestWord + "**' in variables.allowed"}
+
+// patternsAndGuests are the variables allowed, patterns and guestAnywhere of routes of HTTP.
+func (o Options) patternsAndGuests() []expression {
+	variables := append([]expression{allowed, guests, guestAnywhere}, o.patterns()...)
+	variables[len(variables)-1].cel += " +\nvariables.guests"
+	return variables
+}
+
+// orGuestAnywhere is a validation that holds for guests on every host as well.
+func (v validation) orGuestAnywhere() validation {
+	v.cel = "variables.guestAnywhere || " + v.cel
+	return v
+}
 
 // allowed are the words of the annotation that lets a Namespace do more than others.
 var allowed = expression{"allowed", `
@@ -37,22 +84,31 @@ var notTooLarge = require("!variables.tooLarge", fmt.Sprintf(
 var tooMany = expression{"tooMany", fmt.Sprintf(
 	"variables.hosts.size() * variables.patterns.size() > %d", maxPairs)}
 
-// foreign are the hosts that no pattern covers. A host may be a wildcard itself.
-var foreign = []expression{
-	{"deep", `
-variables.patterns.filter(pattern, pattern.startsWith('**.'))
-  .map(pattern, pattern.substring(2))`},
-	{"foreign", `
-variables.tooMany ? [] :
-variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') || !(
-  host in variables.patterns ||
-  host.contains('.') && '*' + host.substring(host.indexOf('.')) in variables.patterns ||
-  variables.deep.exists(suffix, host.endsWith(suffix))))`},
+// deep are the suffixes of the patterns in a variable that have any depth.
+func deep(variable string) expression {
+	return expression{"deep", strings.ReplaceAll(`
+variables.PATTERNS.filter(pattern, pattern.startsWith('**.'))
+  .map(pattern, pattern.substring(2))`, "PATTERNS", variable)}
 }
+
+// covered holds where one of the patterns in a variable covers a host, which may be a wildcard
+// itself.
+func covered(variable string) string {
+	return strings.ReplaceAll(`
+  host in variables.PATTERNS ||
+  host.contains('.') && '*' + host.substring(host.indexOf('.')) in variables.PATTERNS ||
+  variables.deep.exists(suffix, host.endsWith(suffix))`, "PATTERNS", variable)
+}
+
+// foreign are the hosts that no pattern covers.
+var foreign = expression{"foreign", `
+variables.tooMany ? [] :
+variables.hosts.filter(host, !host.matches(r'^(\*\.)?` + name + `$') || !(` +
+	covered("patterns") + `))`}
 
 // hostVariables are the variables that hostValidations need, beside hosts.
 func hostVariables() []expression {
-	return append([]expression{tooMany}, foreign...)
+	return []expression{tooMany, deep("patterns"), foreign}
 }
 
 // hostValidations hold where every host is one of the Namespace's.
@@ -73,6 +129,15 @@ func hostValidations() []validation {
 				"'; write one of them, or ask your operators to add the host to the annotation '"+
 				" +\n'$hosts'"),
 	}
+}
+
+// guestHostValidations are hostValidations for a route of HTTP.
+func guestHostValidations() []validation {
+	var validations []validation
+	for _, v := range hostValidations() {
+		validations = append(validations, v.orGuestAnywhere())
+	}
+	return validations
 }
 
 // tenant holds where the Namespace has a tenant.

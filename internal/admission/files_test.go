@@ -55,6 +55,57 @@ func TestPoliciesUseOldFunctions(t *testing.T) {
 	}
 }
 
+func TestCheck(t *testing.T) {
+	rows := []struct {
+		description string
+		label       string
+		hosts       []string
+		want        string
+	}{
+		{"another platform's label", "capsule.clastix.io/tenant", nil, ""},
+		{"a label without a prefix", "team", nil, ""},
+		{"both placeholders", "team", []string{"{namespace}.{tenant}.test"}, ""},
+		{"a wildcard", "team", []string{"*.{tenant}.test", "**.x-{namespace}.test"}, ""},
+		{"no label", "", nil, `kubernetes.tenantLabel: ""`},
+		{"a label that ends a string in CEL", "a'b", nil, `kubernetes.tenantLabel: "a'b"`},
+		{"no placeholder", "team", []string{"a.test"}, `kubernetes.hosts[0]: "a.test"`},
+		{"an unknown placeholder", "team", []string{"{tenant}.test", "{name}.{tenant}.test"},
+			`kubernetes.hosts[1]: "{name}.{tenant}.test"`},
+		{"two placeholders in a label", "team", []string{"{tenant}-{namespace}.test"},
+			`kubernetes.hosts[0]: "{tenant}-{namespace}.test"`},
+		{"a wildcard inside", "team", []string{"{tenant}.*.test"},
+			`kubernetes.hosts[0]: "{tenant}.*.test"`},
+	}
+	for _, row := range rows {
+		err := admission.Options{Label: row.label, Hosts: row.hosts}.Check()
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if (row.want == "") != (got == "") || !strings.HasPrefix(got, row.want) {
+			t.Errorf("%s: %v, want %q", row.description, err, row.want)
+		}
+	}
+	if err := admission.Defaults().Check(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+}
+
+// TestLabelByPlatform wants the label to be protected unless the platform does so.
+func TestLabelByPlatform(t *testing.T) {
+	for _, byPlatform := range []bool{false, true} {
+		options := admission.Defaults()
+		options.LabelByPlatform = byPlatform
+		content := options.Files()["policies/namespaces.yaml"]
+		if strings.Contains(content, options.Label) == byPlatform {
+			t.Errorf("label by platform %t: %s", byPlatform, content)
+		}
+		if !strings.Contains(content, "annotations[?'tenantguard.io/hosts']") {
+			t.Errorf("label by platform %t: the hosts are not protected", byPlatform)
+		}
+	}
+}
+
 func TestOptionsReplaceEveryDefault(t *testing.T) {
 	options := admission.Options{
 		Label: "example.org/team", Prefix: "example.net", Gateways: []string{"infra/public"},

@@ -47,7 +47,8 @@ object.spec.?parentRefs.orValue([]).all(ref, ref.?kind.orValue('Gateway') == 'Ga
 )
 
 func (o Options) httpRoutes() check {
-	validations := append([]validation{tenant, hasHostname}, hostValidations()...)
+	validations := append([]validation{tenant, hasHostname.orGuestAnywhere()},
+		guestHostValidations()...)
 	return check{
 		name: "httproutes",
 		comment: `
@@ -57,7 +58,7 @@ list), or that uses what is another tenant's.`,
 		resources:  []resource{{gatewayGroup, []string{"httproutes", "grpcroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
-		variables: append([]expression{patterns, gatewayHosts, gatewayNames},
+		variables: append(append(o.patternsAndGuests(), gatewayHosts, gatewayNames),
 			hostVariables()...),
 		validations: append(validations, ownGateway, ownBackends, ownRuleFilters),
 	}
@@ -75,7 +76,7 @@ own hosts only.`,
 		resources:  []resource{{gatewayGroup, []string{"tlsroutes"}}},
 		everywhere: true,
 		parts:      []string{"spec"},
-		variables: append([]expression{patterns, allowed, gatewayHosts, gatewayNames},
+		variables: append(append(o.patterns(), allowed, gatewayHosts, gatewayNames),
 			hostVariables()...),
 		validations: append(validations, ownGateway, ownBackends),
 	}

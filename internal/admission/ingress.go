@@ -74,7 +74,7 @@ func (o Options) ingresses() check {
 	for _, key := range strings.Fields(nginxKnown) {
 		known = append(known, nginxMark+key)
 	}
-	variables := append([]expression{patterns, allowed}, ingressHosts()...)
+	variables := append(o.patternsAndGuests(), ingressHosts()...)
 	variables = append(variables, hostVariables()...)
 	variables = append(variables, expression{"unknown", `
 variables.traefik.filter(key, !key.lowerAscii().matches(r'` + traefikKnown + `')) +
@@ -101,13 +101,14 @@ tenant's. Of these annotations only those pass that are known to concern the Ing
 func ingressValidations() []validation {
 	validations := []validation{tenant,
 		require("!("+ruleHosts+").exists(host, host == '')",
-			"a rule without a host takes the requests of every host; write a host in each rule"),
+			"a rule without a host takes the requests of every host; write a host in each rule").
+			orGuestAnywhere(),
 		require("!has(object.spec.defaultBackend)",
 			"defaultBackend takes the requests for every host that no one else does;"+
-				" write a rule with a host"),
+				" write a rule with a host").orGuestAnywhere(),
 	}
 	validations = append(validations, notTooLarge)
-	validations = append(validations, hostValidations()...)
+	validations = append(validations, guestHostValidations()...)
 	return append(validations,
 		requireComputed("variables.unknown.size() == 0",
 			"'annotation ' + "+short("variables.unknown.join(', ')")+

@@ -7,10 +7,13 @@ type mark struct {
 
 func (o Options) namespaces() check {
 	var validations []validation
-	for _, m := range []mark{
-		{"label", "$label"}, {"annotation", "$hosts"}, {"annotation", "$mode"},
-		{"annotation", "$allow"},
-	} {
+	marks := []mark{
+		{"annotation", "$hosts"}, {"annotation", "$mode"}, {"annotation", "$allow"},
+	}
+	if !o.LabelByPlatform {
+		marks = append([]mark{{"label", "$label"}}, marks...)
+	}
+	for _, m := range marks {
 		value := ".metadata.?" + m.kind + "s[?'" + m.name + "'].orValue('')"
 		validations = append(validations, require(
 			"object"+value+" ==\n(request.operation == 'CREATE' ? '' : oldObject"+value+")",

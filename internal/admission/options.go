@@ -1,11 +1,22 @@
 package admission
 
-import "strings"
+import (
+	"errors"
+	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+)
 
 // Options are what an operator may choose.
 type Options struct {
 	// Label is the label of a Namespace that names its tenant.
 	Label string
+	// LabelByPlatform leaves it to the platform who may write the label: one that sets it on what
+	// tenants themselves create, as Capsule does, and that lets nobody choose.
+	LabelByPlatform bool
+	// Hosts are host patterns that every Namespace with a tenant has, as kubernetes.hosts: with
+	// {namespace} and {tenant} for its name and its tenant's.
+	Hosts []string
 	// Prefix is what the annotations of a Namespace begin with, without the slash.
 	Prefix string
 	// Gateways are the operators' Gateways, as namespace/name.
@@ -31,6 +42,19 @@ func Defaults() Options {
 	}
 }
 
+// Check returns what the guard would find wrong with the label and the hosts.
+func (o Options) Check() error {
+	section := map[string]any{"enabled": true, "tenantLabel": o.Label}
+	if len(o.Hosts) > 0 {
+		section["hosts"] = strings.Join(o.Hosts, ",")
+	}
+	keys := policy.ParseKeys(map[string]any{"kubernetes": section}, "", "")
+	if len(keys.Errors) > 0 {
+		return errors.New(strings.Join(keys.Errors, "; "))
+	}
+	return nil
+}
+
 // fill writes the options into an expression or a message: $label, $hosts, $mode and $allow are the
 // marks of a Namespace.
 func (o Options) fill(text string) string {
@@ -42,6 +66,7 @@ func (o Options) fill(text string) string {
 		"$plugin", o.Plugin,
 		"$owners", o.OwnersNamespace+"/"+o.OwnersName,
 		"$gateways", quoted(o.Gateways),
+		"$templates", quoted(o.Hosts),
 	).Replace(text)
 }
 

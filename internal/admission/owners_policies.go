@@ -9,19 +9,28 @@ import (
 // maxLabels is how many labels a host may have for its owner to be looked up.
 const maxLabels = 20
 
-// ownersForeign are the hosts that are not this tenant's. A host's keys are tried from the most
-// specific on: the name itself, "*" for its longest suffix, and "**" for each suffix. A wildcard
-// has no key for itself, and must not have names of others right below it.
-func ownersForeign() []expression {
+// ownersForeign are the hosts that are not this tenant's, nor, for routes of HTTP, those that it
+// may serve as a guest. A host's keys are tried from the most specific on: the name itself, "*" for
+// its longest suffix, and "**" for each suffix. A wildcard has no key for itself, and must not have
+// names of others right below it.
+func ownersForeign(http bool) []expression {
 	var numbers []string
 	for i := 1; i < maxLabels; i++ {
 		numbers = append(numbers, strconv.Itoa(i))
 	}
-	return []expression{
+	variables := []expression{
 		{"owners", "params.?data.orValue({})"},
 		{"tenant", "namespaceObject.metadata.?labels[?'$label'].orValue('')"},
-		{"foreign", fmt.Sprintf(`
-variables.hosts.filter(host,
+	}
+	others := "variables.hosts"
+	if http {
+		variables = append(variables, allowed, guests, guestAnywhere, deep("guests"))
+		others = "(variables.guestAnywhere ? [] : variables.hosts.filter(host, !(" +
+			covered("guests") + ")))"
+	}
+	return append(variables,
+		expression{"foreign", fmt.Sprintf(`
+`+others+`.filter(host,
   !host.matches(r'^(\*\.)?%[1]s$') || host.split('.').size() > %[2]d ||
   [[%[3]s]
     .filter(i, i < host.split('.').size()).map(i, host.split('.', i + 1)[i])].exists(suffixes,
@@ -31,8 +40,7 @@ variables.hosts.filter(host,
       keys.size() == 0 || variables.owners[keys[0]] != variables.tenant)) ||
   host.startsWith('*.') && variables.owners[?'%[4]s' + host.substring(2)]
     .orValue(variables.tenant).split(',').exists(owner, owner != variables.tenant))`,
-			name, maxLabels, strings.Join(numbers, ", "), insideKey)},
-	}
+			name, maxLabels, strings.Join(numbers, ", "), insideKey)})
 }
 
 // ownersHosts holds where every host is the tenant's.
@@ -67,7 +75,8 @@ var noCollision = requireComputed("variables.colliding.size() == 0",
 
 // ownersPolicies returns the policies whose parameter is the ConfigMap of owners.
 func (o Options) ownersPolicies() []check {
-	http := ownersPolicy("ingressroutes", "traefik.io", routeHosts(HTTPRule()), "ingressroutes")
+	http := ownersPolicy("ingressroutes", "traefik.io", true, routeHosts(HTTPRule()),
+		"ingressroutes")
 	http.comment = `
 The second layer, for clusters where one tenant's hosts lie inside another tenant's wildcard, or
 where Ingresses are used and the name of one Namespace begins with that of another. What a Namespace
@@ -75,13 +84,15 @@ can not say of itself comes from the ConfigMap ` + o.OwnersNamespace + "/" + o.O
 policies do nothing before they are bound by owners-warn.yaml or owners.yaml.
 
 Stops an IngressRoute with a host that is more specifically another tenant's.`
-	tcp := ownersPolicy("ingressroutetcps", "traefik.io", routeHosts(TCPRule()),
+	tcp := ownersPolicy("ingressroutetcps", "traefik.io", false, routeHosts(TCPRule()),
 		"ingressroutetcps")
 	tcp.comment = "Stops an IngressRouteTCP with such a host."
-	gateway := ownersPolicy("routes", gatewayGroup, []expression{gatewayHosts},
-		"httproutes", "grpcroutes", "tlsroutes")
-	gateway.comment = "Stops a route of the Gateway API with such a host."
-	ingress := ownersPolicy("ingresses", "networking.k8s.io", ingressHosts(),
+	gateway := ownersPolicy("httproutes", gatewayGroup, true, []expression{gatewayHosts},
+		"httproutes", "grpcroutes")
+	gateway.comment = "Stops an HTTPRoute or GRPCRoute with such a host."
+	tls := ownersPolicy("tlsroutes", gatewayGroup, false, []expression{gatewayHosts}, "tlsroutes")
+	tls.comment = "Stops a TLSRoute with such a host."
+	ingress := ownersPolicy("ingresses", "networking.k8s.io", true, ingressHosts(),
 		"ingresses", "ingresses/status")
 	ingress.comment = `
 Stops an Ingress with such a host, and one whose names in Traefik may be those of another tenant's
@@ -89,10 +100,12 @@ older Namespace: shop and shop-api both have a service shop-api-gateway-80 if on
 api-gateway and the other gateway, and Traefik takes the last.`
 	ingress.variables = append(ingress.variables, ownersNames...)
 	ingress.validations = append(ingress.validations, noCollision)
-	return []check{http, tcp, gateway, ingress}
+	return []check{http, tcp, gateway, tls, ingress}
 }
 
-func ownersPolicy(name, group string, hosts []expression, resources ...string) check {
+func ownersPolicy(
+	name, group string, http bool, hosts []expression, resources ...string,
+) check {
 	validations := []validation{ownersHosts}
 	if group != gatewayGroup {
 		validations = []validation{notTooLarge, ownersHosts}
@@ -101,7 +114,7 @@ func ownersPolicy(name, group string, hosts []expression, resources ...string) c
 		name:        "owners-" + name,
 		resources:   []resource{{group, resources}},
 		parts:       []string{"spec"},
-		variables:   append(append([]expression{}, hosts...), ownersForeign()...),
+		variables:   append(append([]expression{}, hosts...), ownersForeign(http)...),
 		validations: validations,
 		owners:      true,
 	}

@@ -46,9 +46,10 @@ var (
 
 func (o Options) ingressRoutes() check {
 	r := HTTPRule()
-	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
-	validations := append([]validation{tenant, onlyV3, notTooLarge, r.wellFormed()},
-		hostValidations()...)
+	variables := append(o.patternsAndGuests(), routeHosts(r)...)
+	validations := append(
+		[]validation{tenant, onlyV3, notTooLarge, r.wellFormed().orGuestAnywhere()},
+		guestHostValidations()...)
 	return check{
 		name: "ingressroutes",
 		comment: `
@@ -66,7 +67,7 @@ beside entryPoints or tls), or that uses what is another tenant's.`,
 
 func (o Options) ingressRouteTCPs() check {
 	r := TCPRule()
-	variables := append([]expression{patterns, allowed}, routeHosts(r)...)
+	variables := append(append(o.patterns(), allowed), routeHosts(r)...)
 	validations := []validation{tenant,
 		mayOnly("", "tcp", "an IngressRouteTCP"),
 		require("has(object.spec.tls)", "an IngressRouteTCP needs tls: without it Traefik sees no"+

@@ -69,7 +69,8 @@ func bindCRD(p *policy.Policy, router Router, legacyNames bool) Binding {
 
 // bindExact binds to the namespace, or to the one of several that the router may lie in. Of
 // several, those that exist count, a tenant's or not, where the cluster is known; elsewhere those
-// that the policy lists.
+// that the policy lists. A router without a tenant in a Namespace that the list does not have may
+// be one of a Namespace made since.
 func bindExact(p *policy.Policy, namespaces []string) Binding {
 	c := newCandidates()
 	fromCluster := p.ClusterKnown() && len(namespaces) > 1
@@ -81,10 +82,11 @@ func bindExact(p *policy.Policy, namespaces []string) Binding {
 		}
 	}
 	binding := c.bind()
-	binding.FromCluster = fromCluster
 	if binding.Namespaces == nil {
 		binding.Namespaces = namespaces
 	}
+	isNew := binding.Code == verdict.RouterUnbound && p.ClusterKnown() && !p.Listed(namespaces[0])
+	binding.FromCluster = fromCluster || isNew
 	return binding
 }
 
@@ -111,9 +113,6 @@ func bindLegacy(p *policy.Policy, names []string, legacyNames bool) Binding {
 	}
 	binding := c.bind()
 	binding.FromCluster = p.ClusterKnown()
-	if binding.Code == verdict.RouterUnbound && len(binding.Namespaces) > 0 {
-		binding.Code = verdict.RouterAmbiguous // an unowned namespace proves no more than others
-	}
 	if !p.ClusterKnown() && !legacyNames {
 		return Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
 	}

@@ -19,12 +19,20 @@ func policyOf(t *testing.T, keys map[string]any, namespaces ...policy.Namespace)
 // TestFromCluster looks at which bindings are only as good as the list of Namespaces: another
 // one may be what makes the router's name ambiguous.
 func TestFromCluster(t *testing.T) {
-	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
+	cluster := &registrytest.Cluster{Namespaces: &policy.Snapshot{
+		Namespaces: []policy.Namespace{
+			{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}, {Name: "free"},
+		},
+		Deleted: []policy.Namespace{{Name: "old", Tenant: "acme"}},
+	}}
 	listed := map[string]any{"legacyNames": "allow", "tenants": []any{
 		map[string]any{"name": "acme", "namespaces": "acme", "routers": "acme-*@docker",
 			"hosts": "a.acme.example.com", "certificates": map[string]any{"check": "off"}},
 	}}
-	enabled := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	p := registrytest.MustPolicy(t, map[string]any{
+		"kubernetes": map[string]any{"enabled": true},
+		"tenants":    []any{map[string]any{"name": "open", "namespaces": "open"}},
+	}, cluster)
 	const legacy = "acme-web-0123456789abcdef0123"
 	rows := []struct {
 		description, router, namespace string
@@ -32,6 +40,15 @@ func TestFromCluster(t *testing.T) {
 		fromCluster                    bool
 	}{
 		{"one safe name", "acme_web_0@kubernetescrd", "", verdict.Pass, false},
+		{"one safe name, unowned", "free_web_0@kubernetescrd", "", verdict.RouterUnbound, false},
+		{"one safe name that is not listed", "new_web_0@kubernetescrd", "", verdict.RouterUnbound,
+			true},
+		{"one safe name that is deleted", "old_web_0@kubernetescrd", "", verdict.RouterUnbound,
+			true},
+		{"one safe name that is configured and not listed", "open_web_0@kubernetescrd", "",
+			verdict.Pass, false},
+		{"an Ingress whose namespace is not listed", "x@kubernetes", "new", verdict.RouterUnbound,
+			true},
 		{"two safe names", "web-acme_web_0@kubernetescrd", "", verdict.Pass, true},
 		{"two safe names, both unowned", "web-x_web_0@kubernetescrd", "", verdict.RouterUnbound,
 			true},
@@ -50,7 +67,7 @@ func TestFromCluster(t *testing.T) {
 	}
 	for _, row := range rows {
 		router := binding.Parse(row.router, "web")
-		got := binding.Bind(policyOf(t, enabled, acme), router, row.namespace, false)
+		got := binding.Bind(p.Policy, router, row.namespace, false)
 		if got.Code != row.want || got.FromCluster != row.fromCluster {
 			t.Errorf("%s: %q, from the cluster %t, want %q, %t",
 				row.description, got.Code, got.FromCluster, row.want, row.fromCluster)

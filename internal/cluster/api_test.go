@@ -126,7 +126,7 @@ func startSource(t *testing.T) (*namespaceAPI, *source) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, newSource(client)
+	return a, newSource(client, policy.TenantLabel)
 }
 
 // runSource runs the source until the returned function is called.

@@ -53,47 +53,59 @@ func (c *Cluster) Confirm(ctx context.Context, leaf []byte, namespaces []string,
 type Set struct {
 	mu       sync.Mutex
 	clusters map[string]*Cluster
+	// stores have what is known of Secrets, by API: which label names a tenant is nothing to them.
+	stores map[string]*secrets.Store
 }
 
 // NewSet returns a set without clusters.
 func NewSet() *Set {
-	return &Set{clusters: map[string]*Cluster{}}
+	return &Set{clusters: map[string]*Cluster{}, stores: map[string]*secrets.Store{}}
 }
 
-// Of returns the cluster of a configuration.
+// Of returns the cluster of a configuration. What is read of Namespaces is kept once for each label
+// that names their tenants.
 func (s *Set) Of(k policy.Kubernetes) (*Cluster, error) {
-	address := fmt.Sprintf("%q %q %q", k.Endpoint, k.TokenFile, k.CAFile)
+	api := fmt.Sprintf("%q %q %q", k.Endpoint, k.TokenFile, k.CAFile)
+	address := fmt.Sprintf("%s %q", api, k.TenantLabel)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if c := s.clusters[address]; c != nil {
 		return c, nil
 	}
-	c, err := newCluster(address, k)
+	store, err := s.store(api, k)
 	if err != nil {
 		return nil, err
+	}
+	client, err := newClient(k)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{
+		address:    address,
+		namespaces: newSource(client, k.TenantLabel),
+		secrets:    store,
 	}
 	s.clusters[address] = c
 	return c, nil
 }
 
-// newCluster makes one client for the Namespaces and another for the Secrets: a client has so many
+// store returns what is known of the Secrets of an API. It has a client of its own: one has so many
 // connections and no more, and searches for Secrets must not keep the watch or a list of Namespaces
-// waiting for one.
-func newCluster(address string, k policy.Kubernetes) (*Cluster, error) {
+// waiting for one. The caller holds mu.
+func (s *Set) store(api string, k policy.Kubernetes) (*secrets.Store, error) {
+	if s.stores[api] == nil {
+		client, err := newClient(k)
+		if err != nil {
+			return nil, err
+		}
+		s.stores[api] = secrets.NewStore(client, time.Now)
+	}
+	return s.stores[api], nil
+}
+
+func newClient(k policy.Kubernetes) (*kube.Client, error) {
 	config := kube.Config{Endpoint: k.Endpoint, TokenFile: k.TokenFile, CAFile: k.CAFile}
-	forNamespaces, err := kube.New(config, os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	forSecrets, err := kube.New(config, os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	return &Cluster{
-		address:    address,
-		namespaces: newSource(forNamespaces),
-		secrets:    secrets.NewStore(forSecrets, time.Now),
-	}, nil
+	return kube.New(config, os.Getenv)
 }
 
 // Keep watches the Namespaces of the clusters with these addresses, with one goroutine for each,

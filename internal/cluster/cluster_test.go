@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/secrets"
 )
 
 // api is an API server with one Namespace and at most one Secret, which counts its watches.
@@ -130,6 +131,7 @@ func TestSetHasEachClusterOnce(t *testing.T) {
 		{"the endpoint", func(k *policy.Kubernetes) { k.Endpoint = "https://192.0.2.2" }, false},
 		{"the token", func(k *policy.Kubernetes) { k.TokenFile = "/other" }, false},
 		{"the authorities", func(k *policy.Kubernetes) { k.CAFile = "/other" }, false},
+		{"the label", func(k *policy.Kubernetes) { k.TenantLabel = "team" }, false},
 	}
 	for _, row := range rows {
 		k := first
@@ -149,6 +151,37 @@ func TestSetHasEachClusterOnce(t *testing.T) {
 	}
 	if c, err := set.Of(policy.Kubernetes{Endpoint: "http://192.0.2.1"}); c != nil || err == nil {
 		t.Errorf("%v, %v for an endpoint without TLS", c, err)
+	}
+}
+
+// TestLabelsOfOneCluster has two middlewares read one cluster by different labels. What is known of
+// its Secrets is the same.
+func TestLabelsOfOneCluster(t *testing.T) {
+	a := &api{cluster: &kubetest.Cluster{Namespaces: []kubetest.Namespace{
+		{Name: "acme", Labels: map[string]string{"team": "one", policy.TenantLabel: "two"}},
+	}}}
+	config := kubetest.Start(t, a)
+	set := NewSet()
+	var stores []*secrets.Store
+	for label, want := range map[string]string{"team": "one", policy.TenantLabel: "two"} {
+		c, err := set.Of(policy.Kubernetes{
+			Endpoint: config.Endpoint, TokenFile: config.TokenFile, CAFile: config.CAFile,
+			TenantLabel: label,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.ListedSince(context.Background(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		snapshot, _ := c.Snapshot()
+		if got := snapshot.Namespaces[0].Tenant; got != want {
+			t.Errorf("%s: the tenant is %q, want %q", label, got, want)
+		}
+		stores = append(stores, c.secrets)
+	}
+	if stores[0] != stores[1] {
+		t.Error("the Secrets are kept for each label")
 	}
 }
 

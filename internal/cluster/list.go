@@ -99,7 +99,7 @@ func (s *source) readAll(ctx context.Context, began time.Time) error {
 		if first {
 			all = map[string]policy.Namespace{}
 		}
-		return readPage(page, all)
+		return s.readPage(page, all)
 	}
 	version, err := s.client.List(ctx, kube.NamespacesPath, url.Values{}, pageSize, each)
 	if err == nil {

@@ -106,7 +106,7 @@ func TestOtherAnswersAreNoList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newSource(client)
+	s := newSource(client, policy.TenantLabel)
 	if err := s.listedSince(context.Background(), time.Now()); err == nil {
 		t.Error("no error")
 	}
@@ -188,7 +188,7 @@ func TestListAfter(t *testing.T) {
 		{"never listed, failed", time.Time{}, now, false, false, errPause},
 	}
 	for _, row := range rows {
-		s := newSource(nil)
+		s := newSource(nil, policy.TenantLabel)
 		s.existing = map[string]policy.Namespace{}
 		s.listed = row.listed
 		s.listFailed = row.failed
@@ -208,7 +208,7 @@ func TestListAfter(t *testing.T) {
 
 // TestListThatPanics has no client: the list fails, and the next one may begin.
 func TestListThatPanics(t *testing.T) {
-	s := newSource(nil)
+	s := newSource(nil, policy.TenantLabel)
 	if err := s.listedSince(context.Background(), time.Now()); err != errList {
 		t.Errorf("%v, want %v", err, errList)
 	}

@@ -25,19 +25,22 @@ type metadata struct {
 	Annotations       map[string]string `json:"annotations"`
 }
 
-func (o object) namespace() policy.Namespace {
+func (o object) namespace(tenantLabel string) policy.Namespace {
 	m := o.Metadata
-	return policy.NewNamespace(m.Name, m.CreationTimestamp, m.Labels, m.Annotations)
+	return policy.NewNamespace(
+		m.Name, m.CreationTimestamp, tenantLabel, m.Labels, m.Annotations)
 }
 
 // readPage adds the Namespaces of a page.
-func readPage(body []byte, all map[string]policy.Namespace) (kube.ListMeta, error) {
+func (s *source) readPage(
+	body []byte, all map[string]policy.Namespace,
+) (kube.ListMeta, error) {
 	var p page
 	if err := kube.Decode(body, "NamespaceList", &p, &p.Kind); err != nil {
 		return kube.ListMeta{}, err
 	}
 	for _, o := range p.Items {
-		all[o.Metadata.Name] = o.namespace()
+		all[o.Metadata.Name] = o.namespace(s.tenantLabel)
 	}
 	return p.Metadata, nil
 }

@@ -26,6 +26,8 @@ const (
 // source has the Namespaces of one cluster.
 type source struct {
 	client *kube.Client
+	// tenantLabel is the label that says whose a Namespace is.
+	tenantLabel string
 
 	mu sync.Mutex
 	// existing and deleted are the Namespaces by name.
@@ -67,8 +69,8 @@ type change struct {
 }
 
 // newSource returns a source that knows nothing yet.
-func newSource(client *kube.Client) *source {
-	return &source{client: client, deleted: map[string]deletion{}}
+func newSource(client *kube.Client, tenantLabel string) *source {
+	return &source{client: client, tenantLabel: tenantLabel, deleted: map[string]deletion{}}
 }
 
 // current returns the Namespaces, nil while they are unknown, and why they are not kept up to date,
@@ -136,7 +138,7 @@ func (s *source) event(eventType string, raw []byte) error {
 	}
 	c := change{
 		deleted:   eventType == "DELETED",
-		namespace: o.namespace(),
+		namespace: o.namespace(s.tenantLabel),
 		version:   o.Metadata.ResourceVersion,
 	}
 	s.mu.Lock()

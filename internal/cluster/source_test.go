@@ -47,7 +47,7 @@ func TestDeletedIsForgotten(t *testing.T) {
 
 // known returns a source that has listed "a" of acme and "b" of globex at version 10.
 func known() *source {
-	s := newSource(nil)
+	s := newSource(nil, policy.TenantLabel)
 	s.replace(namespacesOf("a", "acme", "b", "globex"), "10", time.Now())
 	return s
 }
@@ -129,7 +129,7 @@ func TestReplace(t *testing.T) {
 
 // TestFirstListMayBeEmpty lists a cluster without Namespaces, which is known from then on.
 func TestFirstListMayBeEmpty(t *testing.T) {
-	s := newSource(nil)
+	s := newSource(nil, policy.TenantLabel)
 	s.replace(namespacesOf(), "10", time.Now())
 	if snapshot, problem := s.current(); snapshot == nil || problem != "" {
 		t.Errorf("%v, problem %q, want a snapshot", snapshot, problem)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/kube"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
+	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
 func TestRunFollowsTheNamespaces(t *testing.T) {
@@ -257,7 +258,7 @@ func TestNote(t *testing.T) {
 		{"one that is while there is no watch", earlier, kube.ErrGone, 0, "", "before", time.Hour},
 	}
 	for _, row := range rows {
-		s := newSource(nil)
+		s := newSource(nil, policy.TenantLabel)
 		s.version = "5"
 		s.problem = "before"
 		s.unwatched = row.unwatched
@@ -299,7 +300,7 @@ func TestEndForgets(t *testing.T) {
 
 // TestPanicsEndNothing has no client, as no answer of the API is known to make the watch panic.
 func TestPanicsEndNothing(t *testing.T) {
-	s := newSource(nil)
+	s := newSource(nil, policy.TenantLabel)
 	s.version = "5"
 	if _, err := s.follow(context.Background()); err == nil || err.Error() != errWatch.Error() {
 		t.Errorf("the error is %v, want %q", err, errWatch)

@@ -113,6 +113,11 @@ func TestListThatAnotherRequestMade(t *testing.T) {
 			[]string{"acme-web-x" + hash + crd, "acme_y_0" + crd}, own, evil, "router-ambiguous"},
 		{"an exact name with a child of two safe names", "acme_x_0" + crd,
 			[]string{"web-acme_x_0" + crd}, own, entryPoint, "router-ambiguous"},
+		{"an exact name that was not listed", "acme_x_0" + crd, nil, nil, own, "pass"},
+		{"an exact name that was not listed, of another tenant", "new_x_0" + crd, nil, own,
+			[]policy.Namespace{acme, {Name: "new", Tenant: "evil"}}, "host-foreign"},
+		{"a child that was not listed", "acme_x_0" + crd, []string{"new_y_0" + crd}, own,
+			[]policy.Namespace{acme, {Name: "new", Tenant: "acme"}}, "pass"},
 		{"a child that was ambiguous", "acme_x_0" + crd, []string{"acme-web-x" + hash + crd},
 			evil, own, "pass"},
 	}
@@ -139,6 +144,7 @@ func TestListThatAnotherRequestMade(t *testing.T) {
 func TestListOfNamespaces(t *testing.T) {
 	acme := policy.Namespace{Name: "acme", Tenant: "acme", Hosts: "a.acme.example.com"}
 	const legacy, exact = "acme-x-0123456789abcdef0123@kubernetescrd", "acme_x_0@kubernetescrd"
+	const unlisted = "new_x_0@kubernetescrd"
 	failure := errors.New("the API can't be asked")
 	rows := []struct {
 		description, router string
@@ -149,6 +155,8 @@ func TestListOfNamespaces(t *testing.T) {
 		{"an exact name, no list", exact, failure, 0, "pass"},
 		{"a legacy name, a list", legacy, nil, 1, "pass"},
 		{"a legacy name, no list", legacy, failure, 1, "router-ambiguous"},
+		{"an exact name that is not listed, a list", unlisted, nil, 1, "router-unbound"},
+		{"an exact name that is not listed, no list", unlisted, failure, 1, "router-unbound"},
 	}
 	for _, row := range rows {
 		c := newCluster(t)
@@ -221,8 +229,7 @@ func TestPolicyThatChangesMeanwhile(t *testing.T) {
 		router := binding.Parse("acme-x-0123456789abcdef0123@kubernetescrd", "")
 		g := newGuardIn(c.registry, http.NotFoundHandler(), c.name+"@file", clustered, router)
 		req := plainRequest("a.acme.example.com")
-		r := g.read(req)
-		d := g.check(req, r)
+		d := g.check(req, read(req, nil))
 		if d.code != verdict.Pass {
 			t.Fatalf("changes %t: %q, want a pass", changes, d.code)
 		}
@@ -230,7 +237,7 @@ func TestPolicyThatChangesMeanwhile(t *testing.T) {
 			c.set(acme, policy.Namespace{Name: "new", Tenant: "new"})
 			c.registry.Refresh()
 		}
-		g.remember(g.keyOf(req), d)
+		g.remember(req, d, &answer{code: d.code})
 		if remembers(g, req) == changes {
 			t.Errorf("changes %t: what was allowed meanwhile is remembered %t", changes, changes)
 		}

@@ -18,39 +18,56 @@ import (
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.identify.Do(func() { g.findRouter() })
-	d := g.decide(req)
-	if d.code == verdict.Pass {
+	a := g.decide(req)
+	if a.code == verdict.Pass {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(d.denial, req.RemoteAddr)
-	if !d.enforced {
+	log.Deny(a.denial, req.RemoteAddr)
+	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	g.deny(rw, req, d.code)
+	g.deny(rw, req, a.code)
 }
 
-// decide finds the decision on a request that was made a moment ago, or makes one.
-func (g *Guard) decide(req *http.Request) *decision {
+// answer is what a decision comes to, and what is kept of it.
+type answer struct {
+	code verdict.Code
+	// denial is what the log says of a denial, and enforced reports whether it is carried out.
+	denial   *report.Prepared
+	enforced bool
+	// isPlain reports whether a pass was made with nothing special about the request, so that the
+	// fast path may have it.
+	isPlain bool
+	// key is what it is known by, and until when it is over, zero for as long as its policy is in
+	// force.
+	key   key
+	until time.Time
+}
+
+// decide finds the answer to a request that was found a moment ago, or judges the request.
+func (g *Guard) decide(req *http.Request) *answer {
 	chain := g.chainOf(req)
-	if d := g.known.find(writtenKey(req, chain), req); d != nil {
-		g.known.addAgain(req, d)
-		return d
+	if a := g.known.find(writtenKey(req, chain), req); a != nil {
+		g.rememberAgain(req, a)
+		return a
 	}
 	r := read(req, chain)
-	if d := g.known.find(r.key(), req); d != nil {
-		g.known.addAgain(req, d)
-		return d
+	if a := g.known.find(r.key(), req); a != nil {
+		g.rememberAgain(req, a)
+		return a
 	}
-	decided := g.check(req, r)
-	d := &decided
-	if d.code != verdict.Pass {
-		d.enforced = verdict.IsEnforced(d.policy, d.request.Request)
-		d.denial = g.denial(req, decided)
+	d := g.check(req, r)
+	a := &answer{code: d.code}
+	if d.code == verdict.Pass {
+		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
+	} else {
+		a.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 	}
-	g.remember(req, d)
-	return d
+	g.remember(req, d, a)
+	return a
 }
 
 // chainOf returns the chain that was served on the connection of a request, nil where Go does not
@@ -67,10 +84,12 @@ type request struct {
 	verdict.Request
 	// chain is the served chain where Go gives it.
 	chain *observe.Chain
+	// local is the address that the client connected to if that chooses the certificate.
+	local string
 }
 
 func read(req *http.Request, chain *observe.Chain) request {
-	r := request{chain: chain}
+	r := request{chain: chain, local: localOf(req)}
 	r.Host = hosts.Parse(req.Host)
 	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
@@ -88,23 +107,18 @@ type decision struct {
 	policy  *policy.Effective
 	binding binding.Binding
 	request request
-	// chain is the served chain, nil where it was not looked at, and judged what it is for the tenant.
+	// chain is the served chain, nil where it was not looked at, and judged what it is for the
+	// tenant.
 	chain  *observe.Chain
 	judged *verdict.Chain
 	// validFor is how long what was found of the chain holds.
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
-
-	// denial is what the log says of it, and enforced reports whether it is carried out.
-	denial   *report.Prepared
-	enforced bool
-	// until is when it is over, zero for as long as its policy is in force.
-	until time.Time
 }
 
 // conditions are those that the decision was made by.
-func (d *decision) conditions() conditions {
+func (d decision) conditions() conditions {
 	c := conditions{proxies: d.policy.Proxies}
 	if d.binding.Tenant != nil {
 		c.guest = d.binding.Tenant.Guest
@@ -157,7 +171,9 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	}
 	latest, err := g.middleware.PolicySince(req.Context(), g.reload.began)
 	if err != nil {
-		bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		if bound.Code == verdict.Pass {
+			bound = binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
+		}
 		return decision{policy: p, binding: bound, problem: err.Error()}
 	}
 	if latest != nil && latest != p {
@@ -181,8 +197,8 @@ type boundRouter struct {
 	binding   binding.Binding
 }
 
-// bindOnce returns whose the router is, which is found once for each policy: a router that is nobody's
-// may have thousands of patterns to be held to.
+// bindOnce returns whose the router is, which is found once for each policy: a router that is
+// nobody's may have thousands of patterns to be held to.
 func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
 	g.known.lock.RLock()
 	b := g.known.bound
@@ -231,7 +247,7 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	d.chain = chain
 	d.validFor = validFor
 	if len(chain.Certificates) == 0 {
-		d.code = verdict.CertificateName
+		d.code = verdict.Unaccepted(d.policy, d.request.Request)
 		return d
 	}
 	now := time.Now()
@@ -253,7 +269,7 @@ func (g *Guard) observe(
 	if r.chain != nil {
 		return r.chain, certificates.TTL, nil
 	}
-	address, err := traefik.ListenerAddress(req.Context())
+	address, err := addressOf(req, r)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -263,6 +279,14 @@ func (g *Guard) observe(
 	}
 	return observed.Observe(
 		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
+}
+
+// addressOf returns the address of the entry point to observe at.
+func addressOf(req *http.Request, r request) (string, error) {
+	if r.HasServerName {
+		return traefik.ListenerAddress(req.Context())
+	}
+	return traefik.ConnectedAddress(req.Context())
 }
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
@@ -283,11 +307,12 @@ func (g *Guard) checkSecret(
 	if err != nil {
 		return d.unavailable(err, served.Unasked(judged))
 	}
-	if validFor < d.validFor {
-		d.validFor = validFor
-	}
 	if !found {
 		d.code = served.Otherwise
+		validFor = notFoundValidFor
+	}
+	if validFor < d.validFor {
+		d.validFor = validFor
 	}
 	return d
 }

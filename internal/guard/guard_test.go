@@ -54,17 +54,28 @@ func TestContextsThatNeverEnd(t *testing.T) {
 	}
 }
 
-// TestNewWithLocalCertificate has Go say which certificate was served: the fast path, which does
-// not compare it, must not be taken.
+// TestNewWithLocalCertificate has Go say which certificate was served: the fast path compares the
+// connection.
 func TestNewWithLocalCertificate(t *testing.T) {
 	before := hasLocalCertificate
 	defer func() { hasLocalCertificate = before }()
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	keys := acmeKeys(map[string]any{"observe": "ttl"})
 	for _, local := range []bool{false, true} {
 		hasLocalCertificate = local
-		handler := New(context.Background(), http.NotFoundHandler(), acmeKeys(nil), ofOwn)
-		guard, isGuard := handler.(*Guard)
-		if isGuard != local || (isGuard && !guard.hasLocalCertificate) {
-			t.Errorf("local certificate %t: a guard without the fast path %t", local, isGuard)
+		guard := New(context.Background(), http.NotFoundHandler(), keys, ofOwn)
+		req := at(entryPoint, tlsRequest(hostA, hostA))
+		if got := reasonOf(guard, req); got != "pass" {
+			t.Fatalf("local certificate %t: %q, want a pass", local, got)
+		}
+		tables := currentReload().tables[ofOwn]
+		if len(tables) != 1 {
+			t.Fatalf("local certificate %t: %d tables, want 1", local, len(tables))
+		}
+		n := tables[0]
+		if (len(n.names) == 1) == local || (len(n.connections) == 1) != local {
+			t.Errorf("local certificate %t: %d names and %d connections",
+				local, len(n.names), len(n.connections))
 		}
 	}
 }
@@ -97,57 +108,53 @@ func TestRouterOfTheContext(t *testing.T) {
 	}
 }
 
-// TestTableIsBounded has more hosts and requests be allowed than are remembered.
-func TestTableIsBounded(t *testing.T) {
-	g := acmeGuard("bounded@file", acmeKeys(nil))
-	req := plainRequest(hostA)
-	inForce := func() bool { return true }
-	for _, isFast := range []bool{false, true} {
-		for i := 0; i < maxAllowed+10; i++ {
-			k := key{host: fmt.Sprint(i), tls: true, serverName: "name"}
-			g.allowed.add(k, isFast, 0, conditions{}, inForce)
-			if isFast && g.allowed.names[k.host] != "name" || !isFast && !g.allowed.has(k, req) {
-				t.Fatalf("fast %t: request %d is not remembered", isFast, i)
-			}
-		}
-	}
-	if len(g.allowed.names) != maxAllowed || len(g.allowed.others) != maxAllowed {
-		t.Errorf("%d names and %d others are remembered, want %d",
-			len(g.allowed.names), len(g.allowed.others), maxAllowed)
-	}
-}
-
 // TestWhatIsForgotten has the policy of a middleware change, which has routers of three reloads.
 func TestWhatIsForgotten(t *testing.T) {
 	const name = "forgotten@file"
-	first := acmeGuard(name, acmeKeys(nil))
-	previous := acmeGuard(name, acmeKeys(nil))
-	current := acmeGuard(name, acmeKeys(nil))
-	other := &allowed{lock: &sync.RWMutex{}, names: map[string]string{}}
-	current.reload.addTable("other@file", other)
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	keys := acmeKeys(map[string]any{"observe": "ttl"})
+	first, previous, current := acmeGuard(name, keys), acmeGuard(name, keys), acmeGuard(name, keys)
+	other := acmeGuard("other@file", keys)
+	reloads.Lock()
+	reloads.current = current.reload
+	reloads.previous = previous.reload
+	reloads.Unlock()
+	current.reload.addTable("other@file", &other.known)
 	rows := []struct {
 		description string
-		table       *allowed
+		guard       *Guard
 		stays       bool
 	}{
-		{"this reload", &current.allowed, false},
-		{"the reload before", &previous.allowed, false},
-		{"one that is not in use any more", &first.allowed, true},
+		{"this reload", current, false},
+		{"the reload before", previous, false},
+		{"one that is not in use any more", first, true},
 		{"another middleware", other, true},
 	}
-	req := plainRequest(hostA)
-	k := key{host: hostA, tls: true, serverName: hostA}
+	passes := at(entryPoint, tlsRequest(hostA, hostA))
+	denied := at(entryPoint, tlsRequest("a.globex.example.com", hostA))
 	for _, row := range rows {
-		for _, isFast := range []bool{false, true} {
-			row.table.add(k, isFast, 0, conditions{}, func() bool { return true })
+		reasonOf(handlerOf(row.guard), passes)
+		reasonOf(handlerOf(row.guard), denied)
+		if remembered(row.guard, denied) != "host-unowned" || !passesFast(row.guard, passes) {
+			t.Fatalf("%s: nothing is remembered", row.description)
 		}
+	}
+	if len(current.reload.chains) != 1 {
+		t.Fatalf("%d chains, want 1", len(current.reload.chains))
 	}
 	forget(name)
 	for _, row := range rows {
-		if row.table.has(k, req) != row.stays || (len(row.table.names) > 0) != row.stays {
-			t.Errorf("%s: remembered %t, names %v, want %t",
-				row.description, row.table.has(k, req), row.table.names, row.stays)
+		isDenied := remembered(row.guard, denied) == "host-unowned"
+		if isDenied != row.stays || remembers(row.guard, passes) != row.stays ||
+			passesFast(row.guard, passes) != row.stays {
+			t.Errorf("%s: remembered %t, want %t", row.description, !row.stays, row.stays)
 		}
+	}
+	if len(current.reload.chains) != 0 {
+		t.Error("what a chain is under an earlier policy is remembered")
+	}
+	if got := current.reload.total.Load(); got < 2 || len(current.known.answers) > 0 {
+		t.Errorf("%d entries are counted", got)
 	}
 }
 
@@ -172,7 +179,7 @@ func TestFirstReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	New(ctx, http.NotFoundHandler(), acmeKeys(nil), name)
-	table := &allowed{lock: &sync.RWMutex{}, names: map[string]string{hostA: hostA}}
+	table := &known{lock: &sync.RWMutex{}, names: map[string]bool{hostA: true}}
 	currentReload().addTable(name, table)
 	forget(name)
 	if len(table.names) != 0 {
@@ -180,36 +187,48 @@ func TestFirstReload(t *testing.T) {
 	}
 }
 
-// TestWhereIsRemembered has the table of the fast path take what that can find again.
-func TestWhereIsRemembered(t *testing.T) {
+// TestWhatIsFast has the fast path take what that can find again.
+func TestWhatIsFast(t *testing.T) {
 	rows := []struct {
 		description string
 		req         *http.Request
-		local, fast bool
+		protocol    int
+		// names and connections are whether each kind of fast path takes it.
+		names, connections bool
 	}{
-		{"the Host as server name", tlsRequest(hostA, hostA), false, true},
-		{"in other case", tlsRequest("A.acme.example.com", hostA), false, true},
-		{"another server name", tlsRequest(hostA, hostB), false, false},
-		{"plaintext", plainRequest(hostA), false, false},
-		{"Go says which certificate was served", tlsRequest(hostA, hostA), true, false},
+		{"the Host as server name", tlsRequest(hostA, hostA), 2, true, true},
+		{"over HTTP/3", tlsRequest(hostA, hostA), 3, true, false},
+		{"in other case", tlsRequest("A.acme.example.com", hostA), 2, false, true},
+		{"a server name in other case", tlsRequest(hostA, "A.acme.example.com"), 2, false, true},
+		{"a port", tlsRequest(hostA+":8443", hostA), 2, false, true},
+		{"another server name", tlsRequest(hostA, hostB), 2, false, true},
+		{"plaintext", plainRequest(hostA), 2, false, false},
+		{"what does not pass", tlsRequest("a.globex.example.com", hostA), 2, false, false},
 	}
-	for _, row := range rows {
-		g := acmeGuard("where@file", acmeKeys(nil))
-		g.hasLocalCertificate = row.local
-		d := decision{policy: g.middleware.Policy(), request: g.read(row.req)}
-		g.remember(g.keyOf(row.req), d)
-		names, others := len(g.allowed.names), len(g.allowed.others)
-		if names+others != 1 || (names == 1) != row.fast {
-			t.Errorf("%s: %d names and %d others, want a name: %t",
-				row.description, names, others, row.fast)
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	for _, local := range []bool{false, true} {
+		for _, row := range rows {
+			g := acmeGuard("fast@file", acmeKeys(map[string]any{"observe": "ttl"}))
+			withLocalCertificate(g, local)
+			req := at(entryPoint, row.req)
+			req.ProtoMajor = row.protocol
+			reasonOf(handlerOf(g), req)
+			want := row.names
+			if local {
+				want = row.connections
+			}
+			if got := passesFast(g, req); got != want {
+				t.Errorf("%s, local certificate %t: fast %t, want %t",
+					row.description, local, got, want)
+			}
 		}
 	}
 }
 
 // TestWhatIsNotRemembered has a pass rest on something that is over, or that could not be asked.
 func TestWhatIsNotRemembered(t *testing.T) {
-	chain := certificateChain(t, "acme-two")
-	expired := certificateChain(t, "acme-expired")
+	chain := &observe.Chain{Certificates: certificateChain(t, "acme-two")}
+	expired := &observe.Chain{Certificates: certificateChain(t, "acme-expired")}
 	rows := []struct {
 		description string
 		d           decision
@@ -226,9 +245,11 @@ func TestWhatIsNotRemembered(t *testing.T) {
 	for _, row := range rows {
 		g := acmeGuard("not-remembered@file", acmeKeys(nil))
 		req := tlsRequest(hostA, hostA)
-		row.d.policy = g.middleware.Policy()
-		row.d.request = g.read(req)
-		g.remember(g.keyOf(req), row.d)
+		d := row.d
+		d.code = verdict.Pass
+		d.policy = g.middleware.Policy()
+		d.request = read(req, nil)
+		g.remember(req, d, &answer{code: d.code, isPlain: true})
 		if got := remembers(g, req); got != row.want {
 			t.Errorf("%s: remembered %t, want %t", row.description, got, row.want)
 		}

@@ -3,33 +3,39 @@ package guard
 import (
 	"crypto/tls"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 const (
-	// maxKnown bounds each map of known: a tenant with a wildcard has any number of hosts.
+	// maxKnown bounds the answers and the names of one router: a tenant with a wildcard has any
+	// number of hosts.
 	maxKnown = 1000
-	// maxConnections bounds the connections, whose states stay in memory until they are cleared.
+	// maxConnections bounds the connections of one router, whose states stay in memory until they
+	// are cleared.
 	maxConnections = 2000
-	// maxLifetime bounds how long the timer lives that a router of an earlier reload leaves behind.
+	// maxLifetime bounds how long the fast path has something, and so how long the timer lives that
+	// a router of an earlier reload leaves behind.
 	maxLifetime = time.Minute
 	// minLifetime is how long a pass must be good for to be worth a timer.
 	minLifetime = 50 * time.Millisecond
-	// secretLifetime is how long it stands that a certificate is in no Secret. It may be there the
-	// next moment.
-	secretLifetime = 250 * time.Millisecond
+	// notFoundValidFor is how long it stands that a certificate is in no Secret. It may be there
+	// the next moment.
+	notFoundValidFor = 250 * time.Millisecond
 	// invalid stands in a key for what is no name, which no name can be.
 	invalid = "!"
 )
 
-// known is what one router's guard decided a moment ago, so that the next such request need not be
-// judged. A client chooses which requests come, but not how many entries there are, for a Host is
+// known is what one router's guard found out a moment ago, so that the next such request need not
+// be judged. A client chooses which requests come, but not how many entries there are: a Host is
 // one entry in whatever spelling it comes.
 type known struct {
 	// lock guards the other fields. It is a pointer because the fast path has it too.
@@ -43,12 +49,14 @@ type known struct {
 	// without a clock.
 	clearing *time.Timer
 	clearAt  time.Time
-	// decisions has everything, nil before the first one.
-	decisions map[key]*decision
-	// conditions are those of the policy that decisions were made by.
+	// answers has everything, nil before the first one.
+	answers map[key]*answer
+	// conditions are those of the policy that answers were found by.
 	conditions conditions
 	// bound is whose the router is.
 	bound *boundRouter
+	// total counts the entries of all routers of the reload.
+	total *atomic.Int64
 }
 
 // conditions are what a policy lets pass beside what a tenant owns.
@@ -57,33 +65,48 @@ type conditions struct {
 	guest   *policy.Guest
 }
 
-// key is all that a decision on a request depends on.
+// key is all that an answer depends on.
 type key struct {
 	host       string
 	tls        bool
 	serverName string
+	// local is the address that the client connected to, where there is no server name: then that
+	// address chooses the certificate.
+	local string
 	// chain is the served chain where Go says which one was served on a connection.
 	chain *observe.Chain
+	// isChallenge is true for the paths of ACME challenges, of which less is demanded.
+	isChallenge bool
 	// proxied is true for what is decided for a trusted proxy's connections only, and path is the
 	// prefix of what is decided for a guest on such paths only.
 	proxied bool
 	path    string
 }
 
-// writtenKey is the key of a request as it was written. It is that of a decision if all of it was
+// writtenKey is the key of a request as it was written. It is that of an answer if all of it was
 // written the way that key has it.
 func writtenKey(req *http.Request, chain *observe.Chain) key {
 	k := key{host: req.Host, chain: chain}
 	if req.TLS != nil {
 		k.tls = true
 		k.serverName = req.TLS.ServerName
+		k.local = localOf(req)
 	}
 	return k
 }
 
+// localOf returns the address that the client connected to if that chooses the certificate, and ""
+// otherwise.
+func localOf(req *http.Request) string {
+	if req.TLS == nil || req.TLS.ServerName != "" {
+		return ""
+	}
+	return traefik.LocalAddress(req.Context())
+}
+
 // key is the key of a request by what it says.
 func (r request) key() key {
-	k := key{host: invalid, tls: r.TLS, chain: r.chain}
+	k := key{host: invalid, tls: r.TLS, chain: r.chain, local: r.local}
 	if r.Host != "" {
 		k.host = hosts.Authority(r.Host)
 	}
@@ -96,18 +119,16 @@ func (r request) key() key {
 	return k
 }
 
-// find returns the decision on a request, nil where there is none or it is over.
-func (a *known) find(k key, req *http.Request) *decision {
-	a.lock.RLock()
-	d := a.decisions[a.conditions.in(k, req)]
-	a.lock.RUnlock()
-	if d == nil || (!d.until.IsZero() && !time.Now().Before(d.until)) {
+// find returns the answer to a request, nil where there is none or it is over.
+func (n *known) find(k key, req *http.Request) *answer {
+	k.isChallenge = verdict.IsChallenge(req.URL.EscapedPath())
+	n.lock.RLock()
+	a := n.answers[n.conditions.in(k, req)]
+	n.lock.RUnlock()
+	if a == nil || (!a.until.IsZero() && !time.Now().Before(a.until)) {
 		return nil
 	}
-	if d.code != verdict.Pass && verdict.IsChallenge(req.URL.EscapedPath()) {
-		return nil // which less is demanded of
-	}
-	return d
+	return a
 }
 
 // in adds to a key what the conditions make of a request.
@@ -121,160 +142,199 @@ func (c conditions) in(k key, req *http.Request) key {
 	return k
 }
 
-// remember keeps a decision for as long as what it rests on is good.
-func (g *Guard) remember(req *http.Request, d *decision) {
-	if d.problem != "" || verdict.IsChallenge(d.request.Path) || d.policy == nil {
+// remember keeps what a decision came to for as long as what it rests on is good.
+func (g *Guard) remember(req *http.Request, d decision, a *answer) {
+	if d.problem != "" || d.policy == nil {
 		return
 	}
-	lifetime, ok := d.lifetime(time.Now())
-	if !ok {
-		return
-	}
-	if lifetime > 0 {
-		d.until = time.Now().Add(lifetime)
+	now := time.Now()
+	lifetime, isLimited := d.lifetime(now)
+	if isLimited {
+		if lifetime <= 0 {
+			return
+		}
+		a.until = now.Add(lifetime)
 	}
 	// What was judged by a policy that is no longer in force is not remembered: the tables are
 	// cleared after a policy has changed, so that it is either refused here or cleared there.
 	isInForce := func() bool { return g.middleware.IsInForce(d.policy) }
-	g.known.add(req, d, isInForce)
+	a.key = d.request.key()
+	a.key.isChallenge = verdict.IsChallenge(d.request.Path)
+	g.known.add(req, a, d.conditions(), isInForce)
+	g.reload.makeRoom()
 }
 
-// lifetime returns how long a decision is good, 0 for as long as its policy, and reports whether it
-// is good for any time.
-func (d *decision) lifetime(now time.Time) (time.Duration, bool) {
+// rememberAgain lets what is known take the fast path as well.
+func (g *Guard) rememberAgain(req *http.Request, a *answer) {
+	if a.isFast() {
+		g.known.addAgain(req, a)
+		g.reload.makeRoom()
+	}
+}
+
+// lifetime returns how long a decision is good, and reports false if it is for as long as its
+// policy.
+func (d decision) lifetime(now time.Time) (time.Duration, bool) {
 	if verdict.IsOfRouter(d.code) {
 		return time.Second, true // the list of Namespaces may say otherwise then
 	}
 	if d.chain == nil {
-		return 0, true
+		return 0, false
 	}
 	lifetime := d.validFor
-	if d.code == verdict.CertificateSecret {
-		lifetime = secretLifetime
-	}
-	if len(d.chain.Certificates) > 0 && d.code == verdict.Pass {
+	if d.code == verdict.Pass {
 		if valid := d.chain.Certificates[0].NotAfter.Sub(now); valid < lifetime {
 			lifetime = valid
 		}
 	}
-	return lifetime, lifetime > 0
+	return lifetime, true
 }
 
-// add remembers a decision, unless the policy that it was made by is no longer in force.
-func (a *known) add(req *http.Request, d *decision, isInForce func() bool) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
+// add remembers an answer, unless the policy that it was found by is no longer in force.
+func (n *known) add(req *http.Request, a *answer, by conditions, isInForce func() bool) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
 	if !isInForce() {
 		return
 	}
-	a.conditions = d.conditions()
-	if a.decisions == nil || len(a.decisions) >= maxKnown {
-		a.decisions = map[key]*decision{}
+	n.conditions = by
+	a.key = by.in(a.key, req)
+	// What a name is part of may be much longer, such as the line of a request.
+	a.key.host = strings.Clone(a.key.host)
+	a.key.serverName = strings.Clone(a.key.serverName)
+	if len(n.answers) >= maxKnown {
+		n.emptyAnswers()
 	}
-	a.decisions[a.conditions.in(d.request.key(), req)] = d
-	a.addFast(req, d)
+	if n.answers == nil {
+		n.answers = map[key]*answer{}
+	}
+	if n.answers[a.key] == nil {
+		n.count(1)
+	}
+	n.answers[a.key] = a
+	n.addFast(req, a)
 }
 
-// addAgain lets what a decision is known for take the fast path as well.
-func (a *known) addAgain(req *http.Request, d *decision) {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	if a.decisions[a.conditions.in(d.request.key(), req)] == d {
-		a.addFast(req, d)
+// addAgain lets what is known take the fast path, unless it was forgotten meanwhile.
+func (n *known) addAgain(req *http.Request, a *answer) {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if n.answers[a.key] == a {
+		n.addFast(req, a)
 	}
+}
+
+// isFast reports whether the fast path may have an answer, which it finds by less than the key.
+func (a *answer) isFast() bool {
+	return a.code == verdict.Pass && a.isPlain && a.key.path == "" && !a.key.isChallenge
 }
 
 // addFast notes what may pass without a look at anything else. The caller holds lock.
-func (a *known) addFast(req *http.Request, d *decision) {
-	if d.code != verdict.Pass || req.TLS == nil || a.conditions.guest.HasPaths() {
+func (n *known) addFast(req *http.Request, a *answer) {
+	lifetime := maxLifetime
+	if !a.until.IsZero() {
+		lifetime = time.Until(a.until)
+	}
+	if !a.isFast() || lifetime < minLifetime {
 		return
 	}
-	lifetime := time.Duration(0)
-	if !d.until.IsZero() {
-		lifetime = time.Until(d.until)
-		if lifetime < minLifetime {
-			return
-		}
-	}
-	if a.connections != nil {
+	if n.connections != nil {
 		if req.ProtoMajor > 2 {
 			return // HTTP/3 has a new state for each request
 		}
-		evictConnection(a.connections)
-		a.connections[req.TLS] = req.Host
+		n.addConnection(req.TLS, strings.Clone(req.Host))
 	} else {
-		host := string(d.request.Host)
-		if req.Host != host || req.TLS.ServerName != host || d.request.Proxied {
+		if req.Host != a.key.host || req.TLS.ServerName != a.key.host {
 			return
 		}
-		evictName(a.names)
-		a.names[host] = true
+		n.addName(a.key.host)
 	}
-	if lifetime > 0 {
-		a.clearBy(lifetime)
+	n.clearBy(lifetime)
+}
+
+// addConnection has a connection pass for a Host as it was written. The caller holds lock.
+func (n *known) addConnection(connection *tls.ConnectionState, host string) {
+	if n.connections[connection] == "" {
+		for other := range n.connections {
+			if len(n.connections) < maxConnections {
+				break
+			}
+			delete(n.connections, other)
+			n.count(-1)
+		}
+		n.count(1)
 	}
+	n.connections[connection] = host
+}
+
+// addName has a name pass. The caller holds lock.
+func (n *known) addName(host string) {
+	for other := range n.names {
+		if len(n.names) < maxKnown {
+			break
+		}
+		delete(n.names, other)
+	}
+	n.names[host] = true
 }
 
 // clearBy has the fast path forget everything after a lifetime at the latest. One timer is enough:
-// what is forgotten too early is found in decisions.
-func (a *known) clearBy(lifetime time.Duration) {
+// what is forgotten too early is found in answers. The caller holds lock.
+func (n *known) clearBy(lifetime time.Duration) {
 	if lifetime > maxLifetime {
 		lifetime = maxLifetime
 	}
 	at := time.Now().Add(lifetime)
-	if a.clearing != nil && !at.Before(a.clearAt) {
+	if n.clearing != nil && !at.Before(n.clearAt) {
 		return
 	}
-	if a.clearing != nil {
-		a.clearing.Stop()
+	if n.clearing != nil {
+		n.clearing.Stop()
 	}
-	a.clearAt = at
-	a.clearing = time.AfterFunc(lifetime, func() { a.clearFast() })
+	n.clearAt = at
+	n.clearing = clearAfter(n, lifetime)
 }
 
-func (a *known) clearFast() {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.clearing = nil
-	a.emptyFast()
+// clearAfter is a variable for the same reason as fast: its closure must not keep the request.
+var clearAfter = func(n *known, lifetime time.Duration) *time.Timer {
+	return time.AfterFunc(lifetime, func() { n.clearFast() })
+}
+
+func (n *known) clearFast() {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	n.clearing = nil
+	n.emptyFast()
 }
 
 // emptyFast empties the maps in place, for the fast path holds on to them. The caller holds lock.
-func (a *known) emptyFast() {
-	for host := range a.names {
-		delete(a.names, host)
+func (n *known) emptyFast() {
+	n.count(-len(n.connections))
+	for host := range n.names {
+		delete(n.names, host)
 	}
-	for connection := range a.connections {
-		delete(a.connections, connection)
-	}
-}
-
-// clear forgets everything: another policy is in force.
-func (a *known) clear() {
-	a.lock.Lock()
-	defer a.lock.Unlock()
-	a.emptyFast()
-	a.decisions = nil
-	a.conditions = conditions{}
-	a.bound = nil
-}
-
-// evictName makes room for one more name.
-func evictName(names map[string]bool) {
-	for host := range names {
-		if len(names) < maxKnown {
-			return
-		}
-		delete(names, host)
+	for connection := range n.connections {
+		delete(n.connections, connection)
 	}
 }
 
-// evictConnection makes room for one more connection.
-func evictConnection(connections map[*tls.ConnectionState]string) {
-	for connection := range connections {
-		if len(connections) < maxConnections {
-			return
-		}
-		delete(connections, connection)
-	}
+// emptyAnswers forgets the answers. The caller holds lock.
+func (n *known) emptyAnswers() {
+	n.count(-len(n.answers))
+	n.answers = nil
+}
+
+// count counts entries, or fewer of them.
+func (n *known) count(entries int) {
+	n.total.Add(int64(entries))
+}
+
+// clear forgets everything.
+func (n *known) clear() {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	n.emptyFast()
+	n.emptyAnswers()
+	n.conditions = conditions{}
+	n.bound = nil
 }

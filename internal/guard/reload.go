@@ -3,6 +3,7 @@ package guard
 import (
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/cluster"
@@ -63,14 +64,19 @@ type reload struct {
 	// tables have what each router's guard decided, by middleware.
 	tables map[string][]*known
 
+	// total counts what all tables have, and clearing is held while they are cleared.
+	total    *atomic.Int64
+	clearing sync.Mutex
+
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex
 	chains map[judgedKey]judgedChain
 }
 
-// judgedKey is a chain for a tenant, which is another one under each policy.
+// judgedKey is a chain for a tenant under a policy.
 type judgedKey struct {
 	chain  *observe.Chain
+	policy *policy.Policy
 	tenant *policy.Tenant
 }
 
@@ -79,16 +85,21 @@ type judgedChain struct {
 	at time.Time
 }
 
-// maxJudged bounds the chains of a reload. How many there are depends on what Traefik serves, and
-// on no client.
-const maxJudged = 5000
+const (
+	// maxJudged bounds the chains of a reload. How many there are depends on what Traefik serves,
+	// and on no client.
+	maxJudged = 5000
+	// maxTotal bounds what the tables of all routers have together: one client may ask each of
+	// thousands of routers for as much as one table takes.
+	maxTotal = 50_000
+)
 
 // judge returns what a chain is for a tenant. That is found out once in the time for which the
 // tenant lets an observation hold: names by the thousand take long, and signatures too.
 func (r *reload) judge(
 	p *policy.Effective, tenant *policy.Tenant, chain *observe.Chain, now time.Time,
 ) *verdict.Chain {
-	k := judgedKey{chain: chain, tenant: tenant}
+	k := judgedKey{chain: chain, policy: p.Policy, tenant: tenant}
 	r.mu.Lock()
 	found := r.chains[k]
 	r.mu.Unlock()
@@ -136,6 +147,7 @@ func beginReload(done <-chan struct{}) *reload {
 		done:        done,
 		began:       time.Now(),
 		observed:    observe.NewCache(chains),
+		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
 		tables:      map[string][]*known{},
 	}
@@ -149,6 +161,7 @@ func beginReload(done <-chan struct{}) *reload {
 func (r *reload) addTable(middleware string, table *known) {
 	reloads.Lock()
 	defer reloads.Unlock()
+	table.total = r.total
 	r.tables[middleware] = append(r.tables[middleware], table)
 }
 
@@ -163,7 +176,36 @@ func forget(middleware string) {
 		for _, table := range r.tables[middleware] {
 			table.clear()
 		}
+		r.forgetChains()
 	}
+}
+
+// forgetChains forgets what chains are under policies that may be in force no more.
+func (r *reload) forgetChains() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.chains = nil
+}
+
+// makeRoom clears all tables if they have too much together.
+func (r *reload) makeRoom() {
+	if r.total.Load() <= maxTotal || !r.clearing.TryLock() {
+		return
+	}
+	defer r.clearing.Unlock()
+	for _, table := range r.allTables() {
+		table.clear()
+	}
+}
+
+func (r *reload) allTables() []*known {
+	reloads.Lock()
+	defer reloads.Unlock()
+	var all []*known
+	for _, tables := range r.tables {
+		all = append(all, tables...)
+	}
+	return all
 }
 
 // noRouter reports whether the plugin has no router any more: the latest reload has ended and none

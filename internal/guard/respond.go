@@ -40,7 +40,7 @@ func (g *Guard) deny(rw http.ResponseWriter, req *http.Request, code verdict.Cod
 }
 
 // denial returns what the log says of a denied request.
-func (g *Guard) denial(req *http.Request, d decision) *report.Prepared {
+func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Denial {
 	denial := report.Denial{
 		Mode:        policy.ModeReport,
 		Reason:      string(d.code),
@@ -50,7 +50,7 @@ func (g *Guard) denial(req *http.Request, d decision) *report.Prepared {
 		Host:        req.Host,
 		Certificate: d.problem,
 	}
-	if d.enforced {
+	if enforced {
 		denial.Mode = policy.ModeEnforce
 	}
 	if req.TLS != nil {
@@ -69,5 +69,5 @@ func (g *Guard) denial(req *http.Request, d decision) *report.Prepared {
 			denial.Certificate = verdict.Describe(d.chain.Certificates[0])
 		}
 	}
-	return report.Prepare(denial)
+	return denial
 }

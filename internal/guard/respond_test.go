@@ -23,10 +23,8 @@ import (
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
-	r := g.read(req)
-	d := g.check(req, r)
-	r.Tenant = d.binding.Tenant
-	return g.denial(req, d, verdict.IsEnforced(d.policy, r.Request))
+	d := g.check(req, read(req, nil))
+	return g.denial(req, d, verdict.IsEnforced(d.policy, d.request.Request))
 }
 
 // describe is what the log says of a certificate with one DNS name: its pin, as pins.json has it,
@@ -150,58 +148,49 @@ func TestDenials(t *testing.T) {
 		keys                map[string]any
 		router, certificate string
 		req                 *http.Request
-		client              string
 		want                report.Denial
 	}{
-		{"a host of nobody", acmeKeys(nil), acme, "", plainRequest(other), "192.0.2.7:1234",
+		{"a host of nobody", acmeKeys(nil), acme, "", plainRequest(other),
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "192.0.2.7"}},
-		{"over IPv6", acmeKeys(nil), acme, "", plainRequest(other), "[2001:db8::7]:1234",
+				Namespace: "acme", Tenant: "acme", Host: other}},
+		{"as the client wrote it", acmeKeys(nil), acme, "", plainRequest("WWW.X.example:80"),
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "2001:db8::7"}},
-		{"a client without a port", acmeKeys(nil), acme, "", plainRequest(other), "192.0.2.7",
-			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "192.0.2.7"}},
-		{"as the client wrote it", acmeKeys(nil), acme, "", plainRequest("WWW.X.example:80"), "c",
-			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: "WWW.X.example:80", Client: "c"}},
-		{"a server name of nobody", acmeKeys(nil), acme, "", tlsRequest(hostA, other), "c",
+				Namespace: "acme", Tenant: "acme", Host: "WWW.X.example:80"}},
+		{"a server name of nobody", acmeKeys(nil), acme, "", tlsRequest(hostA, other),
 			report.Denial{Mode: "enforce", Reason: "sni-foreign", Status: 421, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: other, Client: "c"}},
-		{"a certificate", acmeKeys(nil), acme, "acme-b", tlsRequest(hostA, hostA), "c",
+				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: other}},
+		{"a certificate", acmeKeys(nil), acme, "acme-b", tlsRequest(hostA, hostA),
 			report.Denial{Mode: "enforce", Reason: "certificate-name", Status: 421, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA, Client: "c",
+				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA,
 				Certificate: describe(t, "acme-b", hostB)}},
 		{"Secrets that can't be asked for", unasked, acme, "acme-exact", tlsRequest(hostA, hostA),
-			"c", report.Denial{Mode: "enforce", Reason: "certificate-unavailable", Status: 503,
+			report.Denial{Mode: "enforce", Reason: "certificate-unavailable", Status: 503,
 				Router: acme, Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA,
-				Client: "c", Certificate: `the right to list secrets in namespace "acme" ` +
+				Certificate: `the right to list secrets in namespace "acme" ` +
 					"is missing: the Kubernetes API refuses: " +
 					"GET /api/v1/namespaces/acme/secrets: 403 Forbidden"}},
-		{"a router of nobody", acmeKeys(nil), "x_web_0@kubernetescrd", "", plainRequest(hostA), "c",
+		{"a router of nobody", acmeKeys(nil), "x_web_0@kubernetescrd", "", plainRequest(hostA),
 			report.Denial{Mode: "enforce", Reason: "router-unbound", Status: 403,
-				Router: "x_web_0@kubernetescrd", Namespace: "x", Host: hostA, Client: "c"}},
+				Router: "x_web_0@kubernetescrd", Namespace: "x", Host: hostA}},
 		{"a router that may be two tenants'", legacy,
 			"acme-web-x-0123456789abcdef0123@kubernetescrd",
-			"", plainRequest(hostA), "c", report.Denial{Mode: "enforce", Reason: "router-ambiguous",
+			"", plainRequest(hostA), report.Denial{Mode: "enforce", Reason: "router-ambiguous",
 				Status: 403, Router: "acme-web-x-0123456789abcdef0123@kubernetescrd",
-				Namespace: "acme,acme-web", Host: hostA, Client: "c"}},
-		{"no router", acmeKeys(nil), "", "", plainRequest(hostA), "c",
-			report.Denial{Mode: "enforce", Reason: "router-unknown", Status: 403, Host: hostA,
-				Client: "c"}},
+				Namespace: "acme,acme-web", Host: hostA}},
+		{"no router", acmeKeys(nil), "", "", plainRequest(hostA),
+			report.Denial{Mode: "enforce", Reason: "router-unknown", Status: 403, Host: hostA}},
 		{"no policy", map[string]any{"tenants": "wrong", "mode": "report"}, acme, "",
-			tlsRequest(hostA, hostB), "c", report.Denial{Mode: "enforce", Reason: "policy-invalid",
-				Status: 503, Router: acme, Host: hostA, SNI: hostB, Client: "c"}},
-		{"the mode report", reporting, acme, "", plainRequest(other), "c",
+			tlsRequest(hostA, hostB), report.Denial{Mode: "enforce", Reason: "policy-invalid",
+				Status: 503, Router: acme, Host: hostA, SNI: hostB}},
+		{"the mode report", reporting, acme, "", plainRequest(other),
 			report.Denial{Mode: "report", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "c"}},
-		{"a tenant that reports", ofTenant("report", "enforce"), acme, "", plainRequest(other), "c",
+				Namespace: "acme", Tenant: "acme", Host: other}},
+		{"a tenant that reports", ofTenant("report", "enforce"), acme, "", plainRequest(other),
 			report.Denial{Mode: "report", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "c"}},
+				Namespace: "acme", Tenant: "acme", Host: other}},
 		{"a tenant that enforces", ofTenant("enforce", "report"), acme, "", plainRequest(other),
-			"c",
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: other, Client: "c"}},
+				Namespace: "acme", Tenant: "acme", Host: other}},
 	}
 	for _, row := range rows {
 		router := binding.Parse(row.router, "websecure")
@@ -211,7 +200,6 @@ func TestDenials(t *testing.T) {
 			served = certificateOf(t, row.certificate)
 		}
 		req := at(serving(t, served), row.req)
-		req.RemoteAddr = row.client
 		if got := denialOf(g, req); got != row.want {
 			t.Errorf("%s:\n%+v, want\n%+v", row.description, got, row.want)
 		}
@@ -226,7 +214,8 @@ func TestDenialSaysWhyNothingIsObserved(t *testing.T) {
 		req         *http.Request
 		want        string
 	}{
-		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)), "tls: internal error"},
+		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)),
+			`observing the certificate served for "` + hostA + `" at "127.0.0.1:`},
 		{"no address", tlsRequest(hostA, hostA), "the address of the entry point can't be found"},
 	}
 	for _, row := range rows {

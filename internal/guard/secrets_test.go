@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
+	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -53,7 +54,7 @@ func TestNamespacesOfACertificate(t *testing.T) {
 			},
 		}, binding.Router{})
 		d := decision{policy: g.middleware.Policy(), validFor: time.Minute}
-		d.chain = []*x509.Certificate{{Raw: []byte("leaf")}}
+		d.chain = &observe.Chain{Certificates: []*x509.Certificate{{Raw: []byte("leaf")}}}
 		d.binding.Namespaces = row.router
 		d.binding.Tenant = d.policy.Tenant("acme")
 		judged := d.binding.Tenant

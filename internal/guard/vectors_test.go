@@ -40,7 +40,7 @@ func runVector(t *testing.T, topic string, i int, c vectors.Case) {
 		passed := false
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed = true })
 		name := topic + strconv.Itoa(i) + "@file"
-		guard := fastest(newGuard(next, name, c.Configuration(t), routerOf(c)))
+		guard := handlerOf(newGuard(next, name, c.Configuration(t), routerOf(c)))
 		// The second request finds what the first one left behind: observations and what was
 		// allowed.
 		for attempt := 0; attempt < 2; attempt++ {
@@ -78,9 +78,8 @@ func newGuardIn(
 	reloads.Unlock()
 	g := &Guard{next: next, reload: r, middleware: r.middlewares[name], name: name}
 	g.ctx = context.Background()
-	g.hasLocalCertificate = hasLocalCertificate
-	g.allowed.lock = &sync.RWMutex{}
-	g.allowed.names = map[string]string{}
+	g.known.lock = &sync.RWMutex{}
+	withLocalCertificate(g, hasLocalCertificate)
 	g.identify.Do(func() { g.findRouter() })
 	g.router = router
 	return g
@@ -132,11 +131,12 @@ func TestAllowedRequestIsNotJudgedAgain(t *testing.T) {
 		passed := 0
 		next := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) { passed++ })
 		g := newGuard(next, "fast@file", policies, binding.Parse("acme_web_0@kubernetescrd", ""))
-		handler := fastest(g)
+		handler := handlerOf(g)
 		g.middleware.Policy() // reads the keys
-		handler.ServeHTTP(httptest.NewRecorder(), r.c.RequestAt(entryPoint))
+		req := r.c.RequestAt(entryPoint)
+		handler.ServeHTTP(httptest.NewRecorder(), req)
 		g.middleware = nil
-		handler.ServeHTTP(httptest.NewRecorder(), r.c.RequestAt(entryPoint))
+		handler.ServeHTTP(httptest.NewRecorder(), req)
 		if passed != 2 {
 			t.Errorf("%s: %d of 2 requests passed", r.description, passed)
 		}
@@ -167,8 +167,8 @@ func TestLocalCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := newGuard(nil, "local@file", twoTenants, binding.Parse("acme_web_0@kubernetescrd", ""))
-		r := g.read(tlsRequest("a.acme.example.com", "a.acme.example.com"))
-		r.chain = certificate.Certificate
+		chain := chains.Of(certificate.Certificate)
+		r := read(tlsRequest("a.acme.example.com", "a.acme.example.com"), chain)
 		d := g.check(plainRequest(""), r)
 		if d.code != c.want {
 			t.Errorf("%s: %q (%s), want %q", c.description, d.code, d.problem, c.want)

@@ -167,6 +167,47 @@ func TestPatternOwner(t *testing.T) {
 	}
 }
 
+// TestCovering asks for the owner of what patterns match.
+func TestCovering(t *testing.T) {
+	table := hosts.NewTable()
+	for _, text := range []string{
+		"exact.example.com", "*.one.example.com", "**.deep.example.com", "*.a.deep.example.com",
+		"192.0.2.7",
+	} {
+		pattern, err := hosts.ParsePattern(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table.Add(pattern, text)
+	}
+	rows := []struct{ description, pattern, want string }{
+		{"an exact name itself", "exact.example.com", "exact.example.com"},
+		{"an address itself", "192.0.2.7", "192.0.2.7"},
+		{"below an exact name", "*.exact.example.com", ""},
+		{"a name in a wildcard", "x.one.example.com", "*.one.example.com"},
+		{"the apex of a wildcard", "one.example.com", ""},
+		{"a wildcard itself", "*.one.example.com", "*.one.example.com"},
+		{"more than a wildcard", "**.one.example.com", ""},
+		{"a wildcard below a wildcard", "*.x.one.example.com", ""},
+		{"a deep wildcard itself", "**.deep.example.com", "**.deep.example.com"},
+		{"a wildcard at a deep one", "*.deep.example.com", "**.deep.example.com"},
+		{"a wildcard below a deep one", "*.x.deep.example.com", "**.deep.example.com"},
+		{"a deep wildcard below a deep one", "**.x.deep.example.com", "**.deep.example.com"},
+		{"the more specific of two", "*.a.deep.example.com", "*.a.deep.example.com"},
+		{"more than the more specific", "**.a.deep.example.com", "**.deep.example.com"},
+		{"what is above", "**.example.com", ""},
+	}
+	for _, row := range rows {
+		pattern, err := hosts.ParsePattern(row.pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := table.Covering(pattern); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+	}
+}
+
 func TestEach(t *testing.T) {
 	table := hosts.NewTable()
 	want := map[string]string{

@@ -53,6 +53,18 @@ func (t *Table) Owner(name Name) string {
 	return t.deepOwner(suffix)
 }
 
+// Covering returns the owner of the pattern itself, or of what matches where it does, "" for none.
+// What is more specific than the pattern does not count.
+func (t *Table) Covering(p Pattern) string {
+	if p.kind == kindExact {
+		return t.Owner(p.name)
+	}
+	if owner := t.one[p.name]; owner != "" && p.kind == kindOne {
+		return owner
+	}
+	return t.deepOwner(p.name)
+}
+
 // CoversAll reports whether a certificate's name is the owner's: the name itself, or, for a
 // wildcard, one pattern of the owner that covers every name it stands for, one label below its
 // suffix (RFC 9525 section 6.3).

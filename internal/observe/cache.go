@@ -58,6 +58,10 @@ type shelf struct {
 	current, before map[key]*observation
 }
 
+func newShelf() *shelf {
+	return &shelf{current: map[key]*observation{}}
+}
+
 // key is what is observed.
 type key struct {
 	address, serverName string
@@ -106,17 +110,17 @@ func (c *Cache) Observe(
 	return o.chain, o.validFor(ttl), o.Err()
 }
 
-// look makes one observation. A certificate that Go does not accept is one: whoever can serve it
-// must not pass for an entry point that can't be reached.
+// look makes one observation. A certificate that Go does not accept, and none at all, is one:
+// whoever brings that about must not pass for an entry point that can't be reached.
 func (c *Cache) look(k key) (*Chain, error) {
 	certificates, err := handshake(k.address, k.serverName, c.timeout)
 	if err == nil {
 		return c.chains.of(certificates), nil
 	}
-	if isOfCertificate(err) {
-		return &Chain{Problem: err.Error()}, nil
+	if isUnreachable(err) {
+		return nil, err
 	}
-	return nil, err
+	return &Chain{Problem: err.Error()}, nil
 }
 
 // shelf returns the shelf of a tenant, and reports whether what is observed now may be from before
@@ -133,7 +137,7 @@ func (c *Cache) shelf(tenant string) (*shelf, bool) {
 		if len(c.shelves) >= maxTenants {
 			c.shelves = map[string]*shelf{}
 		}
-		s = &shelf{current: map[key]*observation{}}
+		s = newShelf()
 		c.shelves[tenant] = s
 	}
 	return s, !c.lasting && now.Before(c.settled)

@@ -14,20 +14,26 @@ type Chain struct {
 	Problem      string
 }
 
-// maxChains bounds the chains of Chains. How many there are depends on Traefik's configuration and
-// on no client.
-const maxChains = 2000
+const (
+	// maxChains and maxBytes bound the chains of Chains and their DER. How many there are depends
+	// on Traefik's configuration and on no client.
+	maxChains = 2000
+	maxBytes  = 16 << 20
+)
 
 // Chains has each chain once. The zero Chains is ready to use.
 type Chains struct {
 	mu sync.Mutex
-	// byDigest has the chains by the digest of their DER, and byAddress by where that lies in
-	// memory: crypto/tls gives the connections of one certificate the same bytes. The chains keep
-	// these bytes, so that nothing else can lie there.
+	// byDigest has the chains by the digest of their DER, and byAddress by where the list of that
+	// lies in memory: crypto/tls gives all connections of one certificate the same list. It is
+	// kept, so that no other can lie there.
 	byDigest  map[[sha256.Size]byte]*Chain
-	byAddress map[*byte]entry
+	byAddress map[*[]byte]entry
+	// bytes counts the DER of byDigest.
+	bytes int
 }
 
+// entry has a chain and the list that it is of.
 type entry struct {
 	der   [][]byte
 	chain *Chain
@@ -35,27 +41,27 @@ type entry struct {
 
 // Of returns the chain of what Go says was served on a connection, nil for nothing.
 func (c *Chains) Of(der [][]byte) *Chain {
-	if len(der) == 0 || len(der[0]) == 0 {
+	if len(der) == 0 {
 		return nil
 	}
-	address := &der[0][0]
+	address := &der[0]
 	c.mu.Lock()
 	known := c.byAddress[address]
 	c.mu.Unlock()
 	if known.chain != nil && len(known.der) == len(der) {
 		return known.chain
 	}
-	chain := &Chain{}
-	parsed, err := Parse(der)
-	if err != nil {
-		chain.Problem = err.Error()
-	}
-	chain.Certificates = parsed
-	chain = c.only(chain, der)
+	chain := c.only(der, func() *Chain {
+		certificates, err := Parse(der)
+		if err != nil {
+			return &Chain{Problem: err.Error()}
+		}
+		return &Chain{Certificates: certificates}
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byAddress == nil || len(c.byAddress) >= maxChains {
-		c.byAddress = map[*byte]entry{}
+		c.byAddress = map[*[]byte]entry{}
 	}
 	c.byAddress[address] = entry{der: der, chain: chain}
 	return chain
@@ -67,25 +73,43 @@ func (c *Chains) of(certificates []*x509.Certificate) *Chain {
 	for _, certificate := range certificates {
 		der = append(der, certificate.Raw)
 	}
-	return c.only(&Chain{Certificates: certificates}, der)
+	return c.only(der, func() *Chain {
+		if problem := problemOf(certificates); problem != "" {
+			return &Chain{Problem: problem}
+		}
+		return &Chain{Certificates: certificates}
+	})
 }
 
-// only returns the chain that stands for all equal ones: the given one if it is the first.
-func (c *Chains) only(chain *Chain, der [][]byte) *Chain {
+// only returns the chain that stands for all equal ones, which is made if there is none.
+func (c *Chains) only(der [][]byte, parse func() *Chain) *Chain {
 	hash := sha256.New()
+	size := 0
 	for _, one := range der {
-		_, _ = hash.Write(one)
+		sum := sha256.Sum256(one) // so that no byte can be of one certificate or of the next
+		_, _ = hash.Write(sum[:])
+		size += len(one)
 	}
 	digest := [sha256.Size]byte{}
 	copy(digest[:], hash.Sum(nil))
+	c.mu.Lock()
+	known := c.byDigest[digest]
+	c.mu.Unlock()
+	if known != nil {
+		return known
+	}
+	made := parse()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.byDigest[digest]; known != nil {
 		return known
 	}
-	if c.byDigest == nil || len(c.byDigest) >= maxChains {
+	if c.byDigest == nil || len(c.byDigest) >= maxChains || c.bytes+size > maxBytes {
 		c.byDigest = map[[sha256.Size]byte]*Chain{}
+		c.byAddress = nil
+		c.bytes = 0
 	}
-	c.byDigest[digest] = chain
-	return chain
+	c.byDigest[digest] = made
+	c.bytes += size
+	return made
 }

@@ -6,7 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -32,6 +34,15 @@ func handshake(address, serverName string, timeout time.Duration) ([]*x509.Certi
 
 func shake(ctx context.Context, address, serverName string) ([]*x509.Certificate, error) {
 	dialer := net.Dialer{}
+	if serverName == "" {
+		own, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		// The address may be one that a client wrote into a PROXY protocol header. Only this
+		// machine connects from its own addresses, so that none but these are connected to.
+		dialer.LocalAddr = &net.TCPAddr{IP: own.IP, Zone: own.Zone}
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
@@ -52,17 +63,21 @@ func shake(ctx context.Context, address, serverName string) ([]*x509.Certificate
 	return state.PeerCertificates, nil
 }
 
-// isOfCertificate reports whether a handshake failed because Go does not accept the certificate that
-// was served, such as one with an RSA key of more than 8192 bits: crypto/tls has no error of its
-// own for that. What the server says itself is a remote error.
-func isOfCertificate(err error) bool {
+// isUnreachable reports whether a handshake failed because the entry point can't be reached in
+// time: the connection could not be made, was lost or took too long. Whatever else went wrong is an
+// answer, such as an alert in place of a certificate that crypto/tls can't sign with, a certificate
+// that Go does not accept, or a chain that is longer than Go reads.
+func isUnreachable(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
 	for err != nil {
-		text := err.Error()
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return strings.HasPrefix(text, "tls: ") && strings.Contains(text, "certificate")
+		failed, ok := err.(*net.OpError)
+		if ok && (failed.Op == "dial" || failed.Op == "read" || failed.Op == "write") {
+			return true
 		}
-		err = inner
+		err = errors.Unwrap(err)
 	}
 	return false
 }

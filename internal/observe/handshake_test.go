@@ -30,7 +30,7 @@ func serveTLS(t *testing.T, config *tls.Config) string {
 
 // shortened is a cache whose observations may not take long.
 func shortened(timeout time.Duration) *Cache {
-	c := NewCache()
+	c := NewCache(&Chains{})
 	c.timeout = timeout
 	return c
 }
@@ -98,9 +98,14 @@ func TestReplayedCertificate(t *testing.T) {
 			MinVersion:   row.version, MaxVersion: row.version,
 			CipherSuites: row.suites, ClientAuth: row.auth,
 		})
-		_, _, err := NewCache().Observe(context.Background(), address, victim, time.Minute)
-		if (err == nil) != row.observed {
-			t.Errorf("%s: error %v, want it observed: %t", row.description, err, row.observed)
+		c := NewCache(&Chains{})
+		chain, _, err := c.Observe(context.Background(), "acme", address, victim, time.Minute)
+		if err != nil {
+			t.Errorf("%s: %v, want an answer", row.description, err)
+			continue
+		}
+		if (len(chain.Certificates) > 0) != row.observed || (chain.Problem == "") != row.observed {
+			t.Errorf("%s: %q, want it observed: %t", row.description, chain.Problem, row.observed)
 		}
 	}
 }
@@ -125,7 +130,7 @@ func TestObservationHasATimeLimit(t *testing.T) {
 		observed := make(chan error, 1)
 		go func(address string) {
 			c := shortened(50 * time.Millisecond)
-			_, _, err := c.Observe(context.Background(), address, victim, time.Minute)
+			_, _, err := c.Observe(context.Background(), "acme", address, victim, time.Minute)
 			observed <- err
 		}(listener.Addr().String())
 		select {
@@ -138,10 +143,10 @@ func TestObservationHasATimeLimit(t *testing.T) {
 		}
 		_ = listener.Close()
 	}
-	if got := NewCache().timeout; got != 5*time.Second {
+	if got := NewCache(&Chains{}).timeout; got != 5*time.Second {
 		t.Errorf("an observation takes up to %s, want 5s", got)
 	}
-	if got := NewLastingCache().timeout; got != 5*time.Second {
+	if got := NewLastingCache(&Chains{}).timeout; got != 5*time.Second {
 		t.Errorf("a lasting observation takes up to %s, want 5s", got)
 	}
 }
@@ -164,7 +169,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	_ = listener.Close()
-	_, _, err = NewCache().Observe(context.Background(), address, victim, time.Minute)
+	c := NewCache(&Chains{})
+	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -195,12 +201,30 @@ func TestConnectionIsClosed(t *testing.T) {
 		after <- err
 	}()
 	address := listener.Addr().String()
-	_, _, err = NewCache().Observe(context.Background(), address, victim, time.Minute)
+	c := NewCache(&Chains{})
+	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	err = <-after
 	if netErr, ok := err.(net.Error); err == nil || (ok && netErr.Timeout()) {
 		t.Errorf("after the handshake: %v, want the end of the connection", err)
+	}
+}
+
+// TestOthersAreNotAskedWithoutServerName observes at an address that a client may have chosen: it
+// must be this machine's.
+func TestOthersAreNotAskedWithoutServerName(t *testing.T) {
+	config := &tls.Config{Certificates: []tls.Certificate{*loadCertificate(t, "acme-exact")}}
+	own := serveTLS(t, config)
+	c := NewCache(&Chains{})
+	if _, _, err := c.Observe(context.Background(), "acme", own, "", time.Minute); err != nil {
+		t.Errorf("at an own address: %v", err)
+	}
+	const other = "192.0.2.7:443"
+	c = shortened(100 * time.Millisecond)
+	_, _, err := c.Observe(context.Background(), "acme", other, "", time.Minute)
+	if err == nil || !strings.Contains(err.Error(), "bind") {
+		t.Errorf("at another machine's address: %v, want it not to be asked", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/vectors"
 )
 
-// listener counts handshakes and serves one certificate, or none.
+// listener counts handshakes, and serves one certificate or closes connections.
 type listener struct {
 	address string
 	count   atomic.Int64
@@ -34,7 +33,7 @@ func listen(t *testing.T, change func(*tls.Config)) *listener {
 		l.count.Add(1)
 		time.Sleep(10 * time.Millisecond)
 		if l.broken.Load() {
-			return nil, errUnfinished
+			_ = hello.Conn.Close()
 		}
 		return &certificate, nil
 	}
@@ -53,24 +52,24 @@ func listen(t *testing.T, change func(*tls.Config)) *listener {
 
 func observe(t *testing.T, c *Cache, l *listener, name string, ttl time.Duration) string {
 	t.Helper()
-	chain, _, err := c.Observe(context.Background(), l.address, name, ttl)
+	chain, _, err := c.Observe(context.Background(), "acme", l.address, name, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.Join(chain[0].DNSNames, ",")
+	return strings.Join(chain.Certificates[0].DNSNames, ",")
 }
 
 func TestOneObservationAtATime(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache()
+	c := NewCache(&Chains{})
 	var all sync.WaitGroup
 	for i := 0; i < 50; i++ {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			chain, _, err := c.Observe(context.Background(), l.address, victim, time.Minute)
-			if err != nil || len(chain) == 0 {
-				t.Errorf("%d certificates, %v", len(chain), err)
+			chain, _, err := c.Observe(context.Background(), "acme", l.address, victim, time.Minute)
+			if err != nil || len(chain.Certificates) == 0 {
+				t.Errorf("%v, %v", chain, err)
 			}
 		}()
 	}
@@ -86,10 +85,10 @@ func TestOneObservationAtATime(t *testing.T) {
 
 func TestObservationIsRenewedAfterTTL(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache()
-	chain, holds, err := c.Observe(context.Background(), l.address, victim, time.Minute)
-	if err != nil || len(chain) == 0 || holds <= 0 || holds > time.Minute {
-		t.Fatalf("%d certificates, holds %s, %v", len(chain), holds, err)
+	c := NewCache(&Chains{})
+	chain, holds, err := c.Observe(context.Background(), "acme", l.address, victim, time.Minute)
+	if err != nil || len(chain.Certificates) == 0 || holds <= 0 || holds > time.Minute {
+		t.Fatalf("%v, holds %s, %v", chain, holds, err)
 	}
 	observe(t, c, l, victim, time.Minute)
 	time.Sleep(5 * time.Millisecond)
@@ -99,24 +98,13 @@ func TestObservationIsRenewedAfterTTL(t *testing.T) {
 	}
 }
 
-func TestFailureIsNotKept(t *testing.T) {
-	l := listen(t, nil)
-	c := NewCache()
-	l.broken.Store(true)
-	if _, _, err := c.Observe(context.Background(), l.address, victim, time.Minute); err == nil {
-		t.Fatal("no error without a certificate")
-	}
-	l.broken.Store(false)
-	observe(t, c, l, victim, time.Minute)
-}
-
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache()
+	c := NewCache(&Chains{})
 	started := make(chan struct{})
 	go func() {
 		close(started)
-		_, _, _ = c.Observe(context.Background(), l.address, victim, time.Minute)
+		_, _, _ = c.Observe(context.Background(), "acme", l.address, victim, time.Minute)
 	}()
 	<-started
 	for l.count.Load() == 0 {
@@ -124,19 +112,8 @@ func TestWaitingEndsWithTheRequest(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := c.Observe(gone, l.address, victim, time.Minute); err == nil {
+	if _, _, err := c.Observe(gone, "acme", l.address, victim, time.Minute); err == nil {
 		t.Error("a request that is gone waited for the observation")
-	}
-}
-
-func TestCacheIsBounded(t *testing.T) {
-	c := NewCache()
-	for i := 0; i < maxObservations+10; i++ {
-		o, _ := c.join(key{serverName: strconv.Itoa(i)}, time.Minute)
-		finish(o)
-	}
-	if got := len(c.observations); got > maxObservations {
-		t.Errorf("%d observations, want at most %d", got, maxObservations)
 	}
 }
 
@@ -164,7 +141,7 @@ func TestHandshake(t *testing.T) {
 	}
 	for _, option := range options {
 		l := listen(t, option.change)
-		if got := observe(t, NewCache(), l, victim, time.Minute); got != victim {
+		if got := observe(t, NewCache(&Chains{}), l, victim, time.Minute); got != victim {
 			t.Errorf("%s: observed %q", option.description, got)
 		}
 	}

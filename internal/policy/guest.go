@@ -51,11 +51,6 @@ func (g *Guest) Prefix(path string) string {
 	return ""
 }
 
-// HasPaths reports whether the guest has some paths only.
-func (g *Guest) HasPaths() bool {
-	return g != nil && len(g.paths) > 0
-}
-
 func withSlash(prefix string) string {
 	if strings.HasSuffix(prefix, "/") {
 		return prefix

@@ -1,10 +1,5 @@
 package policy
 
-import (
-	"strings"
-	"time"
-)
-
 const (
 	// ModeEnforce carries denials out.
 	ModeEnforce = "enforce"
@@ -39,19 +34,6 @@ type Settings struct {
 	Kubernetes Kubernetes
 }
 
-// Kubernetes is the section kubernetes.
-type Kubernetes struct {
-	// Enabled reads tenants from Namespaces.
-	Enabled bool
-	// Endpoint, TokenFile and CAFile are where the API is, "" for what a pod finds.
-	Endpoint, TokenFile, CAFile string
-	// Grace is how long a confirmed certificate outlives an API that can't be asked.
-	Grace time.Duration
-}
-
-// DefaultGrace is Kubernetes.Grace when nothing else is said.
-const DefaultGrace = 10 * time.Minute
-
 // Keys are what one middleware asks for: its settings, and where its policy is.
 type Keys struct {
 	Settings Settings
@@ -77,7 +59,9 @@ func (k *Keys) HasInline() bool {
 
 // Source returns where the policy is written, but for whether a cluster is asked.
 func (k *Keys) Source(refusal string) Source {
-	return Source{File: k.File, Inline: k.Inline, Refusal: refusal}
+	return Source{
+		File: k.File, Inline: k.Inline, Refusal: refusal, Kubernetes: k.Settings.Kubernetes,
+	}
 }
 
 // policyKeys are the keys of a policy file, and of the inline form.
@@ -113,27 +97,6 @@ func ParseKeys(raw map[string]any, refusal, defaultFile string) *Keys {
 	k.File = d.text("policyFile", section["policyFile"])
 	d.locate(k, section, defaultFile)
 	k.Errors = d.errs
-	return k
-}
-
-// kubernetes reads the section of that name.
-func (d *decoder) kubernetes(value any) Kubernetes {
-	k := Kubernetes{Grace: DefaultGrace}
-	if value == nil {
-		return k
-	}
-	section := d.section("kubernetes", value, "enabled", "endpoint", "tokenFile", "caFile", "grace")
-	k.Enabled = d.boolean("kubernetes.enabled", section["enabled"])
-	k.Endpoint = d.text("kubernetes.endpoint", section["endpoint"])
-	k.TokenFile = d.text("kubernetes.tokenFile", section["tokenFile"])
-	k.CAFile = d.text("kubernetes.caFile", section["caFile"])
-	if k.Endpoint != "" && !strings.HasPrefix(k.Endpoint, "https://") {
-		d.fail("kubernetes.endpoint", k.Endpoint,
-			"wanted an address that begins with https://, for Traefik's token is sent there")
-	}
-	if v := section["grace"]; v != nil {
-		k.Grace = d.duration("kubernetes.grace", v)
-	}
 	return k
 }
 

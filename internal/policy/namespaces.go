@@ -8,33 +8,6 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 )
 
-// What a Namespace says of its tenant. Whoever may write these decides who owns which host.
-const (
-	TenantLabel     = "tenantguard.io/tenant"
-	HostsAnnotation = "tenantguard.io/hosts"
-	ModeAnnotation  = "tenantguard.io/mode"
-)
-
-// Namespace is what the cluster says of one Namespace.
-type Namespace struct {
-	Name string
-	// Created is the creation time as the API writes it (RFC 3339, UTC), which sorts as text.
-	Created string
-	// Tenant, Hosts and Mode are the label and the annotations, "" where there is none.
-	Tenant, Hosts, Mode string
-}
-
-// NewNamespace returns what the labels and annotations of a Namespace say of its tenant.
-func NewNamespace(name, created string, labels, annotations map[string]string) Namespace {
-	return Namespace{
-		Name:    name,
-		Created: created,
-		Tenant:  labels[TenantLabel],
-		Hosts:   annotations[HostsAnnotation],
-		Mode:    annotations[ModeAnnotation],
-	}
-}
-
 // Snapshot is what the cluster says of all its Namespaces at one time.
 type Snapshot struct {
 	Namespaces []Namespace
@@ -45,31 +18,33 @@ type Snapshot struct {
 
 // overlay adds the Namespaces of a cluster to a copy of what is configured.
 type overlay struct {
-	policy  *Policy
-	general Certificates
+	policy      *Policy
+	general     Certificates
+	tenantLabel string
+	templates   []string
 }
 
 // Over returns the policy with the tenants, namespaces and hosts that Namespaces claim: the
-// oldest first, so that a later claim never takes what an earlier one has. A Namespace with an
-// error in it is left out, for half a claim may be worse than none.
+// oldest first, so that a later claim never takes what an earlier one has. A Namespace whose label
+// is wrong is left out. Of one with another error only what is wrong is left out: the rest serves
+// somebody, who may have nothing to do with it.
 func (b *Parsed) Over(cluster *Snapshot) *Policy {
 	p := b.copyPolicy()
 	p.cluster = make(map[string]bool, len(cluster.Namespaces)+len(cluster.Deleted))
 	p.deleted = map[string]*Tenant{}
 	p.flattened = map[string][]string{}
-	o := &overlay{policy: p, general: b.general}
+	o := &overlay{
+		policy: p, general: b.general, tenantLabel: b.tenantLabel, templates: b.templates,
+	}
 	var claims []Namespace
 	for _, namespace := range cluster.Namespaces {
 		o.addExisting(namespace.Name)
-		if namespace.Tenant != "" || namespace.Hosts != "" || namespace.Mode != "" {
+		if namespace.isMarked() {
 			claims = append(claims, namespace)
 		}
 	}
 	for _, i := range byAge(claims) {
-		p.LeftOut = append(p.LeftOut, o.addNamespace(claims[i])...)
-	}
-	if len(p.LeftOut) > maxErrors {
-		p.LeftOut = append(p.LeftOut[:maxErrors:maxErrors], moreErrors())
+		o.addNamespace(claims[i])
 	}
 	for _, namespace := range cluster.Deleted {
 		o.addDeleted(namespace)
@@ -125,10 +100,8 @@ func (o *overlay) addDeleted(n Namespace) {
 		return
 	}
 	o.addExisting(n.Name)
-	c := &clusterClaim{namespace: n}
 	tenant := o.policy.byName[n.Tenant]
-	c.checkTenant(tenant, o.policy.NamespaceTenant(n.Name))
-	if len(c.errs) > 0 {
+	if o.labelError(n, tenant) != "" {
 		tenant = nil
 	}
 	o.policy.deleted[n.Name] = tenant
@@ -152,107 +125,150 @@ func byAge(namespaces []Namespace) []int {
 	return order
 }
 
-// addNamespace adds one Namespace, or adds nothing of it and returns its errors.
-func (o *overlay) addNamespace(n Namespace) []string {
-	if n.Tenant == "" {
-		return withoutLabel(n)
+// addNamespace adds one Namespace, and says what of it is left out.
+func (o *overlay) addNamespace(n Namespace) {
+	if n.Unknown != "" {
+		o.sayWrong(fmt.Sprintf("namespace %q: %s: %s", n.Name, n.Unknown,
+			wantedMarks(o.tenantLabel)))
 	}
-	c := &clusterClaim{namespace: n}
+	if n.Tenant == "" {
+		o.addUnlabelled(n)
+		return
+	}
 	tenant := o.policy.byName[n.Tenant]
-	c.checkTenant(tenant, o.policy.NamespaceTenant(n.Name))
-	c.checkMode(tenant)
-	c.checkHosts(o.policy.Hosts)
-	if len(c.errs) > 0 {
-		return c.errs
+	if wanted := o.labelError(n, tenant); wanted != "" {
+		o.leaveOut(markError(n, o.tenantLabel, n.Tenant, wanted))
+		return
 	}
 	if tenant == nil {
 		tenant = &Tenant{Name: n.Tenant, Certificates: o.general}
 		o.policy.addTenant(tenant)
 	}
-	if tenant.Mode == "" {
-		tenant.Mode = n.Mode
-	}
 	o.policy.namespaces[n.Name] = tenant
-	for _, pattern := range c.patterns {
-		o.policy.Hosts.Add(pattern, tenant.Name)
-		if reason := tooBroad(pattern); reason != "" {
-			o.policy.addBroad(fmt.Sprintf("namespace %q: %s: %s: %s",
-				n.Name, HostsAnnotation, quote(pattern.String()), reason))
-		}
+	o.addMode(n, tenant)
+	o.addHosts(n)
+	o.addTemplates(n)
+}
+
+// addUnlabelled adds nothing of a Namespace without the label, and says so if it has annotations.
+func (o *overlay) addUnlabelled(n Namespace) {
+	if n.Hosts != "" || n.Mode != "" {
+		o.leaveOut(fmt.Sprintf(
+			"namespace %q: it has annotations of tenantguard.io, wanted the label %s as well",
+			n.Name, o.tenantLabel))
 	}
-	return nil
 }
 
-func withoutLabel(n Namespace) []string {
-	return []string{fmt.Sprintf(
-		"namespace %q: it has annotations of tenantguard.io, wanted the label %s as well",
-		n.Name, TenantLabel)}
-}
-
-// clusterClaim is what one Namespace claims.
-type clusterClaim struct {
-	namespace Namespace
-	patterns  []hosts.Pattern
-	errs      []string
-}
-
-func (c *clusterClaim) fail(key, value, wanted string) {
-	text := fmt.Sprintf("namespace %q: %s: %s: %s", c.namespace.Name, key, quote(value), wanted)
-	c.errs = append(c.errs, text)
-}
-
-// checkTenant refuses a Namespace that adds itself to a tenant of the configuration unasked, or
-// that is another tenant's already.
-func (c *clusterClaim) checkTenant(tenant, owner *Tenant) {
-	n := c.namespace
+// labelError returns why a Namespace can't be of the tenant in its label, "" if it can: it must not
+// add itself to a tenant of the configuration unasked, and not be another tenant's already.
+func (o *overlay) labelError(n Namespace, tenant *Tenant) string {
+	owner := o.policy.NamespaceTenant(n.Name)
 	if owner != nil && owner != tenant {
-		c.fail(TenantLabel, n.Tenant, fmt.Sprintf("tenant %q lists this namespace", owner.Name))
-		return
+		return fmt.Sprintf("tenant %q lists this namespace", owner.Name)
 	}
 	if tenant != nil && tenant.configured && owner != tenant && !tenant.takesNamespaces {
-		c.fail(TenantLabel, n.Tenant,
-			"the tenant neither lists this namespace nor sets kubernetesNamespaces")
+		return "the tenant neither lists this namespace nor sets kubernetesNamespaces"
 	}
+	return ""
 }
 
-func (c *clusterClaim) checkMode(tenant *Tenant) {
-	mode := c.namespace.Mode
-	if mode == "" {
+// addMode gives the tenant the mode of one of its Namespaces. Of two the stricter counts, so that
+// they can be changed one after the other.
+func (o *overlay) addMode(n Namespace, tenant *Tenant) {
+	if n.Mode == "" || n.Mode == tenant.Mode {
 		return
 	}
-	if mode != ModeEnforce && mode != ModeReport {
-		c.fail(ModeAnnotation, mode, "wanted enforce or report")
-	} else if tenant != nil && tenant.Mode != "" && tenant.Mode != mode {
-		c.fail(ModeAnnotation, mode,
-			fmt.Sprintf("tenant %q has the mode %q", tenant.Name, tenant.Mode))
+	if n.Mode != ModeEnforce && n.Mode != ModeReport {
+		o.sayWrong(markError(n, ModeAnnotation, n.Mode, "wanted enforce or report"))
+		return
 	}
+	if tenant.Mode == "" {
+		tenant.Mode = n.Mode
+		return
+	}
+	wanted := fmt.Sprintf("tenant %q has the mode %q as well, the stricter one counts",
+		tenant.Name, tenant.Mode)
+	o.sayWrong(markError(n, ModeAnnotation, n.Mode, wanted))
+	tenant.Mode = ModeEnforce
 }
 
-// maxClaimErrors bounds the errors of one Namespace: it is read again with each change of any.
+// maxClaimErrors bounds the errors that are said of one Namespace's hosts.
 const maxClaimErrors = 10
 
-func (c *clusterClaim) checkHosts(table *hosts.Table) {
-	if c.namespace.Hosts == "" {
+// addHosts adds the hosts of a Namespace's annotation, but for those that are wrong or another
+// tenant's. With very many of these it does not read on: the annotation is read again with each
+// change of any Namespace.
+func (o *overlay) addHosts(n Namespace) {
+	if size := len(n.Hosts); size > maxKeys {
+		o.sayWrong(markError(n, HostsAnnotation, fmt.Sprintf("%d bytes", size),
+			fmt.Sprintf("wanted at most %d bytes", maxKeys)))
 		return
 	}
-	if size := len(c.namespace.Hosts); size > maxKeys {
-		c.fail(HostsAnnotation, fmt.Sprintf("%d bytes", size),
-			fmt.Sprintf("wanted at most %d bytes", maxKeys))
-		return
-	}
-	for _, text := range strings.Split(c.namespace.Hosts, ",") {
-		if len(c.errs) >= maxClaimErrors {
-			return
-		}
+	wrong := 0
+	for _, text := range strings.Split(n.Hosts, ",") {
 		text = strings.TrimSpace(text)
-		pattern, err := hosts.ParsePattern(text)
-		if err != nil {
-			c.fail(HostsAnnotation, text, err.Error())
+		wanted := ""
+		if text != "" {
+			wanted = o.addHost(n, text)
+		}
+		if wanted == "" {
 			continue
 		}
-		if owner := table.PatternOwner(pattern); owner != "" && owner != c.namespace.Tenant {
-			c.fail(HostsAnnotation, text, fmt.Sprintf("tenant %q has this host", owner))
+		wrong++
+		if wrong <= maxClaimErrors {
+			o.sayWrong(markError(n, HostsAnnotation, text, wanted))
 		}
-		c.patterns = append(c.patterns, pattern)
+		if wrong == maxErrors {
+			break
+		}
 	}
+	if wrong > maxClaimErrors {
+		o.sayWrong(fmt.Sprintf("namespace %q: %s: there are more errors than these %d, "+
+			"after %d nothing more is read", n.Name, HostsAnnotation, maxClaimErrors, maxErrors))
+	}
+}
+
+// addHost adds a host pattern of a Namespace, or returns why it can't be the Namespace's.
+func (o *overlay) addHost(n Namespace, text string) string {
+	pattern, err := hosts.ParsePattern(text)
+	if err != nil {
+		return err.Error()
+	}
+	if owner := o.policy.Hosts.PatternOwner(pattern); owner != "" && owner != n.Tenant {
+		return fmt.Sprintf("tenant %q has this host", owner)
+	}
+	o.addPattern(n, HostsAnnotation, pattern)
+	return ""
+}
+
+// addPattern gives the tenant of a Namespace a host pattern, by an annotation or a rule.
+func (o *overlay) addPattern(n Namespace, key string, pattern hosts.Pattern) {
+	o.policy.Hosts.Add(pattern, n.Tenant)
+	if reason := tooBroad(pattern); reason != "" {
+		o.policy.addBroad(markError(n, key, pattern.String(), reason))
+	}
+}
+
+// markError returns what is said of the value of a label or an annotation.
+func markError(n Namespace, key, value, wanted string) string {
+	return fmt.Sprintf("namespace %q: %s: %s: %s", n.Name, key, quote(value), wanted)
+}
+
+func (o *overlay) leaveOut(text string) {
+	o.policy.LeftOut = appendBounded(o.policy.LeftOut, text)
+}
+
+func (o *overlay) sayWrong(text string) {
+	o.policy.WrongMarks = appendBounded(o.policy.WrongMarks, text)
+}
+
+// appendBounded adds an error, or instead of one too many that there are more.
+func appendBounded(errs []string, text string) []string {
+	if len(errs) == maxErrors {
+		text = moreErrors()
+	}
+	if len(errs) > maxErrors {
+		return errs
+	}
+	return append(errs, text)
 }

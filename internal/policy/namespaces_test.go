@@ -31,49 +31,121 @@ func TestNamespacesMakeTenants(t *testing.T) {
 	}
 }
 
+const twoConfigured = `{"tenants":[
+	{"name":"acme","mode":"enforce","namespaces":["acme","acme-*"],"hosts":["acme.example.com"]},
+	{"name":"open","kubernetesNamespaces":true,"hosts":["open.example.com"]}]}`
+
 func TestNamespacesThatAreLeftOut(t *testing.T) {
-	configured := `{"tenants":[
-		{"name":"acme","mode":"enforce","namespaces":["acme","acme-*"],
-			"hosts":["acme.example.com"]},
-		{"name":"open","kubernetesNamespaces":true,"hosts":["open.example.com"]}]}`
+	const host = "a.example.com"
 	cases := []struct {
 		description string
 		namespace   Namespace
 		wants       []string
 	}{
-		{"another tenant's host",
-			Namespace{Name: "evil", Tenant: "evil", Hosts: "acme.example.com"},
-			[]string{`"evil"`, `"acme.example.com"`, `"acme"`}},
-		{"a bad pattern",
-			Namespace{Name: "evil", Tenant: "evil", Hosts: "a.example.com,b..example.com"},
-			[]string{`"evil"`, `"b..example.com"`}},
-		{"an empty pattern", Namespace{Name: "evil", Tenant: "evil", Hosts: "a.example.com,"},
-			[]string{`"evil"`, `""`}},
-		{"a configured tenant that did not ask for it", Namespace{Name: "evil", Tenant: "acme"},
+		{"a configured tenant that did not ask for it",
+			Namespace{Name: "evil", Tenant: "acme", Hosts: host},
 			[]string{`"evil"`, "kubernetesNamespaces"}},
-		{"a namespace that another tenant lists", Namespace{Name: "acme", Tenant: "evil"},
+		{"a namespace that another tenant lists",
+			Namespace{Name: "acme", Tenant: "evil", Hosts: host},
 			[]string{`"acme"`, `"evil"`, "lists this namespace"}},
-		{"a namespace in another tenant's prefix", Namespace{Name: "acme-x", Tenant: "evil"},
-			[]string{`"acme-x"`, `"evil"`}},
-		{"a bad mode", Namespace{Name: "evil", Tenant: "evil", Mode: "off"},
-			[]string{`"evil"`, `"off"`}},
-		{"another mode than the tenant's", Namespace{Name: "acme", Tenant: "acme", Mode: "report"},
-			[]string{`"acme"`, `"report"`, `"enforce"`}},
+		{"a namespace in another tenant's prefix",
+			Namespace{Name: "acme-x", Tenant: "evil", Hosts: host}, []string{`"acme-x"`, `"evil"`}},
 		{"a mode without the label", Namespace{Name: "evil", Mode: "report"},
 			[]string{`"evil"`, TenantLabel}},
-		{"annotations without the label", Namespace{Name: "evil", Hosts: "evil.example.com"},
+		{"annotations without the label", Namespace{Name: "evil", Hosts: host},
 			[]string{`"evil"`, TenantLabel}},
 	}
 	for _, c := range cases {
-		p := over(t, configured, c.namespace)
+		p := over(t, twoConfigured, c.namespace)
 		for _, want := range c.wants {
 			if !strings.Contains(leftOut(p), want) {
 				t.Errorf("%s: left out %q, want %q in it", c.description, leftOut(p), want)
 			}
 		}
-		owned := p.Hosts.Owner("a.example.com") != ""
+		owned := p.Hosts.Owner(host) != ""
 		if p.Tenant("evil") != nil || owned || !p.Exists(c.namespace.Name) {
 			t.Errorf("%s: the namespace is not left out as a whole", c.description)
+		}
+		if wrongMarks(p) != "" {
+			t.Errorf("%s: wrong marks %q as well", c.description, wrongMarks(p))
+		}
+	}
+}
+
+// TestWrongMarks has one thing wrong in a Namespace, whose tenant and whose other host stay.
+func TestWrongMarks(t *testing.T) {
+	const host = "a.example.com"
+	cases := []struct {
+		description string
+		namespace   Namespace
+		want        string
+	}{
+		{"another tenant's host", Namespace{Hosts: "acme.example.com," + host},
+			`namespace "x": tenantguard.io/hosts: "acme.example.com": tenant "acme" has this host`},
+		{"a bad pattern", Namespace{Hosts: host + ",b..example.com"},
+			`namespace "x": tenantguard.io/hosts: "b..example.com": wanted a host name, "*." or ` +
+				`"**." and a host name, or an IP address`},
+		{"a bad mode", Namespace{Hosts: host, Mode: "off"},
+			`namespace "x": tenantguard.io/mode: "off": wanted enforce or report`},
+		{"an unknown key", Namespace{Hosts: host, Unknown: `label "tenantguard.io/x"`},
+			`namespace "x": label "tenantguard.io/x": unknown, wanted the label ` +
+				`tenantguard.io/tenant and the annotations tenantguard.io/hosts, ` +
+				`tenantguard.io/mode and tenantguard.io/allow`},
+		{"a comma at the end", Namespace{Hosts: host + ","}, ""},
+		{"nothing but commas", Namespace{Hosts: host + ", , ,,"}, ""},
+		{"its own host twice", Namespace{Hosts: host + "," + host}, ""},
+	}
+	for _, c := range cases {
+		c.namespace.Name = "x"
+		c.namespace.Tenant = "new"
+		p := over(t, twoConfigured, c.namespace)
+		if got := wrongMarks(p); got != c.want || leftOut(p) != "" {
+			t.Errorf("%s: wrong marks %q, left out %q, want %q",
+				c.description, got, leftOut(p), c.want)
+		}
+		tenant := p.Tenant("new")
+		bound := tenant != nil && p.NamespaceTenant("x") == tenant && tenant.Mode == ""
+		if !bound || p.Hosts.Owner(host) != "new" || p.Hosts.Owner("acme.example.com") != "acme" {
+			t.Errorf("%s: the rest of the Namespace does not stay", c.description)
+		}
+	}
+}
+
+// TestUnknownMarks reads the keys of labels and annotations.
+func TestUnknownMarks(t *testing.T) {
+	const our = "tenantguard.io/"
+	many := ""
+	for i := 0; i < maxUnknown+1; i++ {
+		many += fmt.Sprint(" ", our, "x", i)
+	}
+	rows := []struct{ description, labels, annotations, want string }{
+		{"none", "", "", ""},
+		{"all that are known", our + "tenant", our + "hosts " + our + "mode " + our + "allow", ""},
+		{"misspelt", our + "tenants", our + "host",
+			`annotation "tenantguard.io/host", label "tenantguard.io/tenants"`},
+		{"in another case", our + "Tenant", "TenantGuard.io/hosts",
+			`annotation "TenantGuard.io/hosts", label "tenantguard.io/Tenant"`},
+		{"in the wrong place", our + "hosts", our + "tenant",
+			`annotation "tenantguard.io/tenant", label "tenantguard.io/hosts"`},
+		{"others'", "team tenantguard.iox/y", "tenantguard x.tenantguard.io/hosts", ""},
+		{"one more than are named", many, "", `label "tenantguard.io/x0", ` +
+			`label "tenantguard.io/x1", label "tenantguard.io/x10", label "tenantguard.io/x2", ` +
+			`label "tenantguard.io/x3", label "tenantguard.io/x4", label "tenantguard.io/x5", ` +
+			`label "tenantguard.io/x6", label "tenantguard.io/x7", label "tenantguard.io/x8"`},
+	}
+	for _, row := range rows {
+		labels, annotations := map[string]string{}, map[string]string{}
+		for _, key := range strings.Fields(row.labels) {
+			labels[key] = "a"
+		}
+		for _, key := range strings.Fields(row.annotations) {
+			annotations[key] = "b"
+		}
+		for try := 0; try < 3; try++ { // maps have no order
+			n := NewNamespace("acme", older1, TenantLabel, labels, annotations)
+			if n.Unknown != row.want {
+				t.Errorf("%s: %q, want %q", row.description, n.Unknown, row.want)
+			}
 		}
 	}
 }
@@ -103,10 +175,10 @@ func TestOlderClaimStays(t *testing.T) {
 		if got := p.Hosts.Owner("x.example.com"); got != "first" {
 			t.Errorf("the host is %q's", got)
 		}
-		left := leftOut(p)
-		later := strings.Contains(left, "a-second") && strings.Contains(left, "c-same")
-		if !later || strings.Contains(left, "b-first") {
-			t.Errorf("left out %q", left)
+		wrong := wrongMarks(p)
+		later := strings.Contains(wrong, "a-second") && strings.Contains(wrong, "c-same")
+		if !later || strings.Contains(wrong, "b-first") || leftOut(p) != "" {
+			t.Errorf("wrong marks %q, left out %q", wrong, leftOut(p))
 		}
 	}
 }
@@ -165,27 +237,41 @@ func TestDeletedNamespaces(t *testing.T) {
 	}
 }
 
-// TestClaimsAreBounded has a Namespace with an annotation as large as the API takes one.
+// TestClaimsAreBounded has an annotation as large as the API takes one.
 func TestClaimsAreBounded(t *testing.T) {
+	const last = "last.example.com"
 	cases := []struct {
 		description, hosts string
 		errors             int
+		isRead             bool
 	}{
-		{"many errors", strings.Repeat("!,", 30000), maxClaimErrors},
-		{"one long pattern", strings.Repeat("!", 60000), 1},
-		{"a large one without errors",
-			strings.Repeat("a.example.com,", 10000) + "a.example.com", 1},
+		{"as many errors as are said", strings.Repeat("!,", maxClaimErrors) + last, maxClaimErrors,
+			true},
+		{"one more", strings.Repeat("!,", maxClaimErrors+1) + last, maxClaimErrors + 1, true},
+		{"nearly as many as are read", strings.Repeat("!,", maxErrors-1) + last,
+			maxClaimErrors + 1, true},
+		{"as many as are read", strings.Repeat("!,", maxErrors) + last, maxClaimErrors + 1, false},
+		{"many errors", strings.Repeat("!,", 30000) + last, maxClaimErrors + 1, false},
+		{"one long pattern", strings.Repeat("!", 60000) + "," + last, 1, true},
+		{"a large one without errors", strings.Repeat("a.example.com,", 10000) + last, 1, false},
 	}
 	for _, c := range cases {
 		p := over(t, `{}`,
 			Namespace{Name: "acme", Created: older1, Tenant: "acme", Hosts: c.hosts},
 			Namespace{Name: "globex", Created: newer2, Tenant: "globex",
 				Hosts: "globex.example.com"})
-		if p.Tenant("acme") != nil || p.Tenant("globex") == nil {
+		if p.Tenant("acme") == nil || p.Tenant("globex") == nil {
 			t.Errorf("%s: tenants %v", c.description, p.Tenants)
 		}
-		if left := leftOut(p); strings.Count(left, "\n")+1 != c.errors || len(left) > 10000 {
-			t.Errorf("%s: %d bytes, %.300q", c.description, len(left), left)
+		if got := p.Hosts.Owner(last) != ""; got != c.isRead {
+			t.Errorf("%s: what follows is read %t, want %t", c.description, got, c.isRead)
+		}
+		wrong := wrongMarks(p)
+		if strings.Count(wrong, "\n")+1 != c.errors || len(wrong) > 10000 {
+			t.Errorf("%s: %d bytes, %.300q", c.description, len(wrong), wrong)
+		}
+		if got := strings.Contains(wrong, "more errors"); got != (c.errors > maxClaimErrors) {
+			t.Errorf("%s: it says that there are more: %t", c.description, got)
 		}
 	}
 	var many []Namespace
@@ -194,8 +280,8 @@ func TestClaimsAreBounded(t *testing.T) {
 		many = append(many, Namespace{Name: name, Created: older1, Tenant: "x", Hosts: "!"})
 	}
 	p := over(t, `{}`, many...)
-	if left := leftOut(p); strings.Count(left, "\n") != maxErrors {
-		t.Errorf("%d errors of many Namespaces", strings.Count(left, "\n"))
+	if wrong := wrongMarks(p); strings.Count(wrong, "\n") != maxErrors {
+		t.Errorf("%d errors of many Namespaces", strings.Count(wrong, "\n"))
 	}
 }
 
@@ -233,24 +319,53 @@ func TestNamespacesOf(t *testing.T) {
 
 // TestModesOfOneTenant has Namespaces of a tenant say its mode one after the other.
 func TestModesOfOneTenant(t *testing.T) {
-	rows := []struct {
-		description, first, second, want string
-		leftOut                          bool
-	}{
-		{"none", "", "", "", false},
-		{"the first", "report", "", "report", false},
-		{"the second", "", "report", "report", false},
-		{"the same", "report", "report", "report", false},
-		{"another", "report", "enforce", "report", true},
+	const asWell = `namespace "acme-two": tenantguard.io/mode: %q: tenant "acme" has the mode ` +
+		`%q as well, the stricter one counts`
+	rows := []struct{ description, first, second, want, wrong string }{
+		{"none", "", "", "", ""},
+		{"the first", "report", "", "report", ""},
+		{"the second", "", "report", "report", ""},
+		{"the same", "report", "report", "report", ""},
+		{"the second is stricter", "report", "enforce", "enforce",
+			fmt.Sprintf(asWell, "enforce", "report")},
+		{"the first is stricter", "enforce", "report", "enforce",
+			fmt.Sprintf(asWell, "report", "enforce")},
+		{"the second is wrong", "report", "off", "report",
+			`namespace "acme-two": tenantguard.io/mode: "off": wanted enforce or report`},
 	}
 	for _, row := range rows {
 		p := over(t, `{}`,
 			Namespace{Name: "acme", Created: older1, Tenant: "acme", Mode: row.first},
 			Namespace{Name: "acme-two", Created: newer2, Tenant: "acme", Mode: row.second})
-		isLeftOut := p.NamespaceTenant("acme-two") == nil
-		if got := p.Tenant("acme").Mode; got != row.want || isLeftOut != row.leftOut {
-			t.Errorf("%s: %q, left out %t, want %q, %t",
-				row.description, got, isLeftOut, row.want, row.leftOut)
+		if got := p.Tenant("acme").Mode; got != row.want || wrongMarks(p) != row.wrong {
+			t.Errorf("%s: %q, wrong marks %q, want %q, %q",
+				row.description, got, wrongMarks(p), row.want, row.wrong)
+		}
+		if p.NamespaceTenant("acme-two") == nil || leftOut(p) != "" {
+			t.Errorf("%s: left out %q", row.description, leftOut(p))
+		}
+	}
+}
+
+// TestConfiguredModes has a Namespace say another mode than its tenant's configuration.
+func TestConfiguredModes(t *testing.T) {
+	for _, configured := range []string{"enforce", "report"} {
+		for _, said := range []string{"enforce", "report"} {
+			made := parsed(t, `{"tenants":[{"name":"acme","namespaces":["acme"],"mode":"`+
+				configured+`"}]}`)
+			p := made.Over(&Snapshot{Namespaces: []Namespace{
+				{Name: "acme", Tenant: "acme", Mode: said}}})
+			want := "report"
+			if configured == "enforce" || said == "enforce" {
+				want = "enforce"
+			}
+			got := p.Tenant("acme").Mode
+			if got != want || (wrongMarks(p) != "") != (said != configured) {
+				t.Errorf("%s, %s: %q, wrong marks %q", configured, said, got, wrongMarks(p))
+			}
+			if before := made.Policy.Tenant("acme").Mode; before != configured {
+				t.Errorf("%s, %s: the configuration says %q", configured, said, before)
+			}
 		}
 	}
 }
@@ -283,7 +398,7 @@ func TestBoundsOfClaims(t *testing.T) {
 	for size, want := range map[int]bool{maxKeys: true, maxKeys + 1: false} {
 		list := "a.example.com" + strings.Repeat(" ", size-len("a.example.com"))
 		p := over(t, `{}`, Namespace{Name: "acme", Tenant: "acme", Hosts: list})
-		if got := p.Tenant("acme") != nil; got != want {
+		if got := p.Hosts.Owner("a.example.com") != ""; got != want {
 			t.Errorf("%d bytes: taken %t, want %t", size, got, want)
 		}
 	}

@@ -49,15 +49,33 @@ func Refusal(middleware string, getenv func(name string) string) string {
 func refusalOfCRD(name, namespaces string) string {
 	namespace, _, safe := strings.Cut(name, "_")
 	if !safe || namespace == "" {
-		return fmt.Sprintf("the name %s proves no namespace, set "+
-			"providers.kubernetesCRD.safeNaming and list the namespace in %s",
-			quote(name), OperatorNamespacesVariable)
+		return refusalOfLegacy(name, namespaces)
 	}
 	if lists(namespaces, namespace) {
 		return ""
 	}
 	return fmt.Sprintf("list the namespace %s in %s if nobody else writes there",
 		quote(namespace), OperatorNamespacesVariable)
+}
+
+// unproven begins the refusal of a Middleware that may well be the operator's.
+const unproven = "the middleware's name "
+
+// refusalOfLegacy says how to prove the namespace, and with which name where the operator's
+// namespaces leave one: the Middleware may be the operator's, who need not be told who it is.
+func refusalOfLegacy(name, namespaces string) string {
+	for _, listed := range strings.Split(namespaces, ",") {
+		listed = strings.TrimSpace(listed)
+		rest, begins := strings.CutPrefix(name, listed+"-")
+		if listed != "" && begins {
+			return fmt.Sprintf("%s%s proves no namespace: turn "+
+				"providers.kubernetesCRD.safeNaming on and name %s",
+				unproven, quote(name), quote(listed+"_"+rest+"@"+providerCRD))
+		}
+	}
+	return fmt.Sprintf("the name %s proves no namespace, set "+
+		"providers.kubernetesCRD.safeNaming and list the namespace in %s",
+		quote(name), OperatorNamespacesVariable)
 }
 
 // lists reports whether a list, separated by commas, has an item.
@@ -72,6 +90,9 @@ func lists(list, item string) bool {
 
 // operatorsAlone returns what is said of a key that only the operator may set.
 func operatorsAlone(refusal string) string {
+	if strings.HasPrefix(refusal, unproven) {
+		return refusal
+	}
 	return "only the operator may set this: " + refusal
 }
 

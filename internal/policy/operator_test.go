@@ -80,16 +80,33 @@ func TestRefusals(t *testing.T) {
 		{"a legacy name", "acme-guard@kubernetescrd", `the name "acme-guard" proves no ` +
 			`namespace, set providers.kubernetesCRD.safeNaming and list the namespace in ` +
 			OperatorNamespacesVariable},
+		{"a legacy name that begins like an operator's", "traefik2-guard@kubernetescrd",
+			`"traefik2-guard" proves no namespace, set`},
+		{"a legacy name that is an operator's namespace", "traefik@kubernetescrd",
+			`"traefik" proves no namespace, set`},
 		{"no provider", "guard", "define it in a file"},
 		{"a long name", strings.Repeat("x", 10000) + "@kubernetescrd", `xxx…" proves`},
 	}
 	for _, row := range rows {
-		refusal := Refusal(row.middleware, environment("", ""))
+		refusal := Refusal(row.middleware, environment(" ,traefik", ""))
 		errs := ParseKeys(map[string]any{"policyFile": path}, refusal, "").Errors
 		if len(errs) != 1 || len(errs[0]) > 600 ||
 			!strings.HasPrefix(errs[0], `policyFile: "`+path+`": only the operator`) ||
 			!strings.Contains(errs[0], row.want) {
 			t.Errorf("%s: errors %q, want one with %q", row.description, errs, row.want)
 		}
+	}
+}
+
+// TestRefusalOfTheOperators has the operator's Middleware under its legacy name, which must not be
+// told that somebody else may set the keys.
+func TestRefusalOfTheOperators(t *testing.T) {
+	refusal := Refusal("traefik-guard@kubernetescrd", environment("platform, traefik", ""))
+	keys := map[string]any{"kubernetes": map[string]any{"enabled": true}}
+	errs := ParseKeys(keys, refusal, "").Errors
+	const want = `the middleware's name "traefik-guard" proves no namespace: turn ` +
+		`providers.kubernetesCRD.safeNaming on and name "traefik_guard@kubernetescrd"`
+	if len(errs) != 1 || !strings.HasSuffix(errs[0], `": `+want) {
+		t.Errorf("errors %q, want one with %q", errs, want)
 	}
 }

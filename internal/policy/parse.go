@@ -19,6 +19,9 @@ type Parsed struct {
 	patterns []ownedPattern
 	// general are the settings of the tenants that only Namespaces make.
 	general Certificates
+	// tenantLabel is the label that Namespaces are read by, and templates are the hosts of each.
+	tenantLabel string
+	templates   []string
 }
 
 type ownedPattern struct {

@@ -43,6 +43,8 @@ type Policy struct {
 	Broad []string
 	// LeftOut are the errors of the Namespaces that the policy does without.
 	LeftOut []string
+	// WrongMarks are the errors of Namespaces of which the policy has the rest.
+	WrongMarks []string
 
 	// cluster has every Namespace of the cluster, a tenant's or not. It is nil where no cluster
 	// is asked.
@@ -174,6 +176,12 @@ func (p *Policy) ClusterKnown() bool {
 // Exists reports whether the cluster has the Namespace, or had it a short while ago.
 func (p *Policy) Exists(namespace string) bool {
 	return p.cluster[namespace]
+}
+
+// Listed reports whether the cluster has the Namespace now.
+func (p *Policy) Listed(namespace string) bool {
+	_, deleted := p.deleted[namespace]
+	return p.cluster[namespace] && !deleted
 }
 
 // EachFlattened calls visit for every Namespace of the cluster that is written so in a legacy name.

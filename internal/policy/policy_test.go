@@ -15,7 +15,9 @@ func parseRaw(raw map[string]any) (*Parsed, []string) {
 	if len(keys.Errors) > 0 {
 		return nil, keys.Errors
 	}
-	return Parse(keys.Inline, readText, "", keys.Settings.Kubernetes.Enabled)
+	source := keys.Source("")
+	source.Clustered = keys.Settings.Kubernetes.Enabled
+	return source.Parse(readText)
 }
 
 func readText(path string) (string, error) {
@@ -30,7 +32,9 @@ func parsed(t *testing.T, text string) *Parsed {
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
 		t.Fatal(err)
 	}
-	raw["kubernetes"] = map[string]any{"enabled": true}
+	if raw["kubernetes"] == nil {
+		raw["kubernetes"] = map[string]any{"enabled": true}
+	}
 	made, errs := parseRaw(raw)
 	if len(errs) > 0 {
 		t.Fatal(errs)
@@ -46,6 +50,10 @@ func over(t *testing.T, text string, namespaces ...Namespace) *Policy {
 
 func leftOut(p *Policy) string {
 	return strings.Join(p.LeftOut, "\n")
+}
+
+func wrongMarks(p *Policy) string {
+	return strings.Join(p.WrongMarks, "\n")
 }
 
 func anyContains(errs, fragments []string) bool {

@@ -10,7 +10,9 @@ import (
 
 // TestSettings looks at what each key of a middleware sets.
 func TestSettings(t *testing.T) {
-	defaults := Settings{Kubernetes: Kubernetes{Grace: 10 * time.Minute}}
+	defaults := Settings{Kubernetes: Kubernetes{
+		Grace: 10 * time.Minute, TenantLabel: "tenantguard.io/tenant",
+	}}
 	rows := []struct {
 		description string
 		keys        object
@@ -28,11 +30,13 @@ func TestSettings(t *testing.T) {
 			func(s *Settings) { s.ExposeReason = true }},
 		{"kubernetes", object{"kubernetes": object{
 			"enabled": true, "endpoint": "https://api", "tokenFile": "/token", "caFile": "/ca",
-			"grace": "5m",
+			"grace": "5m", "tenantLabel": "team",
+			"hosts": "{namespace}.example.com, *.{tenant}.test",
 		}}, func(s *Settings) {
 			s.Kubernetes = Kubernetes{
 				Enabled: true, Endpoint: "https://api", TokenFile: "/token", CAFile: "/ca",
-				Grace: 5 * time.Minute,
+				Grace: 5 * time.Minute, TenantLabel: "team",
+				HostRules: "{namespace}.example.com,*.{tenant}.test",
 			}
 		}},
 		{"kubernetes without grace", object{"kubernetes": object{"enabled": true}},

@@ -9,11 +9,22 @@ type Source struct {
 	Refusal string
 	// Clustered reports whether a cluster is asked, as for Parse.
 	Clustered bool
+	// Kubernetes says what is read of its Namespaces.
+	Kubernetes Kubernetes
 }
 
 // Parse reads the policy. readFile reads the policy file, and the files of roots that it names. The
 // result is nil where there are errors.
 func (s Source) Parse(readFile func(path string) (string, error)) (*Parsed, []string) {
+	parsed, errs := s.parse(readFile)
+	if parsed != nil {
+		parsed.tenantLabel = s.Kubernetes.TenantLabel
+		parsed.templates = s.Kubernetes.templates()
+	}
+	return parsed, errs
+}
+
+func (s Source) parse(readFile func(path string) (string, error)) (*Parsed, []string) {
 	if s.File != "" {
 		return ParseFile(s.File, readFile, s.Clustered)
 	}

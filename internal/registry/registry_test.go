@@ -452,3 +452,30 @@ func TestSameErrorsAreSaidOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestRulesForHostsAreEachMiddlewaresOwn has two middlewares with one file and different rules.
+func TestRulesForHostsAreEachMiddlewaresOwn(t *testing.T) {
+	r := newRecorder()
+	r.readFile = func(path string) ([]byte, error) { return []byte(`{"tenants":[]}`), nil }
+	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofAcme}}
+	raw := func(hosts string) map[string]any {
+		return map[string]any{"policyFile": "policy.json", "kubernetes": map[string]any{
+			"enabled": true, "hosts": hosts}}
+	}
+	one := r.Middleware("one@file", raw("{namespace}.one.test")).Policy()
+	other := r.Middleware("other@file", raw("{namespace}.other.test")).Policy()
+	if one.Hosts.Owner("acme.one.test") != "acme" || one.Hosts.Owner("acme.other.test") != "" {
+		t.Error("the first has not its own rules")
+	}
+	if other.Hosts.Owner("acme.other.test") != "acme" || other.Hosts.Owner("acme.one.test") != "" {
+		t.Error("the second has not its own rules")
+	}
+	before := r.changes
+	next := r.Middleware("one@file", raw("{namespace}.next.test")).Policy()
+	if next.Hosts.Owner("acme.next.test") != "acme" || next.Hosts.Owner("acme.one.test") != "" {
+		t.Error("a new rule is not in force")
+	}
+	if r.changes != before+1 {
+		t.Errorf("a new rule is %d changes, want 1", r.changes-before)
+	}
+}

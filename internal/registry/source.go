@@ -12,7 +12,8 @@ import (
 type sourceKey struct {
 	file, keys string
 	refusal    string
-	cluster    string
+	// cluster is its address, and hostRules are those for its Namespaces.
+	cluster, hostRules string
 }
 
 // source is where a policy is written, and what it says. The Namespaces of a cluster, if it has

@@ -57,6 +57,7 @@ func (m *Middleware) configure(raw map[string]any, fingerprint string) {
 			s.cluster = cluster
 			s.Clustered = true
 			key.cluster = cluster.Address()
+			key.hostRules = keys.Settings.Kubernetes.HostRules
 		}
 	}
 	if keys.File == "" {
@@ -137,6 +138,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	if p := next.source.over(next.parsed, snapshot); p != nil {
 		_, problem := next.source.namespaces()
 		m.say(next.source, "namespaces", report.Notice{LeftOut: p.LeftOut})
+		m.say(next.source, "wrong marks", report.Notice{WrongMarks: p.WrongMarks})
 		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
 		m.say(next.source, "alike", report.Notice{Alike: p.Alike})
 		m.say(next.source, "outdated", report.Notice{Outdated: problem})

@@ -253,15 +253,20 @@ func TestNamespacesOfTheLastGoodPolicy(t *testing.T) {
 }
 
 func TestNamespacesLeftOutAreSaidOnce(t *testing.T) {
-	wrong := policy.Namespace{Name: "evil", Tenant: "evil", Hosts: "a b"}
-	r, p := withCluster(t, `{}`, ofAcme, wrong)
+	wrong := policy.Namespace{Name: "bad", Tenant: "bad", Hosts: "a b"}
+	evil := policy.Namespace{Name: "evil", Hosts: "a.example.com"}
+	r, p := withCluster(t, `{}`, ofAcme, wrong, evil)
 	r.Refresh()
-	var leftOut []string
+	var leftOut, marks []string
 	for _, n := range r.notices {
 		leftOut = append(leftOut, n.LeftOut...)
+		marks = append(marks, n.WrongMarks...)
 	}
 	if p.Tenant("acme") == nil || len(leftOut) != 1 || !strings.Contains(leftOut[0], `"evil"`) {
 		t.Errorf("left out %q, want one Namespace", leftOut)
+	}
+	if p.Tenant("bad") == nil || len(marks) != 1 || !strings.Contains(marks[0], `"a b"`) {
+		t.Errorf("wrong marks %q, want one host", marks)
 	}
 }
 

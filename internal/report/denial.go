@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,13 +56,19 @@ type Prepared struct {
 // Prepare returns a denial to be said, with texts of bounded length.
 func Prepare(d Denial) *Prepared {
 	d.Event = "deny"
-	d.Router, d.Host = text.Bound(d.Router, maxText), text.Bound(d.Host, maxText)
-	d.SNI, d.Certificate = text.Bound(d.SNI, maxText), text.Bound(d.Certificate, maxText)
-	d.Offending = text.Bound(d.Offending, maxText)
+	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
+	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
+	d.Offending = bounded(d.Offending)
 	key := fmt.Sprintf("%q", []string{
 		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
 	})
 	return &Prepared{denial: d, key: key}
+}
+
+// bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
+// such as the line of a request.
+func bounded(s string) string {
+	return strings.Clone(text.Bound(s, maxText))
 }
 
 // Log writes lines and suppresses repeated ones.
@@ -108,7 +115,7 @@ func (l *Log) Deny(p *Prepared, client string) {
 	}
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // withoutPort returns the host of an address, or the address where it has no port.
@@ -118,6 +125,17 @@ func withoutPort(address string) string {
 		return address
 	}
 	return host
+}
+
+// endLater ends the window of a kind at its time. It is a variable because what a closure is made in
+// stays in memory in the interpreter: for one made by a function these are the frames of all that
+// called it, with the request.
+var endLater func(l *Log, key string)
+
+func init() { // for endWindow calls it as well
+	endLater = func(l *Log, key string) {
+		time.AfterFunc(l.window, func() { l.endWindow(key) })
+	}
 }
 
 // endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind
@@ -134,7 +152,7 @@ func (l *Log) endWindow(key string) {
 	d.Suppressed = k.suppressed - 1
 	k.suppressed = 0
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // write writes one line at once: Traefik logs each write as a message of its own.

@@ -19,6 +19,8 @@ type Notice struct {
 	Alike []string
 	// LeftOut are the errors of Namespaces that the policy does without.
 	LeftOut []string
+	// WrongMarks are the errors of Namespaces of which the policy has the rest.
+	WrongMarks []string
 	// Unreadable is a router whose child routers can't be read, "" for none.
 	Unreadable string
 	// Outdated is why the Namespaces are not kept up to date, "" if they are.
@@ -62,6 +64,12 @@ func (n Notice) line() notice {
 	if len(n.LeftOut) > 0 {
 		line.Errors = n.LeftOut
 		line.Message = "these Namespaces are left out of the policy"
+		return line
+	}
+	if len(n.WrongMarks) > 0 {
+		line.Errors = n.WrongMarks
+		line.Message = "these labels and annotations of Namespaces are wrong, " +
+			"the rest of each Namespace is in force"
 		return line
 	}
 	if len(n.Broad) > 0 {

@@ -58,6 +58,20 @@ func TestDenyWritesTheContractsFields(t *testing.T) {
 	}
 }
 
+// TestClient looks at what is written of a connection's peer.
+func TestClient(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.7:1234": "192.0.2.7", "[2001:db8::7]:1234": "2001:db8::7",
+		"192.0.2.7": "192.0.2.7", "": "",
+	} {
+		log, out := newTestLog(time.Minute)
+		log.Deny(Prepare(Denial{Reason: "host-foreign"}), address)
+		if got := lastLine(t, out)["client"]; got != want {
+			t.Errorf("%q: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 	log, out := newTestLog(50 * time.Millisecond)
 	for i := 0; i < 5; i++ {
@@ -128,7 +142,9 @@ func TestClientsTextIsBounded(t *testing.T) {
 	}
 	for _, text := range texts {
 		log, out := newTestLog(time.Minute)
-		deny(log, Denial{Router: text.text, Host: text.text, SNI: text.text, Certificate: text.text})
+		deny(log, Denial{
+			Router: text.text, Host: text.text, SNI: text.text, Certificate: text.text,
+		})
 		for _, key := range []string{"router", "host", "sni", "certificate"} {
 			if got := lastLine(t, out)[key]; got != text.want {
 				t.Errorf("%s, %s: %.300q, want %.300q", text.description, key, got, text.want)
@@ -216,6 +232,10 @@ func TestPolicyNotices(t *testing.T) {
 		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
 			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
 				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"wrong marks", Notice{WrongMarks: []string{"namespace acme: wrong"}},
+			`{"event":"policy","middleware":"guard@file","message":"these labels and annotations ` +
+				`of Namespaces are wrong, the rest of each Namespace is in force","errors":[` +
+				`"namespace acme: wrong"]}`},
 		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
 			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},

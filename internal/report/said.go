@@ -16,10 +16,13 @@ type Said struct {
 // remembers the notice.
 func (s *Said) IsNew(subject string, n Notice) bool {
 	text := ""
-	if len(n.Errors)+len(n.ByNameOnly)+len(n.Broad)+len(n.Alike)+len(n.LeftOut) > 0 {
-		text = fmt.Sprintf("%q %q %q %q %q",
-			n.Errors, n.ByNameOnly, n.Broad, n.Alike, n.LeftOut)
-	} else if n.Outdated != "" {
+	lists := [][]string{n.Errors, n.ByNameOnly, n.Broad, n.Alike, n.LeftOut, n.WrongMarks}
+	for _, list := range lists {
+		if len(list) > 0 {
+			text = fmt.Sprintf("%q", lists)
+		}
+	}
+	if text == "" && n.Outdated != "" {
 		text = "outdated" // whatever the reason is by now
 	}
 	s.mu.Lock()

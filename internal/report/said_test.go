@@ -16,6 +16,8 @@ func TestSaid(t *testing.T) {
 		{"one more", "policy", Notice{Errors: []string{"a", "b"}}, true},
 		{"a warning with the same text", "policy", Notice{ByNameOnly: []string{"a", "b"}}, true},
 		{"left out, with the same text", "policy", Notice{LeftOut: []string{"a", "b"}}, true},
+		{"wrong marks, with the same text", "policy", Notice{WrongMarks: []string{"a", "b"}}, true},
+		{"the same wrong marks", "policy", Notice{WrongMarks: []string{"a", "b"}}, false},
 		{"the end of it", "policy", Notice{}, false},
 		{"the same after the end", "policy", Notice{LeftOut: []string{"a", "b"}}, true},
 		{"outdated", "cluster", Notice{Outdated: "down"}, true},

@@ -59,7 +59,7 @@ func (c *cluster) renewToken(token string) {
 	c.token = token
 }
 
-// store returns a store of the cluster, and its clock.
+// store returns a store of the cluster that makes no pauses, and its clock.
 func (c *cluster) store(t *testing.T) (*Store, *clock) {
 	t.Helper()
 	client, err := kube.New(c.config, func(name string) string { return "" })
@@ -68,7 +68,9 @@ func (c *cluster) store(t *testing.T) (*Store, *clock) {
 	}
 	t.Cleanup(func() { client.Close() })
 	now := &clock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	return NewStore(client, func() time.Time { return now.read() }), now
+	s := NewStore(client, func() time.Time { return now.read() })
+	s.absentPause = 0 // it is of the real time
+	return s, now
 }
 
 // handle answers as kube-apiserver does. A call is written "list acme", "list acme 250" from the

@@ -29,13 +29,23 @@ type sighting struct {
 	at time.Time
 }
 
+// firstAbsence is how long a leaf counts as absent that was looked for in vain for the first time.
+const firstAbsence = time.Second
+
+// absence is that a leaf was looked for in vain.
+type absence struct {
+	// at is a moment before the API was asked, and validFor how long the leaf counts as absent.
+	at       time.Time
+	validFor time.Duration
+}
+
 // namespace is what is known of one namespace. The mu of the Store guards it.
 type namespace struct {
 	name string
 	// present are the certificates that were there at the last look, by digest; absent are leaves
 	// that were looked for in vain.
 	present map[string]sighting
-	absent  map[string]sighting
+	absent  map[string]absence
 	// removed are leaves that are no longer in their Secret, as they were last seen there.
 	removed map[string]sighting
 	// ttl is the longest for which answers were wanted, for then removed is of no use any more.
@@ -47,6 +57,8 @@ type namespace struct {
 
 	failure     error
 	failedUntil time.Time
+	// pausedUntil is when leaves may be looked for again that the namespace was not known to have.
+	pausedUntil time.Time
 	lastUsed    time.Time
 }
 
@@ -60,7 +72,7 @@ func (s *Store) namespace(name string, now time.Time) *namespace {
 		n = &namespace{
 			name:    name,
 			present: map[string]sighting{},
-			absent:  map[string]sighting{},
+			absent:  map[string]absence{},
 			removed: map[string]sighting{},
 			waiting: map[string]bool{},
 		}
@@ -75,6 +87,12 @@ func (n *namespace) saw(leaf string) bool {
 	_, present := n.present[leaf]
 	_, removed := n.removed[leaf]
 	return present || removed
+}
+
+// isAbsent reports whether the leaf was looked for in vain a short while before.
+func (n *namespace) isAbsent(q *query, now time.Time) bool {
+	one, absent := n.absent[q.leaf]
+	return absent && now.Sub(one.at) < shorter(one.validFor, q.ttl)
 }
 
 // evict drops the namespace that was not used for longest, but neither keep nor one with a search
@@ -113,16 +131,21 @@ func (s *Store) kept() int {
 
 // queue keeps a leaf for the next search, unless the one in flight is for it as well.
 func (n *namespace) queue(leaf string) {
-	if !n.search.wanted[leaf] && len(n.waiting) < maxAbsent {
+	inFlight := n.search != nil && n.search.wanted[leaf]
+	if !inFlight && len(n.waiting) < maxAbsent {
 		n.waiting[leaf] = true
 	}
 }
 
-// begin begins a search for a leaf and for all that wait. The caller holds mu.
-func (s *Store) begin(n *namespace, leaf string) {
-	wanted := n.waiting
+// begin begins a search for a leaf, and for all that wait where withWaiting is true. The caller
+// holds mu.
+func (s *Store) begin(n *namespace, leaf string, withWaiting bool) {
+	wanted := map[string]bool{}
+	if withWaiting {
+		wanted = n.waiting
+		n.waiting = map[string]bool{}
+	}
 	wanted[leaf] = true
-	n.waiting = map[string]bool{}
 	n.search = newSearch(n, wanted)
 	go s.run(n, n.search)
 }
@@ -140,7 +163,9 @@ func (s *Store) end(n *namespace, f *search, err error) {
 	n.forget(s.now())
 	n.failure = err
 	if err == nil {
-		n.deny(f)
+		if n.deny(f) {
+			n.pausedUntil = time.Now().Add(s.absentPause)
+		}
 	} else {
 		n.failedUntil = s.now().Add(pauseAfter(err))
 	}
@@ -205,17 +230,38 @@ func (n *namespace) forget(now time.Time) {
 	}
 }
 
-// deny keeps which leaves were looked for in vain.
-func (n *namespace) deny(f *search) {
+// deny keeps which leaves were looked for in vain, and reports whether there are any. One that was
+// absent before counts as absent for twice as long: so a certificate whose Secret comes late is
+// refused for no longer than the Secret took, and one that nobody has is looked for ever less. One
+// that was removed need not be looked for so soon: Traefik serves it until it has reloaded.
+func (n *namespace) deny(f *search) bool {
+	denied := false
 	for leaf := range f.wanted {
+		before, again := n.absent[leaf]
 		delete(n.absent, leaf)
 		if _, found := f.found[leaf]; found {
 			continue
 		}
+		denied = true
 		if len(n.absent) >= maxAbsent {
-			dropOne(n.absent)
+			dropAbsent(n.absent)
 		}
-		n.absent[leaf] = sighting{at: f.listedAt}
+		next := absence{at: f.listedAt, validFor: firstAbsence}
+		if _, removed := n.removed[leaf]; removed {
+			next.validFor = n.ttl
+		} else if again {
+			next.validFor = 2 * shorter(before.validFor, n.ttl)
+		}
+		n.absent[leaf] = next
+	}
+	return denied
+}
+
+// dropAbsent drops any one leaf, which is then looked for again.
+func dropAbsent(leaves map[string]absence) {
+	for leaf := range leaves {
+		delete(leaves, leaf)
+		return
 	}
 }
 

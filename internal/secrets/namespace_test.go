@@ -142,7 +142,7 @@ func TestEvict(t *testing.T) {
 func TestDeny(t *testing.T) {
 	n := NewStore(nil, time.Now).namespace("acme", time.Now())
 	at := time.Unix(7, 0)
-	n.absent["found"] = sighting{}
+	n.absent["found"] = absence{}
 	n.deny(&search{
 		listedAt: at,
 		wanted:   map[string]bool{"found": true, "forged": true},

@@ -27,6 +27,10 @@ const (
 	acceptRemoved = 10 * time.Second
 	// removedValidFor is how long an answer is valid that rests on acceptRemoved.
 	removedValidFor = time.Second
+	// absentPause is how long a namespace is not searched, for leaves that it was not known to
+	// have, after a search that found one absent: whoever has ever new certificates served causes
+	// no more than that.
+	absentPause = time.Second
 	// failurePause is how long the API is left alone after a failure where it does not say how long
 	// it wants to be.
 	failurePause = time.Second
@@ -42,9 +46,10 @@ var (
 type Store struct {
 	client *kube.Client
 	now    func() time.Time
-	// patience and pageSize are the constants, or a test's.
-	patience time.Duration
-	pageSize int
+	// patience, absentPause and pageSize are the constants, or a test's.
+	patience    time.Duration
+	absentPause time.Duration
+	pageSize    int
 
 	mu         sync.Mutex
 	namespaces map[string]*namespace
@@ -53,11 +58,12 @@ type Store struct {
 // NewStore returns a store without answers; now is time.Now.
 func NewStore(client *kube.Client, now func() time.Time) *Store {
 	return &Store{
-		client:     client,
-		now:        now,
-		patience:   patience,
-		pageSize:   pageSize,
-		namespaces: map[string]*namespace{},
+		client:      client,
+		now:         now,
+		patience:    patience,
+		absentPause: absentPause,
+		pageSize:    pageSize,
+		namespaces:  map[string]*namespace{},
 	}
 }
 
@@ -75,6 +81,9 @@ type query struct {
 // one request for one Secret, then in the others in the given order, each of which may cost a list
 // of all Secrets. An answer is valid for ttl from the moment before the API was asked; one that
 // took the API longer than that is valid for 0 or less, and is true all the same.
+//
+// That a leaf is absent is valid for a second, and then for as long again as it has been absent,
+// but never for longer than ttl: it may be served a moment before its Secret is seen.
 //
 // A leaf that was removed from a namespace still counts as found for ttl and acceptRemoved after it
 // was last seen there: Traefik may still serve it.
@@ -182,28 +191,50 @@ func (s *Store) lookUp(ctx context.Context, name string, q *query) (time.Duratio
 		return 0, false, errNoName
 	}
 	for {
-		known, inFlight := s.answerOrSearch(name, q)
-		if inFlight == nil {
-			return known.validFor, known.found, known.err
+		next := s.nextStep(name, q)
+		if next.search == nil && next.pause <= 0 {
+			return next.validFor, next.found, next.err
 		}
-		if err := s.wait(ctx, inFlight, q.until); err != nil {
+		var err error
+		if next.search != nil {
+			err = s.wait(ctx, next.search, q.until)
+		} else {
+			err = sleep(ctx, next.pause)
+		}
+		if err != nil {
 			return 0, false, err
 		}
-		if inFlight.wanted[q.leaf] {
-			return inFlight.answer(q, s.now())
+		if next.search != nil && next.search.wanted[q.leaf] {
+			return next.search.answer(q, s.now())
 		}
 	}
 }
 
-// answer is what is known without asking the API.
-type answer struct {
+// sleep waits, and returns the error of ctx if that ends first.
+func sleep(ctx context.Context, pause time.Duration) error {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// step is what comes next for a query: the search to wait for, a pause before another look, or else
+// what is known without asking the API.
+type step struct {
+	search *search
+	pause  time.Duration
+
 	validFor time.Duration
 	found    bool
 	err      error
 }
 
-// answerOrSearch returns what is known of a namespace, or else the search to wait for.
-func (s *Store) answerOrSearch(name string, q *query) (answer, *search) {
+// nextStep returns what is known of a namespace, or else what to wait for.
+func (s *Store) nextStep(name string, q *query) step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
@@ -211,26 +242,32 @@ func (s *Store) answerOrSearch(name string, q *query) (answer, *search) {
 	if q.ttl > n.ttl {
 		n.ttl = q.ttl
 	}
-	if seen, found := n.present[q.leaf]; found {
+	seen, isPresent := n.present[q.leaf]
+	if isPresent {
 		if validFor := seen.at.Add(q.ttl).Sub(now); validFor > 0 {
-			return answer{validFor: validFor, found: true}, nil
+			return step{validFor: validFor, found: true}
 		}
 	}
-	if seen, absent := n.absent[q.leaf]; absent && now.Sub(seen.at) < q.ttl {
-		return answer{}, nil
+	if n.isAbsent(q, now) {
+		return step{}
 	}
 	if n.search != nil {
 		n.queue(q.leaf)
-		return answer{}, n.search
+		return step{search: n.search}
 	}
 	if n.failure != nil && now.Before(n.failedUntil) {
-		return answer{err: n.failure}, nil
+		return step{err: n.failure}
 	}
 	if !time.Now().Before(q.until) {
-		return answer{err: errSlow}, nil
+		return step{err: errSlow}
 	}
-	s.begin(n, q.leaf)
-	return answer{}, n.search
+	pause := time.Until(n.pausedUntil)
+	if pause > 0 && !isPresent {
+		n.queue(q.leaf)
+		return step{pause: pause}
+	}
+	s.begin(n, q.leaf, pause <= 0)
+	return step{search: n.search}
 }
 
 // wait waits for a search, but not for longer than the search or the caller has time for.

@@ -72,9 +72,9 @@ func TestAnswersAreCached(t *testing.T) {
 	expect(t, c, confirm(s, "b", "acme"), "found", "")
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
-	now.pass(ttl - time.Second)
+	now.pass(firstAbsence - 1)
 	expect(t, c, confirm(s, "forged", "acme"), "absent", "")
-	now.pass(time.Second)
+	now.pass(ttl - firstAbsence + 1)
 	expect(t, c, confirm(s, "a", "acme"), "found", "get acme web")
 	expect(t, c, confirm(s, "a", "acme"), "found", "")
 	expect(t, c, confirm(s, "b", "acme"), "found", "get acme api")
@@ -221,7 +221,67 @@ func TestReplacedCertificateIsFoundWithoutMoreRequests(t *testing.T) {
 	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "found", "")
 	expect(t, c, confirm(s, "old", "acme-3"), "absent", "list acme-3")
 	now.pass(acceptRemoved - removedValidFor)
-	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "absent", "list acme-2")
+	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "absent",
+		"list acme-3, list acme-2")
+}
+
+// TestAbsenceGrows asks for a leaf that is nowhere, as often as its absence ends.
+func TestAbsenceGrows(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	second := time.Second
+	for i, valid := range []time.Duration{
+		second, 2 * second, 4 * second, 8 * second, 16 * second, ttl, ttl, ttl,
+	} {
+		expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
+		now.pass(valid - 1)
+		expect(t, c, confirm(s, "forged", "acme"), "absent", "")
+		now.pass(1)
+		if i == 3 { // another leaf begins anew
+			expect(t, c, confirm(s, "late", "acme"), "absent", "list acme")
+		}
+	}
+	c.putLeaf("acme", "web", "forged")
+	expect(t, c, confirm(s, "forged", "acme"), "found", "list acme")
+	c.remove("acme", "web")
+	now.pass(ttl + acceptRemoved)
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "get acme web, list acme")
+	now.pass(firstAbsence)
+	expect(t, c, confirm(s, "forged", "acme"), "absent", "list acme")
+}
+
+// TestAbsenceIsNoLongerThanTTL has callers with a short ttl.
+func TestAbsenceIsNoLongerThanTTL(t *testing.T) {
+	c := start(t)
+	s, now := c.store(t)
+	const short = time.Second / 10
+	for i := 0; i < 4; i++ {
+		if _, found, err := look(s, "forged", short, grace, "acme"); found || err != nil {
+			t.Errorf("%t, %v", found, err)
+		}
+		expect(t, c, "", "", "list acme")
+		now.pass(short)
+	}
+}
+
+// TestSecretThatComesLate has a certificate served before its Secret is there.
+func TestSecretThatComesLate(t *testing.T) {
+	for late := time.Second / 10; late < 2*ttl; late *= 2 {
+		c := start(t)
+		s, now := c.store(t)
+		began := now.read()
+		for confirm(s, "a", "acme") == "absent" {
+			if now.read().Sub(began) >= late {
+				c.putLeaf("acme", "web", "a")
+			}
+			now.pass(time.Second / 10)
+		}
+		refused := now.read().Sub(began)
+		wanted := 2*late + firstAbsence
+		if refused > wanted || refused > late+ttl {
+			t.Errorf("refused for %s although it was there after %s", refused, late)
+		}
+	}
 }
 
 func TestCertificateThatComesBack(t *testing.T) {

@@ -3,37 +3,39 @@ package vectors
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/http"
 )
-
-// errNoCertificate ends a handshake where a vector's certificate can't be observed.
-var errNoCertificate = errors.New("this vector serves no certificate")
 
 // EntryPoint is a real TLS listener on which a guard can observe a vector's certificate.
 type EntryPoint struct {
 	listener net.Listener
 }
 
-// Listen serves the certificate, nil for none, to every server name.
+// Listen serves the certificate to every server name. Where there is none it can't be observed:
+// each connection is closed at once.
 func Listen(certificate *tls.Certificate) (*EntryPoint, error) {
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if certificate == nil {
-				return nil, errNoCertificate
-			}
-			return certificate, nil
-		},
-	})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	go Handshake(listener)
+	serving := listener
+	if certificate != nil {
+		serving = tls.NewListener(listener, &tls.Config{
+			Certificates: []tls.Certificate{*certificate},
+		})
+	}
+	go Handshake(serving)
 	return &EntryPoint{listener: listener}, nil
 }
 
-// Handshake does the handshake of every connection that a TLS listener gets, and closes it.
+// EntryPointAt returns the entry point of a listener that somebody else serves.
+func EntryPointAt(listener net.Listener) *EntryPoint {
+	return &EntryPoint{listener: listener}
+}
+
+// Handshake does the handshake of every connection that a listener gets, if it is one of TLS, and
+// closes it.
 func Handshake(listener net.Listener) {
 	for {
 		conn, err := listener.Accept()

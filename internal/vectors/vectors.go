@@ -15,7 +15,7 @@ import (
 
 // Topics are the files of decision vectors.
 var Topics = []string{"hosts", "owners", "routers", "servernames", "certificates", "trust", "modes",
-	"cluster", "secrets"}
+	"cluster", "secrets", "challenges", "guests", "proxies"}
 
 // File is one topic.
 type File struct {

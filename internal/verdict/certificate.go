@@ -42,6 +42,15 @@ func Unobserved(p *policy.Effective, r Request) Code {
 	return unavailable(JudgedAs(p, r))
 }
 
+// Unaccepted decides on a request whose certificate is none that Go accepts: it is valid for no
+// host.
+func Unaccepted(p *policy.Effective, r Request) Code {
+	if isForeign(p, r) {
+		return SNIForeign
+	}
+	return CertificateName
+}
+
 // Unasked decides where nobody can be asked for the Secret. What passes with a Secret in a shared
 // namespace only is denied whatever onError says: it names what is not the tenant's.
 func (s Served) Unasked(tenant *policy.Tenant) Code {

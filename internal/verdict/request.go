@@ -103,6 +103,12 @@ func isForeign(p *policy.Effective, r Request) bool {
 	return owner != JudgedAs(p, r).Name
 }
 
+// IsPlain reports whether nothing but the Host and the server name's owner let a request over TLS
+// pass: not that it comes from a trusted proxy, nor that it may share another tenant's server name.
+func IsPlain(p *policy.Effective, r Request) bool {
+	return r.TLS && !r.Proxied && (r.Tenant == nil || !isForeign(p, r))
+}
+
 // mayBeShared reports whether a foreign server name passes if the certificate is a shared one.
 func mayBeShared(p *policy.Effective, r Request) bool {
 	return p.ShareServerNames && JudgedAs(p, r).Certificates.Check && !IsChallenge(r.Path)

@@ -51,9 +51,10 @@ func clusterOf(c vectors.Case) *registrytest.Cluster {
 	if status := c.Cluster.Refused[kubetest.NamespacesPath]; status != 0 {
 		return &registrytest.Cluster{Problem: http.StatusText(status)}
 	}
+	label := policy.ParseKeys(c.Policy, "", "").Settings.Kubernetes.TenantLabel
 	snapshot := &policy.Snapshot{}
 	for _, n := range c.Cluster.Namespaces {
-		namespace := policy.NewNamespace(n.Name, n.Created, n.Labels, n.Annotations)
+		namespace := policy.NewNamespace(n.Name, n.Created, label, n.Labels, n.Annotations)
 		snapshot.Namespaces = append(snapshot.Namespaces, namespace)
 	}
 	return &registrytest.Cluster{Namespaces: snapshot}
@@ -93,11 +94,14 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 
 // ofServed decides by the case's certificate.
 func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Request) verdict.Code {
-	if c.Certificate != "" {
-		served := ofChain(p, r, chain(t, c.Certificate), time.Now())
-		return withoutSecrets(c, p, r, served)
+	if c.Certificate == "" {
+		return verdict.Unobserved(p, r)
 	}
-	return verdict.Unobserved(p, r)
+	served, problem := observed(t, c.Certificate)
+	if problem != nil {
+		return verdict.Unaccepted(p, r)
+	}
+	return withoutSecrets(c, p, r, ofChain(p, r, served, time.Now()))
 }
 
 // ofChain decides on a served chain.
@@ -123,15 +127,21 @@ func withoutSecrets(
 
 func chain(t *testing.T, name string) []*x509.Certificate {
 	t.Helper()
-	certificate, err := vectors.Certificate(testdata, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := observe.Parse(certificate.Certificate)
+	parsed, err := observed(t, name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return parsed
+}
+
+// observed returns a chain as it is observed, or why Go does not accept it.
+func observed(t *testing.T, name string) ([]*x509.Certificate, error) {
+	t.Helper()
+	certificate, err := vectors.Certificate(testdata, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return observe.Parse(certificate.Certificate)
 }
 
 // TestValidityBounds looks at the very second, which a file can't say (RFC 5280 section 4.1.2.5:

@@ -2,11 +2,13 @@
 
 // Generate writes the static certificates that the decision vectors refer to.
 //
-//	go run testdata/certificates/generate.go
+//	go run testdata/certificates/generate.go [-missing]
 //
 // Each leaf becomes NAME.pem: the leaf, the chain as a server would send it, and the
-// private key. Authorities become roots-*.pem. pins.json holds the SPKI pin of every
-// certificate. Keys are new at every run; names, dates and serial numbers are not.
+// private key. Authorities become roots-*.pem, and authority-*.pem with their keys.
+// pins.json holds the SPKI pin of every certificate. Keys are new at every run; names,
+// dates and serial numbers are not. With -missing what is there stays, and only what the
+// tables have beyond it is made.
 package main
 
 import (
@@ -57,6 +59,7 @@ var authorities = []authority{
 	{name: "intermediate-expired", issuer: "root-platform", until: expiry},
 	{name: "intermediate-constrained", issuer: "root-platform", only: []string{"acme.example.com"}},
 	{name: "root-other"},
+	{name: "root-second"},
 }
 
 type leaf struct {
@@ -69,23 +72,40 @@ type leaf struct {
 
 	commonName string // the file's name if empty
 	from, to   time.Time
-	rsa        bool
+	key        string // P-256 if empty
 	clientOnly bool
 	emptySAN   bool
 	dn         string // issuer name and key id copied from this authority, which did not sign
 
 	// chain names the certificates that the server sends after the leaf. The default is everything
-	// up to the root, without the root. "-" is nothing.
+	// up to the root, without the root. "-" is nothing, and "?" something that is no certificate.
 	chain []string
 }
 
 const (
 	platform = "intermediate-platform"
 	other    = "root-other"
+	second   = "root-second"
 	self     = ""
 )
 
+// The keys that are not P-256. Go takes neither of the last two for TLS 1.3.
+const (
+	rsa2048 = "RSA 2048"
+	rsa8448 = "RSA 8448"
+	p224    = "P-224"
+)
+
 func dns(names ...string) []string { return names }
+
+// numbered returns so many names of the same tenant, the Host first.
+func numbered(count int) []string {
+	names := dns("a.acme.example.com")
+	for len(names) < count {
+		names = append(names, fmt.Sprintf("n%d.acme.example.com", len(names)))
+	}
+	return names
+}
 
 // The order matters only in that an issuer precedes what it signs.
 var leaves = []leaf{
@@ -99,7 +119,7 @@ var leaves = []leaf{
 		names: dns("acme.example.com", "*.acme.example.com")},
 	{name: "acme-deep", issuer: platform, names: dns("a.b.acme.example.com")},
 	{name: "acme-deep-wildcard", issuer: platform, names: dns("*.b.acme.example.com")},
-	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), rsa: true},
+	{name: "acme-rsa", issuer: platform, names: dns("a.acme.example.com"), key: rsa2048},
 	{name: "acme-other-ca", issuer: other, names: dns("a.acme.example.com")},
 	{name: "acme-self-signed", issuer: self, names: dns("a.acme.example.com")},
 	{name: "acme-constrained", issuer: "intermediate-constrained",
@@ -174,6 +194,13 @@ var leaves = []leaf{
 	{name: "acme-expired-intermediate", issuer: "intermediate-expired",
 		names: dns("a.acme.example.com")},
 
+	// What Go does not accept, or is not looked at to the end.
+	{name: "acme-rsa-8448", issuer: self, names: dns("a.acme.example.com"), key: rsa8448},
+	{name: "acme-p224", issuer: self, names: dns("a.acme.example.com"), key: p224},
+	{name: "acme-unparsable", issuer: self, names: dns("a.acme.example.com"), chain: dns("?")},
+	{name: "acme-1000-names", issuer: self, names: numbered(1000)},
+	{name: "acme-1001-names", issuer: self, names: numbered(1001)},
+
 	// Spelling of names.
 	{name: "upper-case", issuer: platform, names: dns("A.ACME.Example.COM")},
 	{name: "upper-case-wildcard", issuer: platform, names: dns("*.ACME.Example.COM")},
@@ -234,6 +261,33 @@ var leaves = []leaf{
 		emails: dns("security@globex.example.com"), uris: dns("https://a.globex.example.com/")},
 	{name: "email-uri-only", issuer: platform, emails: dns("root@a.acme.example.com"),
 		uris: dns("https://a.acme.example.com/")},
+	{name: "ip-self-signed", issuer: self, ips: dns("192.0.2.7")},
+	{name: "ip-expired", issuer: second, ips: dns("192.0.2.7"), to: expiry},
+	{name: "ip-second", issuer: second, ips: dns("192.0.2.7")},
+	{name: "ip-hijack", issuer: self, names: dns("zzz.evil.test"), ips: dns("192.0.2.7")},
+	{name: "ip-two-tenants", issuer: self, ips: dns("192.0.2.7", "198.51.100.9")},
+
+	// The platform's wildcard, renewed and forged.
+	{name: "wildcard-second", issuer: second, names: dns("*.example.com")},
+	{name: "wildcard-apex", issuer: second, names: dns("*.example.com", "example.com")},
+	{name: "wildcard-expired", issuer: second, names: dns("*.example.com"), to: expiry},
+	{name: "wildcard-and-own", issuer: second, names: dns("*.example.com", "acme.example.net")},
+	{name: "wildcard-forged", issuer: self, names: dns("*.example.com")},
+	{name: "wildcard-forged-appended", issuer: self, names: dns("*.example.com"),
+		chain: []string{second}},
+
+	// The platform's certificates that name several tenants, renewed and forged.
+	{name: "legacy-second", issuer: second,
+		names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test")},
+	{name: "legacy-expired", issuer: second,
+		names: dns("a.acme.example.com", "a.globex.example.com", "legacy.corp.test"),
+		to:    expiry},
+	{name: "list-second", issuer: second,
+		names: dns("*.acme.example.com", "*.globex.example.com")},
+	{name: "list-expired", issuer: second,
+		names: dns("*.acme.example.com", "*.globex.example.com"), to: expiry},
+	{name: "list-forged", issuer: self,
+		names: dns("*.acme.example.com", "*.globex.example.com")},
 }
 
 // Files of authorities, for certificates.roots.
@@ -243,6 +297,7 @@ var roots = map[string][]string{
 	"roots-both":         {"root-platform", "root-other"},
 	"roots-intermediate": {"intermediate-platform"},
 	"roots-self-signed":  {"acme-self-signed"},
+	"roots-second":       {"root-second"},
 }
 
 type made struct {
@@ -253,49 +308,89 @@ type made struct {
 
 var (
 	all    = map[string]made{}
+	pins   = map[string]string{}
 	serial int64
+
+	folder  = flag.String("folder", "testdata/certificates", "where the files go")
+	missing = flag.Bool("missing", false, "leave what is there and make the rest")
 )
 
 func main() {
 	log.SetFlags(0)
-	folder := flag.String("folder", "testdata/certificates", "where the files go")
 	flag.Parse()
+	if *missing {
+		check(json.Unmarshal(read("pins.json"), &pins))
+	}
 
 	for _, a := range authorities {
-		t := template(a.name, longAgo, farFuture)
-		if !a.until.IsZero() {
-			t.NotAfter = a.until
-		}
-		t.IsCA, t.BasicConstraintsValid = true, true
-		t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-		t.PermittedDNSDomains, t.PermittedDNSDomainsCritical = a.only, len(a.only) > 0
-		sign(a.name, t, a.issuer, newKey(false))
+		makeAuthority(a)
 	}
 	for _, l := range leaves {
-		writeLeaf(*folder, l)
+		makeLeaf(l)
 	}
 	for name, members := range roots {
+		if isThere(name + ".pem") {
+			continue
+		}
 		var out bytes.Buffer
 		for _, m := range members {
-			encode(&out, "CERTIFICATE", all[m].cert.Raw)
+			encode(&out, "CERTIFICATE", known(m).cert.Raw)
 		}
-		write(*folder, name+".pem", out.Bytes())
+		write(name+".pem", out.Bytes())
 	}
-	write(*folder, "roots-empty.pem", []byte("No certificate in here.\n"))
-	var broken bytes.Buffer
-	encode(&broken, "CERTIFICATE", all["root-platform"].cert.Raw[:100])
-	write(*folder, "roots-broken.pem", broken.Bytes())
+	if !*missing {
+		write("roots-empty.pem", []byte("No certificate in here.\n"))
+		var broken bytes.Buffer
+		encode(&broken, "CERTIFICATE", all["root-platform"].cert.Raw[:100])
+		write("roots-broken.pem", broken.Bytes())
+	}
 
-	pins := map[string]string{}
-	for name, m := range all {
-		sum := sha256.Sum256(m.cert.RawSubjectPublicKeyInfo)
-		pins[name] = "sha256/" + base64.StdEncoding.EncodeToString(sum[:])
-	}
 	out, err := json.MarshalIndent(pins, "", "  ")
 	check(err)
-	write(*folder, "pins.json", append(out, '\n'))
+	write("pins.json", append(out, '\n'))
 	fmt.Printf("%s: %d leaves, %d authorities, %d pins\n", *folder, len(leaves), len(authorities),
 		len(pins))
+}
+
+// isThere reports whether a file is left as it is.
+func isThere(file string) bool {
+	_, err := os.Stat(filepath.Join(*folder, file))
+	return *missing && err == nil
+}
+
+// known returns a certificate with its key. Authorities that were made before their keys were
+// written to files sign nothing any more.
+func known(name string) made {
+	m, ok := all[name]
+	if !ok {
+		log.Fatalf("no certificate %s, or not of this run; try without -missing", name)
+	}
+	return m
+}
+
+func makeAuthority(a authority) {
+	t := template(a.name, longAgo, farFuture)
+	file := "authority-" + a.name + ".pem"
+	if isThere(file) {
+		pair, err := tls.X509KeyPair(read(file), read(file))
+		check(err)
+		all[a.name] = made{cert: pair.Leaf, key: pair.PrivateKey.(crypto.Signer), issuer: a.issuer}
+		return
+	}
+	if pins[a.name] != "" {
+		return
+	}
+	if !a.until.IsZero() {
+		t.NotAfter = a.until
+	}
+	t.IsCA, t.BasicConstraintsValid = true, true
+	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	t.PermittedDNSDomains, t.PermittedDNSDomainsCritical = a.only, len(a.only) > 0
+	sign(a.name, t, a.issuer, newKey(""))
+	var out bytes.Buffer
+	encode(&out, "CERTIFICATE", all[a.name].cert.Raw)
+	encodeKey(&out, all[a.name].key)
+	write(file, out.Bytes())
 }
 
 func template(commonName string, from, to time.Time) *x509.Certificate {
@@ -309,7 +404,7 @@ func template(commonName string, from, to time.Time) *x509.Certificate {
 	}
 }
 
-func writeLeaf(folder string, l leaf) {
+func makeLeaf(l leaf) {
 	if l.commonName == "" {
 		l.commonName = l.name
 	}
@@ -320,6 +415,9 @@ func writeLeaf(folder string, l leaf) {
 		l.to = farFuture
 	}
 	t := template(l.commonName, l.from, l.to)
+	if isThere(l.name + ".pem") {
+		return
+	}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
 	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	if l.clientOnly {
@@ -339,13 +437,13 @@ func writeLeaf(folder string, l leaf) {
 	}
 	if l.dn != "" {
 		// The certificate names l.dn as its issuer, but l.issuer's key signs it.
-		as := *all[l.dn].cert
-		as.PublicKey = all[l.issuer].cert.PublicKey
-		all["as "+l.dn] = made{cert: &as, key: all[l.issuer].key}
-		sign(l.name, t, "as "+l.dn, newKey(l.rsa))
+		as := *known(l.dn).cert
+		as.PublicKey = known(l.issuer).cert.PublicKey
+		all["as "+l.dn] = made{cert: &as, key: known(l.issuer).key}
+		sign(l.name, t, "as "+l.dn, newKey(l.key))
 		delete(all, "as "+l.dn)
 	} else {
-		sign(l.name, t, l.issuer, newKey(l.rsa))
+		sign(l.name, t, l.issuer, newKey(l.key))
 	}
 
 	m := all[l.name]
@@ -357,17 +455,17 @@ func writeLeaf(folder string, l leaf) {
 		}
 	}
 	for _, name := range l.chain {
-		if name != "-" {
-			encode(&out, "CERTIFICATE", all[name].cert.Raw)
+		if name == "?" {
+			encode(&out, "CERTIFICATE", []byte("no certificate"))
+		} else if name != "-" {
+			encode(&out, "CERTIFICATE", known(name).cert.Raw)
 		}
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(m.key)
-	check(err)
-	encode(&out, "PRIVATE KEY", key)
+	encodeKey(&out, m.key)
 	if _, err := tls.X509KeyPair(out.Bytes(), out.Bytes()); err != nil {
 		log.Fatalf("%s can't be served: %v", l.name, err)
 	}
-	write(folder, l.name+".pem", out.Bytes())
+	write(l.name+".pem", out.Bytes())
 }
 
 func sign(name string, t *x509.Certificate, issuer string, key crypto.Signer) {
@@ -376,10 +474,7 @@ func sign(name string, t *x509.Certificate, issuer string, key crypto.Signer) {
 	}
 	parent := made{cert: t, key: key}
 	if issuer != "" {
-		var ok bool
-		if parent, ok = all[issuer]; !ok {
-			log.Fatalf("%s: no issuer %s", name, issuer)
-		}
+		parent = known(issuer)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, t, parent.cert, key.Public(), parent.key)
 	if err != nil {
@@ -390,15 +485,31 @@ func sign(name string, t *x509.Certificate, issuer string, key crypto.Signer) {
 		log.Fatalf("%s: %v", name, err)
 	}
 	all[name] = made{cert: cert, key: key, issuer: issuer}
+	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	pins[name] = "sha256/" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func newKey(wantRSA bool) crypto.Signer {
-	if wantRSA {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		check(err)
-		return key
+func newKey(kind string) crypto.Signer {
+	switch kind {
+	case rsa2048:
+		return newRSA(2048)
+	case rsa8448:
+		return newRSA(8448)
+	case p224:
+		return newECDSA(elliptic.P224())
+	default:
+		return newECDSA(elliptic.P256())
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+}
+
+func newRSA(bits int) crypto.Signer {
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	check(err)
+	return key
+}
+
+func newECDSA(curve elliptic.Curve) crypto.Signer {
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
 	check(err)
 	return key
 }
@@ -407,8 +518,20 @@ func encode(out *bytes.Buffer, kind string, der []byte) {
 	check(pem.Encode(out, &pem.Block{Type: kind, Bytes: der}))
 }
 
-func write(folder, name string, content []byte) {
-	check(os.WriteFile(filepath.Join(folder, name), content, 0o644))
+func encodeKey(out *bytes.Buffer, key crypto.Signer) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	check(err)
+	encode(out, "PRIVATE KEY", der)
+}
+
+func read(name string) []byte {
+	content, err := os.ReadFile(filepath.Join(*folder, name))
+	check(err)
+	return content
+}
+
+func write(name string, content []byte) {
+	check(os.WriteFile(filepath.Join(*folder, name), content, 0o644))
 }
 
 func check(err error) {

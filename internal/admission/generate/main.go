@@ -1,11 +1,14 @@
 // Command generate writes examples/kubernetes/admission. It is run by go generate, in the folder of
-// package admission.
+// package admission. With -folder it writes the policies for another label, or for hosts by rule,
+// into a new folder.
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/admission"
 )
@@ -13,18 +16,44 @@ import (
 const root = "../../examples/kubernetes/admission"
 
 func main() {
-	if err := write(root); err != nil {
+	options := admission.Defaults()
+	folder := flag.String("folder", "", "where to write, a folder that is not there yet")
+	flag.StringVar(&options.Label, "label", options.Label, "kubernetes.tenantLabel of the guard")
+	flag.BoolVar(&options.LabelByPlatform, "label-by-platform", false,
+		"whether the platform sets the label when tenants create a Namespace, and protects it")
+	hosts := flag.String("hosts", "", "kubernetes.hosts of the guard, with commas between")
+	flag.Parse()
+	if *hosts != "" {
+		for _, text := range strings.Split(*hosts, ",") {
+			options.Hosts = append(options.Hosts, strings.ToLower(strings.TrimSpace(text)))
+		}
+	}
+	if err := run(*folder, options); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-// write replaces what is in the folder, so that no file stays of a policy that is no more.
-func write(root string) error {
-	if err := os.RemoveAll(root); err != nil {
+// run writes the policies into a new folder, or replaces the examples, so that no file stays of a
+// policy that is no more.
+func run(folder string, options admission.Options) error {
+	if err := options.Check(); err != nil {
 		return err
 	}
-	for name, content := range admission.Defaults().Files() {
+	if folder == "" {
+		if err := os.RemoveAll(root); err != nil {
+			return err
+		}
+		return write(root, admission.Defaults())
+	}
+	if _, err := os.Stat(folder); err == nil {
+		return fmt.Errorf("folder %q is there already, wanted a new one", folder)
+	}
+	return write(folder, options)
+}
+
+func write(root string, options admission.Options) error {
+	for name, content := range options.Files() {
 		path := filepath.Join(root, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err

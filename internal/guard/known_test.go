@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,58 +9,15 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/http"
 	"reflect"
 	"testing"
 	"time"
 
-	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 )
-
-const hostA, hostB = "a.acme.example.com", "b.acme.example.com"
-
-// acmeKeys is the policy of one tenant with two hosts and its settings of certificates.
-func acmeKeys(certificates map[string]any) map[string]any {
-	return map[string]any{"exposeReason": true, "certificates": certificates, "tenants": []any{
-		map[string]any{"name": "acme", "namespaces": "acme", "hosts": hostA + "," + hostB},
-	}}
-}
-
-// acmeGuard is the guard of a router of the tenant in a generation of its own. Its policy is in
-// force before the first request.
-func acmeGuard(name string, keys map[string]any) *Guard {
-	router := binding.Parse("acme_web_0@kubernetescrd", "websecure")
-	g := newGuard(http.NotFoundHandler(), name, keys, router)
-	g.middleware.Policy()
-	return g
-}
-
-// at is a request as it comes to an entry point, where the served certificate can be observed.
-func at(entryPoint *vectors.EntryPoint, req *http.Request) *http.Request {
-	return req.WithContext(entryPoint.Context())
-}
-
-// serving is an entry point that serves a certificate until the test ends, nil for none.
-func serving(t *testing.T, certificate *tls.Certificate) *vectors.EntryPoint {
-	t.Helper()
-	entryPoint, err := vectors.Listen(certificate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(entryPoint.Close)
-	return entryPoint
-}
-
-func certificateOf(t *testing.T, name string) *tls.Certificate {
-	t.Helper()
-	certificate, err := vectors.Certificate(testdata, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return certificate
-}
 
 // expiring is a certificate for both hosts that ends at a time, in whole seconds.
 func expiring(t *testing.T, end time.Time) *tls.Certificate {
@@ -79,38 +37,47 @@ func expiring(t *testing.T, end time.Time) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// TestWhatIsRemembered has one request allowed, and then asks which others pass for that.
+// TestWhatIsRemembered has one request allowed, and then asks which others pass for that: those
+// that are alike but for the spelling of their names.
 func TestWhatIsRemembered(t *testing.T) {
 	certificate := certificateOf(t, "acme-two")
-	requests := map[string]*http.Request{
-		"plaintext":                plainRequest(hostA),
-		"plaintext, other host":    plainRequest(hostB),
-		"TLS":                      tlsRequest(hostA, hostA),
-		"TLS, upper case":          tlsRequest("A.acme.example.com", hostA),
-		"TLS, a port":              tlsRequest(hostA+":443", hostA),
-		"TLS, a dot":               tlsRequest(hostA+".", hostA),
-		"TLS, other server name":   tlsRequest(hostA, hostB),
-		"TLS, other host":          tlsRequest(hostB, hostA),
-		"TLS, both other":          tlsRequest(hostB, hostB),
-		"TLS, upper-case name":     tlsRequest(hostA, "A.acme.example.com"),
-		"TLS, no server name":      tlsRequest(hostA, ""),
-		"TLS, no host":             tlsRequest("", hostA),
-		"TLS, another's host":      tlsRequest("a.globex.example.com", hostA),
-		"TLS, a host that is none": tlsRequest("tls "+hostA+" "+hostA, ""),
-		"TLS, the other in a host": tlsRequest("plaintext "+hostA, ""),
+	rows := []struct {
+		description string
+		req         *http.Request
+		// alike is the same for requests that are.
+		alike int
+	}{
+		{"plaintext", plainRequest(hostA), 1},
+		{"plaintext, other host", plainRequest(hostB), 2},
+		{"TLS", tlsRequest(hostA, hostA), 3},
+		{"TLS, upper case", tlsRequest("A.acme.example.com", hostA), 3},
+		{"TLS, a port", tlsRequest(hostA+":443", hostA), 3},
+		{"TLS, a dot", tlsRequest(hostA+".", hostA), 3},
+		{"TLS, upper-case name", tlsRequest(hostA, "A.acme.example.com"), 3},
+		{"TLS, other server name", tlsRequest(hostA, hostB), 4},
+		{"TLS, other host", tlsRequest(hostB, hostA), 5},
+		{"TLS, both other", tlsRequest(hostB, hostB), 6},
+		{"TLS, no server name", tlsRequest(hostA, ""), 0},
+		{"TLS, no host", tlsRequest("", hostA), 0},
+		{"TLS, another's host", tlsRequest("a.globex.example.com", hostA), 0},
+		{"TLS, a host that is none", tlsRequest("tls "+hostA+" "+hostA, ""), 0},
+		{"TLS, what stands for none", tlsRequest("!", "!"), 0},
+		{"TLS, the other in a host", tlsRequest("plaintext "+hostA, ""), 0},
 	}
 	for _, local := range []bool{false, true} {
-		for first := range requests {
+		for _, first := range rows {
 			entryPoint := serving(t, certificate)
-			keys := acmeKeys(map[string]any{"observe": "ttl"})
-			g := acmeGuard("remembered@file", keys)
-			g.hasLocalCertificate = local
-			passed := reasonOf(handlerOf(g), at(entryPoint, requests[first])) == "pass"
-			for second, req := range requests {
-				want := passed && first == second
-				if got := remembers(g, at(entryPoint, req)); got != want {
+			g := acmeGuard("remembered@file", acmeKeys(map[string]any{"observe": "ttl"}))
+			withLocalCertificate(g, local)
+			passed := reasonOf(handlerOf(g), at(entryPoint, first.req)) == "pass"
+			if passed != (first.alike > 0) {
+				t.Fatalf("%q passes: %t", first.description, passed)
+			}
+			for _, second := range rows {
+				want := passed && first.alike == second.alike
+				if got := remembers(g, at(entryPoint, second.req)); got != want {
 					t.Errorf("local certificate %t: after %q, %q is remembered %t",
-						local, first, second, got)
+						local, first.description, second.description, got)
 				}
 			}
 			entryPoint.Close()
@@ -186,7 +153,7 @@ func TestHowLongIsRemembered(t *testing.T) {
 		ends[i] = serving(t, row.served)
 	}
 	for i, row := range rows {
-		if got := reasonOf(fastest(guards[i]), at(ends[i], row.req)); got != "pass" {
+		if got := reasonOf(handlerOf(guards[i]), at(ends[i], row.req)); got != "pass" {
 			t.Fatalf("%s: %q, want a pass", row.description, got)
 		}
 		if got := remembers(guards[i], at(ends[i], row.req)); got != row.now {
@@ -214,8 +181,8 @@ func TestLocalCertificateIsPartOfTheKey(t *testing.T) {
 		return req
 	}
 	g := acmeGuard("key@file", acmeKeys(nil))
-	g.hasLocalCertificate = true
-	if got := reasonOf(g, with(one.Certificate)); got != "pass" {
+	withLocalCertificate(g, true)
+	if got := reasonOf(handlerOf(g), with(one.Certificate)); got != "pass" {
 		t.Fatalf("%q, want a pass", got)
 	}
 	rows := []struct {
@@ -274,5 +241,37 @@ func TestSecretBoundsWhatIsRemembered(t *testing.T) {
 	time.Sleep(time.Until(asked.Add(ttl + ttl/10)))
 	if remembers(g, second) {
 		t.Error("it is remembered for longer than the answer about Secrets holds")
+	}
+}
+
+// TestLocalAddressIsPartOfTheKey has clients without a server name connect to another address: the
+// certificate may be another one there.
+func TestLocalAddressIsPartOfTheKey(t *testing.T) {
+	keys := acmeKeys(map[string]any{"check": "off"})
+	keys["tenants"].([]any)[0].(map[string]any)["hosts"] = "192.0.2.7," + hostA
+	g := acmeGuard("local@file", keys)
+	to := func(req *http.Request, address net.IP) *http.Request {
+		local := &net.TCPAddr{IP: address, Port: 443}
+		return req.WithContext(context.WithValue(req.Context(), http.LocalAddrContextKey, local))
+	}
+	one, two := net.IPv4(192, 0, 2, 7), net.IPv4(192, 0, 2, 8)
+	for _, row := range []struct {
+		description string
+		req         *http.Request
+		want        bool
+	}{
+		{"without a server name", tlsRequest("192.0.2.7", ""), false},
+		{"with one", tlsRequest("192.0.2.7", hostA), true},
+		{"plaintext", plainRequest("192.0.2.7"), true},
+	} {
+		if got := reasonOf(handlerOf(g), to(row.req, one)); got != "pass" {
+			t.Fatalf("%s: %q, want a pass", row.description, got)
+		}
+		if !remembers(g, to(row.req, one)) {
+			t.Errorf("%s: it is not remembered", row.description)
+		}
+		if got := remembers(g, to(row.req, two)); got != row.want {
+			t.Errorf("%s: remembered %t at another address", row.description, got)
+		}
 	}
 }
