@@ -7,7 +7,7 @@
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
 # or a release to be built, such as TRAEFIK=v3.6.25. Without it, the first one builds Traefik for some
-# five minutes.
+# five minutes. TRAEFIK_GO=go1.27.3 builds it with that Go.
 
 SHELL := /bin/bash
 CACHE := $(CURDIR)/.cache
@@ -18,18 +18,23 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
 ROOMS := $(filter-out internal/vectors internal/admission,$(wildcard internal/*))
+# A Go that says which certificate was served on a connection, and what is tested on it as well.
+NEXT_GO := go1.27.3
+NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
+ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
-.PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz columns mutate
+.PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
+	fuzz columns mutate
 
 demo:
 	cd e2e && go run ./demo
 
-test: lint unit interpreted e2e
+test: builds lint unit interpreted e2e next
 
 # Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
 # them, BENCH="-scale 0.1" takes less time.
-bench: traefik
-	cd e2e && go run ./bench $(BENCH)
+bench: traefik next-traefik
+	cd e2e && go run ./bench -go $(NEXT_GO) $(BENCH)
 
 # Builds Traefik once more for each release; make e2e TRAEFIK=v3.6.25 runs one of them.
 compat: cluster
@@ -62,6 +67,10 @@ interpreted:
 traefik:
 	@cd e2e && go run ./traefik/build
 
+# Each of them waits for downloads, while the others compile.
+builds:
+	@$(MAKE) --no-print-directory -j3 traefik cluster $(NEXT_TRAEFIK)
+
 cluster:
 	@cd e2e && go run ./cluster/build > /dev/null
 
@@ -74,6 +83,20 @@ e2e: traefik cluster
 	cd e2e/estate && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
+
+next-traefik:
+	@cd e2e && TRAEFIK_GO=$(NEXT_GO) go run ./traefik/build
+
+# What depends on the certificates that are served, on the next Go. A Traefik that is there is built
+# with one Go.
+next: $(NEXT_TRAEFIK)
+	@echo "== on $(NEXT_GO)"
+	GOTOOLCHAIN=$(NEXT_GO) go test ./...
+	cd e2e && GOTOOLCHAIN=$(NEXT_GO) go test -count=1 ./loader/...
+ifneq ($(NEXT_TRAEFIK),)
+	cd e2e && TRAEFIK_GO=$(NEXT_GO) go test -race -count=1 -timeout 30m -run '$(ON_NEXT_GO)' .
+	cd e2e && TRAEFIK_GO=$(NEXT_GO) go run ./demo
+endif
 
 # Not part of make test: it takes a quarter of an hour and more, and is read, not passed. Gremlins
 # changes operators and runs the room's own tests; mutate takes pieces out and runs the vectors too.

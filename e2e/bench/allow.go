@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/e2e/loader"
-	"github.com/tenantguard/tenantguard/internal/traefik"
 )
 
 const (
@@ -35,7 +34,7 @@ func allowed(t lab.T, s settings) {
 	f := ratio(1, "allow path ÷ pass-through plugin, in Traefik's loader, ns",
 		baseTimes, guardTimes, 1)
 	f.atMost = allowLimit
-	if traefik.HasLocalCertificate() {
+	if hasLocalCertificate() {
 		f.atMost = allowLimitByConnection
 	}
 	f.print()
@@ -53,7 +52,7 @@ func handlerOf(t lab.T, plugin *loader.Plugin, config map[string]any) http.Handl
 // requireGuarded checks that the guard works and has observed the certificate.
 func requireGuarded(t lab.T, guard http.Handler, entryPoint *entryPoint) {
 	before, observations := entryPoint.handshakes(), 1
-	if traefik.HasLocalCertificate() {
+	if hasLocalCertificate() {
 		observations = 0
 	}
 	for range 3 {

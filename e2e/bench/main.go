@@ -47,9 +47,6 @@ var groups = []group{
 	{[]int{9}, flooded},
 }
 
-// goVariable names the release of Go that Traefik is built with.
-const goVariable = "TRAEFIK_GO"
-
 // ofEachGo are the figures that another Go changes.
 var ofEachGo = []int{1, 2, 3}
 
@@ -133,7 +130,8 @@ func (s settings) runWith(ctx context.Context, release string) error {
 	}
 	command := exec.CommandContext(ctx, "go", "run", "./bench", "-source", s.source,
 		"-scale", fmt.Sprint(s.scale), "-rows", strings.Join(rows, ","))
-	command.Env = append(os.Environ(), "GOTOOLCHAIN="+release, goVariable+"="+release)
+	command.Env = append(os.Environ(), "GOTOOLCHAIN="+release, "GOROOT=",
+		traefik.GoVariable+"="+release)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 
 	return command.Run()

@@ -30,16 +30,16 @@ func TestTablesAreBounded(t *testing.T) {
 			if got := reasonOf(handlerOf(g), req); got != "pass" {
 				t.Fatalf("%s: %q, want a pass", host, got)
 			}
+			if len(g.known.answers) > maxKnown || len(g.known.names) > maxKnown ||
+				len(g.known.connections) > maxConnections {
+				t.Fatalf("local certificate %t: %d answers, %d names and %d connections", local,
+					len(g.known.answers), len(g.known.names), len(g.known.connections))
+			}
 			if i%100 == 0 && (!remembers(g, req) || !passesFast(g, req)) {
 				t.Fatalf("%s is not remembered", host)
 			}
 		}
 		n := &g.known
-		if len(n.answers) > maxKnown || len(n.names) > maxKnown ||
-			len(n.connections) > maxConnections {
-			t.Errorf("local certificate %t: %d answers, %d names and %d connections",
-				local, len(n.answers), len(n.names), len(n.connections))
-		}
 		if local && len(n.connections) != maxConnections {
 			t.Errorf("%d connections, want %d", len(n.connections), maxConnections)
 		}

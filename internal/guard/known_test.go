@@ -244,6 +244,28 @@ func TestSecretBoundsWhatIsRemembered(t *testing.T) {
 	}
 }
 
+// TestNotFoundInASecret has a certificate be in no Secret: it may be there the next moment.
+func TestNotFoundInASecret(t *testing.T) {
+	api := kubetest.Start(t, &kubetest.Cluster{Secrets: map[string][]kubetest.Secret{"acme": {}}})
+	keys := acmeKeys(map[string]any{"secrets": true, "observe": "ttl"})
+	keys["kubernetes"] = map[string]any{
+		"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile,
+	}
+	g := acmeGuard("no-secret@file", keys)
+	req := at(serving(t, certificateOf(t, "acme-two")), tlsRequest(hostA, hostA))
+	if got := reasonOf(handlerOf(g), req); got != "certificate-secret" {
+		t.Fatalf("%q, want certificate-secret", got)
+	}
+	for _, a := range g.known.answers {
+		if left := time.Until(a.until); left > 250*time.Millisecond {
+			t.Errorf("it stands for %s, want up to 250ms", left)
+		}
+	}
+	if len(g.known.answers) != 1 {
+		t.Errorf("%d answers, want 1", len(g.known.answers))
+	}
+}
+
 // TestLocalAddressIsPartOfTheKey has clients without a server name connect to another address: the
 // certificate may be another one there.
 func TestLocalAddressIsPartOfTheKey(t *testing.T) {
@@ -252,6 +274,10 @@ func TestLocalAddressIsPartOfTheKey(t *testing.T) {
 	g := acmeGuard("local@file", keys)
 	to := func(req *http.Request, address net.IP) *http.Request {
 		local := &net.TCPAddr{IP: address, Port: 443}
+		if req.TLS != nil { // the states of two connections are two
+			req = req.Clone(req.Context())
+			req.TLS = &tls.ConnectionState{ServerName: req.TLS.ServerName}
+		}
 		return req.WithContext(context.WithValue(req.Context(), http.LocalAddrContextKey, local))
 	}
 	one, two := net.IPv4(192, 0, 2, 7), net.IPv4(192, 0, 2, 8)

@@ -127,9 +127,9 @@ func withoutPort(address string) string {
 	return host
 }
 
-// endLater ends the window of a kind at its time. It is a variable because what a closure is made in
-// stays in memory in the interpreter: for one made by a function these are the frames of all that
-// called it, with the request.
+// endLater ends the window of a kind at its time. It is a variable because what a closure is made
+// in stays in memory in the interpreter: for one made by a function these are the frames of all
+// that called it, with the request.
 var endLater func(l *Log, key string)
 
 func init() { // for endWindow calls it as well
