@@ -1,7 +1,7 @@
 # make demo    shows real Traefik refusing one tenant's attacks on another
 # make test    runs everything
 # make traefik builds the Traefik of the tests and prints where it is
-# make bench   prints what the guard costs in the interpreter
+# make bench   prints what the guard costs, beside what the same costs without it
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
 # make mutate  changes the code in small ways and lists the changes that no test notices
 #
@@ -31,9 +31,10 @@ demo:
 
 test: builds lint unit interpreted e2e next
 
-# Not part of make test: figures from a busy machine prove nothing.
-bench:
-	cd e2e && go run ./loader/bench
+# Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
+# them, BENCH="-scale 0.1" takes less time.
+bench: traefik next-traefik
+	cd e2e && go run ./bench -go $(NEXT_GO) $(BENCH)
 
 # Builds Traefik once more for each release; make e2e TRAEFIK=v3.6.25 runs one of them.
 compat: cluster

@@ -170,13 +170,31 @@ func TestJudgedOnce(t *testing.T) {
 	}
 	for i := 0; i < maxJudged+10; i++ {
 		k := judgedKey{chain: &observe.Chain{}}
-		g.reload.chains[k] = judgedChain{}
+		g.reload.chains[k] = &judgedChain{}
 		if i >= maxJudged {
 			g.reload.judge(p, acme, &observe.Chain{Certificates: chain.Certificates[:1]}, now)
 		}
 		if len(g.reload.chains) > maxJudged+5 {
 			t.Fatalf("%d chains, want at most %d", len(g.reload.chains), maxJudged)
 		}
+	}
+}
+
+// TestRunningJudgementIsJoined has a second request come while a chain is judged for the first, and
+// a third one when that was of no use.
+func TestRunningJudgementIsJoined(t *testing.T) {
+	g := acmeGuard("joined@file", twoTenants)
+	p := g.middleware.Policy()
+	k := judgedKey{chain: &observe.Chain{}, policy: p.Policy, tenant: p.Tenant("acme")}
+	now := time.Now()
+	running, first := g.reload.join(k, now)
+	joined, second := g.reload.join(k, now.Add(time.Hour))
+	if !first || second || joined != running {
+		t.Error("a chain is judged by two requests at once")
+	}
+	running.Run(func() error { panic("unfinished") }, func(_ error) {})
+	if _, third := g.reload.join(k, now); !third {
+		t.Error("a judgement that did not finish stands")
 	}
 }
 
