@@ -25,7 +25,11 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(a.denial, req.RemoteAddr)
+	denial := a.denial
+	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
+		denial = denial.WithHost(req.Host)
+	}
+	log.Deny(denial, req.RemoteAddr)
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
