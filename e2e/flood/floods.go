@@ -43,7 +43,7 @@ var Floods = []Flood{
 		Description: "ever new server names",
 		Load: Load{Host: Below, ServerName: Below, Connections: 16, PerConnection: 1,
 			Rate: 100},
-		Tenants: 3, Status: http.StatusOK, Ahead: 5000,
+		Tenants: 3, Status: http.StatusOK, Ahead: 4500,
 	},
 }
 
