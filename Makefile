@@ -2,6 +2,7 @@
 # make test    runs everything
 # make traefik builds the Traefik of the tests and prints where it is
 # make bench   prints what the guard costs, beside what the same costs without it
+# make soak    runs requests, reloads and changes against each other for twenty minutes
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
 # make mutate  changes the code in small ways and lists the changes that no test notices
 #
@@ -24,7 +25,7 @@ NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
 ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
 .PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
-	fuzz columns mutate
+	fuzz soak columns mutate
 
 demo:
 	cd e2e && go run ./demo
@@ -118,3 +119,10 @@ fuzz:
 	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
 	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
 	go test ./internal/traefik -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
+
+# What make test does for seconds, for some twenty minutes: many requests at once, while routers are
+# built anew and certificates and policies change, compiled with the race detector and on real
+# Traefik. Each answer is held to what is served at the time.
+soak: traefik
+	go test -race ./internal/guard -run TestSoak -timeout 30m -soak 10m
+	cd e2e && go test -race -count=15 -timeout 60m -run 'UnderLoad$$' .
