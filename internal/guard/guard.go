@@ -3,10 +3,12 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -23,7 +25,11 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(a.denial, req.RemoteAddr)
+	denial := a.denial
+	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
+		denial = denial.WithHost(req.Host)
+	}
+	log.Deny(denial, req.RemoteAddr)
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -63,7 +69,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
 	} else {
-		a.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 	}
 	g.remember(req, d, a)
@@ -115,6 +121,13 @@ type decision struct {
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+	// unlisted is true where the first list of Namespaces is on its way and report the mode.
+	unlisted bool
+}
+
+// isEnforced reports whether a denial is carried out.
+func (d decision) isEnforced() bool {
+	return !d.unlisted && verdict.IsEnforced(d.policy, d.request.Request)
 }
 
 // conditions are those that the decision was made by.
@@ -159,7 +172,10 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		p, err = g.middleware.PolicySince(req.Context(), time.Time{})
 	}
 	if p == nil {
-		return decision{problem: textOf(err)}
+		isSlow := errors.Is(err, cluster.ErrSlow)
+		return decision{
+			problem: textOf(err), unlisted: isSlow && g.middleware.ReportsUnlisted(),
+		}
 	}
 	namespace := ""
 	if g.router.HasIngressNamespace() {
@@ -188,30 +204,6 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// boundRouter is whose a router is under one policy.
-type boundRouter struct {
-	policy    *policy.Effective
-	namespace string
-	binding   binding.Binding
-}
-
-// bindOnce returns whose the router is, which is found once for each policy: a router that is
-// nobody's may have thousands of patterns to be held to.
-func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
-	g.known.lock.RLock()
-	b := g.known.bound
-	g.known.lock.RUnlock()
-	if b != nil && b.policy == p && b.namespace == namespace {
-		return b.binding
-	}
-	b = &boundRouter{policy: p, namespace: namespace}
-	b.binding = g.bind(p, namespace)
-	g.known.lock.Lock()
-	g.known.bound = b
-	g.known.lock.Unlock()
-	return b.binding
 }
 
 // bind finds the tenant of the router, who must be that of the routers below it as well: no guard

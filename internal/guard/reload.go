@@ -16,6 +16,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 // The interpreter has one copy of these for all routers and reloads.
@@ -239,10 +240,5 @@ func noRouter() bool {
 	if reloads.current == nil {
 		return true
 	}
-	select {
-	case <-reloads.current.done:
-		return true
-	default:
-		return false
-	}
+	return wait.IsClosed(reloads.current.done)
 }

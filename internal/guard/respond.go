@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -49,6 +50,9 @@ func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Deni
 		Namespace:   strings.Join(d.binding.Namespaces, ","),
 		Host:        req.Host,
 		Certificate: d.problem,
+	}
+	if d.request.Host != "" { // one line for all its spellings
+		denial.Host = hosts.Authority(d.request.Host)
 	}
 	if enforced {
 		denial.Mode = policy.ModeEnforce

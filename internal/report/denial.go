@@ -71,6 +71,13 @@ func bounded(s string) string {
 	return strings.Clone(text.Bound(s, maxText))
 }
 
+// WithHost returns the same denial for another Host.
+func (p *Prepared) WithHost(host string) *Prepared {
+	d := p.denial
+	d.Host = host
+	return Prepare(d)
+}
+
 // Log writes lines and suppresses repeated ones.
 type Log struct {
 	window time.Duration
