@@ -4,6 +4,7 @@
 # make bench   prints what the guard costs, beside what the same costs without it
 # make soak    runs requests, reloads and changes against each other for twenty minutes
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
+# make fuzz    looks for inputs that break the plugin's readers, a minute for each
 # make mutate  changes the code in small ways and lists the changes that no test notices
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
@@ -19,18 +20,21 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
 ROOMS := $(filter-out internal/vectors internal/admission,$(wildcard internal/*))
+# The packages with fuzz targets, and how long each target takes.
+FUZZED := $(sort $(patsubst %/,%,$(dir $(shell grep -l '^func Fuzz' internal/*/*_test.go))))
+FUZZ := 1m
 # A Go that says which certificate was served on a connection, and what is tested on it as well.
 NEXT_GO := go1.27.3
 NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
 ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
 .PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
-	fuzz soak columns mutate
+	fuzz fuzz-short soak columns mutate
 
 demo:
 	cd e2e && go run ./demo
 
-test: builds lint unit interpreted e2e next
+test: builds lint unit fuzz-short interpreted e2e next
 
 # Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
 # them, BENCH="-scale 0.1" takes less time.
@@ -115,10 +119,19 @@ mutate:
 columns:
 	@cd e2e && go run ./columns ..
 
+# Findings are kept in testdata/fuzz of the package, and are tried by its tests from then on.
+# FUZZ=1h takes an hour for each target, FUZZ=1000000x so many executions.
 fuzz:
-	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
-	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
-	go test ./internal/traefik -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
+	@for package in $(FUZZED); do \
+		for target in $$(go test -list '^Fuzz' ./$$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) || exit 1; \
+		done; \
+	done
+
+# Of test: enough to see that each target works and finds nothing at once.
+fuzz-short:
+	@$(MAKE) --no-print-directory fuzz FUZZ=2000x
 
 # What make test does for seconds, for some twenty minutes: many requests at once, while routers are
 # built anew and certificates and policies change, compiled with the race detector and on real

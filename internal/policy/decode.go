@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // decoder turns what Traefik's providers hand over into values and collects the errors. The forms
@@ -34,6 +36,7 @@ func (d *decoder) fail(path string, value any, wanted string) {
 		d.errs = append(d.errs, moreErrors())
 		return
 	}
+	path = text.Bound(path, maxQuoted) // which ends in a key that somebody made up
 	d.errs = append(d.errs, fmt.Sprintf("%s: %s: %s", path, quote(value), wanted))
 }
 
