@@ -46,10 +46,12 @@ func FuzzContextWalk(f *testing.F) {
 					router = read.Name
 				}
 			case 2:
-				ctx = context.WithValue(ctx, new(int), saidMetadata{saidIngress{saidNamespace{own}}})
+				value := saidMetadata{saidIngress{saidNamespace{own}}}
+				ctx = context.WithValue(ctx, new(int), value)
 				namespace = own
 			case 3:
-				ctx = context.WithValue(ctx, new(int), &saidMetadata{&saidIngress{&saidNamespace{own}}})
+				value := &saidMetadata{&saidIngress{&saidNamespace{own}}}
+				ctx = context.WithValue(ctx, new(int), value)
 				namespace = own
 			case 4:
 				ctx = context.WithValue(ctx, new(int), numbered{})

@@ -99,7 +99,8 @@ func FuzzGeneratedNames(f *testing.F) {
 	})
 }
 
-// compareNames compares what comes of a certificate with these names, for a Host that is written so.
+// compareNames compares what comes of a certificate with these names, for a Host that is written
+// so.
 func compareNames(t *testing.T, p *policy.Effective, names []string, written string) {
 	t.Helper()
 	now := time.Now()
@@ -136,8 +137,8 @@ func compareNames(t *testing.T, p *policy.Effective, names []string, written str
 	}
 }
 
-// isNamed reports whether a certificate names a host: by the name itself, or by one with "*" for its
-// first label (RFC 9525 section 6.3). An address is named by an address alone.
+// isNamed reports whether a certificate names a host: by the name itself, or by one with "*" for
+// its first label (RFC 9525 section 6.3). An address is named by an address alone.
 func isNamed(leaf *x509.Certificate, host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		for _, address := range leaf.IPAddresses {
@@ -168,7 +169,8 @@ func lower(text string) string {
 	return string(letters)
 }
 
-// areOwned reports whether all names are the tenant's or shared, in a plain reading of the patterns.
+// areOwned reports whether all names are the tenant's or shared, in a plain reading of the
+// patterns.
 func areOwned(leaf *x509.Certificate, tenant string) bool {
 	names := append([]string{}, leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {
@@ -270,8 +272,8 @@ func FuzzCertificate(f *testing.F) {
 			judged := verdict.OfChain(p, &of, chain, now)
 			r := verdict.Request{Router: verdict.Pass, Tenant: &of, TLS: true,
 				Host: hosts.Parse(written)}
-			if got := verdict.OfCertificate(p, r, chain[0], judged, now).Code; got == verdict.Pass ||
-				got == verdict.Undecided {
+			got := verdict.OfCertificate(p, r, chain[0], judged, now).Code
+			if got == verdict.Pass || got == verdict.Undecided {
 				t.Errorf("%s without any root and with a pin that none has", got)
 			}
 		}
