@@ -187,6 +187,27 @@ func TestFirstReload(t *testing.T) {
 	}
 }
 
+// TestSpellingsAreFewOnTheFastPath has a Host be written in many ways.
+func TestSpellingsAreFewOnTheFastPath(t *testing.T) {
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	g := acmeGuard("few@file", acmeKeys(map[string]any{"observe": "ttl"}))
+	withLocalCertificate(g, false)
+	for i := 1; i <= 3*maxSpelled; i++ {
+		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostA))
+		if got := reasonOf(handlerOf(g), req); got != "pass" || len(g.known.spelled) > maxSpelled {
+			t.Fatalf("%q, %d spellings, want at most %d", got, len(g.known.spelled), maxSpelled)
+		}
+	}
+	req := at(entryPoint, tlsRequest(hostA+":1", hostB))
+	if passesFast(g, req) {
+		t.Error("another server name than it was written for passes")
+	}
+	g.known.clearFast()
+	if len(g.known.spelled) != 0 {
+		t.Error("what passes as it is written is not forgotten")
+	}
+}
+
 // TestWhatIsFast has the fast path take what that can find again.
 func TestWhatIsFast(t *testing.T) {
 	rows := []struct {
@@ -198,10 +219,10 @@ func TestWhatIsFast(t *testing.T) {
 	}{
 		{"the Host as server name", tlsRequest(hostA, hostA), 2, true, true},
 		{"over HTTP/3", tlsRequest(hostA, hostA), 3, true, false},
-		{"in other case", tlsRequest("A.acme.example.com", hostA), 2, false, true},
-		{"a server name in other case", tlsRequest(hostA, "A.acme.example.com"), 2, false, true},
-		{"a port", tlsRequest(hostA+":8443", hostA), 2, false, true},
-		{"another server name", tlsRequest(hostA, hostB), 2, false, true},
+		{"in other case", tlsRequest("A.acme.example.com", hostA), 2, true, true},
+		{"a server name in other case", tlsRequest(hostA, "A.acme.example.com"), 2, true, true},
+		{"a port", tlsRequest(hostA+":8443", hostA), 2, true, true},
+		{"another server name", tlsRequest(hostA, hostB), 2, true, true},
 		{"plaintext", plainRequest(hostA), 2, false, false},
 		{"what does not pass", tlsRequest("a.globex.example.com", hostA), 2, false, false},
 	}

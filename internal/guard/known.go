@@ -22,6 +22,8 @@ const (
 	// maxConnections bounds the connections of one router, whose states stay in memory until they
 	// are cleared.
 	maxConnections = 2000
+	// maxSpelled bounds the other spellings of Hosts of one router.
+	maxSpelled = 16
 	// maxLifetime bounds how long the fast path has something, and so how long the timer lives that
 	// a router of an earlier reload leaves behind.
 	maxLifetime = time.Minute
@@ -42,6 +44,9 @@ type known struct {
 	lock *sync.RWMutex
 	// names are the Hosts that pass as most requests do: over TLS, with the Host as server name.
 	names map[string]bool
+	// spelled are Hosts that pass as they were written, such as with a port, by the server name. A
+	// client writes one Host in any number of ways, so there are few of these.
+	spelled map[string]string
 	// connections take the place of names where Go says which certificate a connection was served:
 	// what passes on it passes for that certificate only. They have the Host as it was written.
 	connections map[*tls.ConnectionState]string
@@ -221,100 +226,6 @@ func (n *known) addAgain(req *http.Request, a *answer) {
 	defer n.lock.Unlock()
 	if n.answers[a.key] == a {
 		n.addFast(req, a)
-	}
-}
-
-// isFast reports whether the fast path may have an answer, which it finds by less than the key.
-func (a *answer) isFast() bool {
-	return a.code == verdict.Pass && a.isPlain && a.key.path == "" && !a.key.isChallenge
-}
-
-// addFast notes what may pass without a look at anything else. The caller holds lock.
-func (n *known) addFast(req *http.Request, a *answer) {
-	lifetime := maxLifetime
-	if !a.until.IsZero() {
-		lifetime = time.Until(a.until)
-	}
-	if !a.isFast() || lifetime < minLifetime {
-		return
-	}
-	if n.connections != nil {
-		if req.ProtoMajor > 2 {
-			return // HTTP/3 has a new state for each request
-		}
-		n.addConnection(req.TLS, strings.Clone(req.Host))
-	} else {
-		if req.Host != a.key.host || req.TLS.ServerName != a.key.host {
-			return
-		}
-		n.addName(a.key.host)
-	}
-	n.clearBy(lifetime)
-}
-
-// addConnection has a connection pass for a Host as it was written. The caller holds lock.
-func (n *known) addConnection(connection *tls.ConnectionState, host string) {
-	if n.connections[connection] == "" {
-		for other := range n.connections {
-			if len(n.connections) < maxConnections {
-				break
-			}
-			delete(n.connections, other)
-			n.count(-1)
-		}
-		n.count(1)
-	}
-	n.connections[connection] = host
-}
-
-// addName has a name pass. The caller holds lock.
-func (n *known) addName(host string) {
-	for other := range n.names {
-		if len(n.names) < maxKnown {
-			break
-		}
-		delete(n.names, other)
-	}
-	n.names[host] = true
-}
-
-// clearBy has the fast path forget everything after a lifetime at the latest. One timer is enough:
-// what is forgotten too early is found in answers. The caller holds lock.
-func (n *known) clearBy(lifetime time.Duration) {
-	if lifetime > maxLifetime {
-		lifetime = maxLifetime
-	}
-	at := time.Now().Add(lifetime)
-	if n.clearing != nil && !at.Before(n.clearAt) {
-		return
-	}
-	if n.clearing != nil {
-		n.clearing.Stop()
-	}
-	n.clearAt = at
-	n.clearing = clearAfter(n, lifetime)
-}
-
-// clearAfter is a variable for the same reason as fast: its closure must not keep the request.
-var clearAfter = func(n *known, lifetime time.Duration) *time.Timer {
-	return time.AfterFunc(lifetime, func() { n.clearFast() })
-}
-
-func (n *known) clearFast() {
-	n.lock.Lock()
-	defer n.lock.Unlock()
-	n.clearing = nil
-	n.emptyFast()
-}
-
-// emptyFast empties the maps in place, for the fast path holds on to them. The caller holds lock.
-func (n *known) emptyFast() {
-	n.count(-len(n.connections))
-	for host := range n.names {
-		delete(n.names, host)
-	}
-	for connection := range n.connections {
-		delete(n.connections, connection)
 	}
 }
 
