@@ -235,8 +235,8 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 // checkCertificate looks at the certificate that is really served: what Traefik's store prefers
 // for the server name may be another tenant's.
 func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
-	judged := verdict.JudgedAs(d.policy, d.request.Request)
-	chain, validFor, err := g.observe(req, d.request, judged)
+	tenant := verdict.JudgedAs(d.policy, d.request.Request)
+	chain, validFor, err := g.observe(req, d.request, tenant)
 	if err != nil {
 		return d.unavailable(err, verdict.Unobserved(d.policy, d.request.Request))
 	}
@@ -247,14 +247,14 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 		return d
 	}
 	now := time.Now()
-	d.judged = g.reload.judge(d.policy, judged, chain, now)
+	d.judged = g.reload.judge(d.policy, tenant, chain, now)
 	leaf := chain.Certificates[0]
 	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
 	if served.Secret == verdict.Anywhere {
 		return d
 	}
-	return g.checkSecret(req, d, judged, served)
+	return g.checkSecret(req, d, tenant, served)
 }
 
 // observe finds the served chain, and how long it holds.
@@ -288,20 +288,20 @@ func addressOf(req *http.Request, r request) (string, error) {
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's
 // names in it, but from another's namespace, is a hijack too.
 func (g *Guard) checkSecret(
-	req *http.Request, d decision, judged *policy.Tenant, served verdict.Served,
+	req *http.Request, d decision, tenant *policy.Tenant, served verdict.Served,
 ) decision {
 	asked, err := clusters.Of(d.policy.Kubernetes)
 	if err != nil {
-		return d.unavailable(err, served.Unasked(judged))
+		return d.unavailable(err, served.Unasked(tenant))
 	}
 	namespaces := d.policy.SharedNamespaces
 	if served.Secret == verdict.InTenants {
-		namespaces = d.secretNamespaces(judged)
+		namespaces = d.secretNamespaces(tenant)
 	}
 	validFor, found, err := asked.Confirm(req.Context(), d.chain.Certificates[0].Raw, namespaces,
-		judged.Certificates.TTL, d.policy.Kubernetes.Grace)
+		tenant.Certificates.TTL, d.policy.Kubernetes.Grace)
 	if err != nil {
-		return d.unavailable(err, served.Unasked(judged))
+		return d.unavailable(err, served.Unasked(tenant))
 	}
 	if !found {
 		d.code = served.Otherwise

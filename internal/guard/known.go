@@ -92,6 +92,7 @@ type key struct {
 // written the way that key has it.
 func writtenKey(req *http.Request, chain *observe.Chain) key {
 	k := key{host: req.Host, chain: chain}
+	k.isChallenge = verdict.IsChallenge(req.URL.EscapedPath())
 	if req.TLS != nil {
 		k.tls = true
 		k.serverName = req.TLS.ServerName
@@ -112,6 +113,7 @@ func localOf(req *http.Request) string {
 // key is the key of a request by what it says.
 func (r request) key() key {
 	k := key{host: invalid, tls: r.TLS, chain: r.chain, local: r.local}
+	k.isChallenge = verdict.IsChallenge(r.Path)
 	if r.Host != "" {
 		k.host = hosts.Authority(r.Host)
 	}
@@ -126,7 +128,6 @@ func (r request) key() key {
 
 // find returns the answer to a request, nil where there is none or it is over.
 func (n *known) find(k key, req *http.Request) *answer {
-	k.isChallenge = verdict.IsChallenge(req.URL.EscapedPath())
 	n.lock.RLock()
 	a := n.answers[n.conditions.in(k, req)]
 	n.lock.RUnlock()
@@ -164,7 +165,6 @@ func (g *Guard) remember(req *http.Request, d decision, a *answer) {
 	// cleared after a policy has changed, so that it is either refused here or cleared there.
 	isInForce := func() bool { return g.middleware.IsInForce(d.policy) }
 	a.key = d.request.key()
-	a.key.isChallenge = verdict.IsChallenge(d.request.Path)
 	g.known.add(req, a, d.conditions(), isInForce)
 	g.reload.makeRoom()
 }
