@@ -170,23 +170,34 @@ func TestChallengeSpellings(t *testing.T) {
 // if it is a challenge. Some of them end elsewhere once Traefik has cleaned them.
 func (p *pair) assertSpelling(t *testing.T, target string, isSame bool) {
 	t.Helper()
+	p.sendTargets(t, target, func(protocol lab.Protocol, off, on *lab.Response) {
+		require.Equal(t, "team-a", off.Tenant(), "%s %s", protocol, target)
+		seen := off.Header.Get("Seen-Target")
+		if isSame {
+			assert.Equal(t, passes("team-a"), outcomeOf(on), "%s %s", protocol, target)
+			assert.Regexp(t, isChallenge, on.Header.Get("Seen-Target"), "%s %s", protocol, target)
+			return
+		}
+		if isChallenge.MatchString(seen) {
+			return // cleaned to one
+		}
+		assert.Equal(t, denied("certificate-name"), outcomeOf(on), "%s %s", protocol, target)
+	})
+}
+
+// sendTargets sends a target to both Traefiks by each protocol, and checks what they answer where
+// they do: both or neither.
+func (p *pair) sendTargets(
+	t *testing.T, target string, check func(protocol lab.Protocol, off, on *lab.Response),
+) {
+	t.Helper()
 	for _, protocol := range protocols {
 		off, on := sendTarget(t, p.off, protocol, target), sendTarget(t, p.on, protocol, target)
 		if off == nil || on == nil {
 			assert.True(t, off == nil && on == nil, "%s %s: only one answers", protocol, target)
 			continue
 		}
-		require.Equal(t, "team-a", off.Tenant(), "%s %s", protocol, target)
-		seen := off.Header.Get("Seen-Target")
-		if isSame {
-			assert.Equal(t, passes("team-a"), outcomeOf(on), "%s %s", protocol, target)
-			assert.Regexp(t, isChallenge, on.Header.Get("Seen-Target"), "%s %s", protocol, target)
-			continue
-		}
-		if isChallenge.MatchString(seen) {
-			continue // cleaned to one
-		}
-		assert.Equal(t, denied("certificate-name"), outcomeOf(on), "%s %s", protocol, target)
+		check(protocol, off, on)
 	}
 }
 

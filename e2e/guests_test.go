@@ -68,8 +68,8 @@ func (p *guestPair) assertAnswers(
 	assert.Equal(t, want, outcomeOf(get(p.on)), "a guest")
 }
 
-// TestGuests has the platform serve on hosts of tenants and of nobody what platforms do serve
-// there.
+// TestGuests has the platform serve on hosts of tenants, and on unowned hosts, what platforms do
+// serve there.
 func TestGuests(t *testing.T) {
 	p := newGuestPair(t, lab.Options{})
 	lowest := lab.Map{"priority": 1}
@@ -173,8 +173,8 @@ func TestGuests(t *testing.T) {
 	}
 }
 
-// TestGuestPaths has the platform serve a path on every host, and one tenant a path of another's
-// host.
+// TestGuestPaths has the platform serve a path on every host, and one tenant a path of another
+// tenant's host.
 func TestGuestPaths(t *testing.T) {
 	for name, sanitized := range cleaning {
 		t.Run(name, func(t *testing.T) {
@@ -225,12 +225,7 @@ func TestGuestPaths(t *testing.T) {
 // assertGuestSpelling sends a target that is none of the guest's, unless Traefik makes it one.
 func (p *guestPair) assertGuestSpelling(t *testing.T, target string) {
 	t.Helper()
-	for _, protocol := range protocols {
-		off, on := sendTarget(t, p.off, protocol, target), sendTarget(t, p.on, protocol, target)
-		if off == nil || on == nil {
-			assert.True(t, off == nil && on == nil, "%s %s: only one answers", protocol, target)
-			continue
-		}
+	p.sendTargets(t, target, func(protocol lab.Protocol, off, on *lab.Response) {
 		assert.Equal(t, "platform", off.Tenant(), "%s %s: %d", protocol, target, off.Status)
 		switch off.Header.Get("Seen-Target") {
 		case "/oauth2", "/oauth2/x", "/oauth2/": // cleaned to one
@@ -238,7 +233,7 @@ func (p *guestPair) assertGuestSpelling(t *testing.T, target string) {
 		default:
 			assert.Equal(t, denied("host-foreign"), outcomeOf(on), "%s %s", protocol, target)
 		}
-	}
+	})
 }
 
 // TestTwoTeamsOneHost has team-a own a host, on which team-b serves /api.

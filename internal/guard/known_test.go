@@ -2,13 +2,9 @@ package guard
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
 	"reflect"
@@ -22,19 +18,7 @@ import (
 // expiring is a certificate for both hosts that ends at a time, in whole seconds.
 func expiring(t *testing.T, end time.Time) *tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{hostA, hostB},
-		NotBefore: end.Add(-time.Hour), NotAfter: end,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return vectors.SelfSigned(t, elliptic.P256(), end, hostA, hostB)
 }
 
 // TestWhatIsRemembered has one request allowed, and then asks which others pass for that: those

@@ -2,12 +2,8 @@ package observe
 
 import (
 	"context"
-	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"math/big"
 	"net"
 	"net/http"
 	"testing"
@@ -16,7 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/vectors"
 )
 
-// answering does with each connection what it is told until the test ends, and closes it.
+// answering calls answer with each connection until the test ends, and closes it.
 func answering(t *testing.T, answer func(conn net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,19 +40,7 @@ func answerAndClose(conn net.Conn, answer func(conn net.Conn)) {
 // strange is a certificate with a key on a curve that TLS 1.3 does not have.
 func strange(t *testing.T) *tls.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{victim},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return vectors.SelfSigned(t, elliptic.P224(), time.Now().Add(time.Hour), victim)
 }
 
 // TestWhatIsAnAnswer observes servers of which none serves a certificate that Go accepts: an entry
