@@ -12,7 +12,7 @@ import (
 var trusted = lab.Map{"trustedProxies": []string{trustedProxy, "127.1.0.0/16"}}
 
 // TestProxies puts a proxy in front of Traefik that encrypts anew: without a server name, with a
-// fixed one of nobody's, or with a fixed one that is a tenant's.
+// fixed one that is unowned, or with a fixed one that is a tenant's.
 func TestProxies(t *testing.T) {
 	p := newPair(t, lab.Options{})
 	routes := p.routes.Clone().

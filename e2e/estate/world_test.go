@@ -62,7 +62,7 @@ type estate struct {
 	preview *lab.Cert
 	// started is the number of Traefiks so far.
 	started int
-	// forged is a tenant's certificate for another's host by the name of the attack.
+	// forged is a tenant's certificate for another tenant's host by the name of the attack.
 	forged map[string]*lab.Cert
 	// api is where the guard asks the API, and tokenFile its token.
 	api       *cluster.Proxy

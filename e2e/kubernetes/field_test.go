@@ -56,7 +56,7 @@ func testWrongMarks(t *testing.T, l *fieldLab) {
 }
 
 // testPreviews applies Namespaces together with their routes while the guard hears of no new
-// Namespace by itself. Nobody's Namespace stays nobody's.
+// Namespace by itself. A Namespace without a tenant stays without.
 func testPreviews(t *testing.T, l *fieldLab) {
 	l.proxy.Set(cluster.Faults{Stall: true, Only: ofGuard})
 	defer l.proxy.Reset()
@@ -84,7 +84,7 @@ func testPreviews(t *testing.T, l *fieldLab) {
 }
 
 // testRules gives Namespaces their hosts by rules, and has a tenant create Namespaces whose names
-// would give it another's hosts.
+// would give it hosts of another.
 func testRules(t *testing.T, l *fieldLab) {
 	const label = "capsule.clastix.io/tenant"
 	ruled := l.traefik(t, 3, lab.Map{"kubernetes": lab.Map{

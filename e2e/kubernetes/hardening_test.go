@@ -125,7 +125,7 @@ spec: {minVersion: VersionTLS13}
 `
 
 // TestHardening walks from an old Traefik without the hardening to one with it: what works on the
-// first is found by the commands of docs/operations.md, is gone on the second, and the second logs
+// first is found by the commands of docs/operations.md, fails on the second, and the second logs
 // the lines that the page says.
 func TestHardening(t *testing.T) {
 	traefik.Need(t, traefik.SafeNames, "the settings of helm-hardening.yaml")

@@ -215,7 +215,7 @@ func TestProxiesAreApart(t *testing.T) {
 	}
 }
 
-// TestGuestsPathsAreApart has a tenant be a guest on some paths of another's host.
+// TestGuestsPathsAreApart has a tenant be a guest on some paths of another tenant's host.
 func TestGuestsPathsAreApart(t *testing.T) {
 	const globex = "a.globex.example.com"
 	keys := map[string]any{"exposeReason": true, "tenants": []any{

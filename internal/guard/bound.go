@@ -12,8 +12,8 @@ type boundRouter struct {
 	binding   binding.Binding
 }
 
-// bindOnce returns whose the router is, which is found once for each policy: a router that is
-// nobody's may have thousands of patterns to be held to.
+// bindOnce returns whose the router is, which is found once for each policy: to find that
+// a router is unowned may take a look at thousands of patterns.
 func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
 	g.known.lock.RLock()
 	b := g.known.bound

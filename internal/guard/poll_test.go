@@ -129,7 +129,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// TestWhatIsSaid looks at what the log is told of a policy that is refused, of a bug, and of a
+// TestWhatIsSaid looks at what the log says of a policy that is refused, of a bug, and of a
 // request that is denied.
 func TestWhatIsSaid(t *testing.T) {
 	c := newCluster(t)

@@ -20,7 +20,8 @@ import (
 
 const (
 	// maxObservations bounds the observations of one tenant to twice as many: a tenant with a
-	// wildcard has any number of server names to ask for, and must not push out another's.
+	// wildcard has any number of server names to ask for, and must not push out another
+	// tenant's.
 	maxObservations = 512
 	// maxTenants bounds the tenants of a cache that outlives policies.
 	maxTenants = 10_000

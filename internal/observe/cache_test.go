@@ -173,8 +173,8 @@ func TestTenantsAreBounded(t *testing.T) {
 	}
 }
 
-// TestTenantsHaveShelves has one tenant's names be asked for without end: another's stay, and are
-// observed again when that tenant's own ttl says so.
+// TestTenantsHaveShelves has one tenant's names be asked for without end: those of another
+// tenant stay, and are observed again when that tenant's own ttl says so.
 func TestTenantsHaveShelves(t *testing.T) {
 	l := listen(t, nil)
 	c := NewLastingCache(&Chains{})

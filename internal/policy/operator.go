@@ -62,7 +62,7 @@ func refusalOfCRD(name, namespaces string) string {
 const unproven = "the middleware's name "
 
 // refusalOfLegacy says how to prove the namespace, and with which name where the operator's
-// namespaces leave one: the Middleware may be the operator's, who need not be told who it is.
+// namespaces leave one: the Middleware may be the operator's, who knows who the operator is.
 func refusalOfLegacy(name, namespaces string) string {
 	for _, listed := range strings.Split(namespaces, ",") {
 		listed = strings.TrimSpace(listed)

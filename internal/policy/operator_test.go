@@ -98,8 +98,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusalOfTheOperators has the operator's Middleware under its legacy name, which must not be
-// told that somebody else may set the keys.
+// TestRefusalOfTheOperators has the operator's Middleware under its legacy name: the refusal must
+// not say that only the operator may set the keys.
 func TestRefusalOfTheOperators(t *testing.T) {
 	refusal := Refusal("traefik-guard@kubernetescrd", environment("platform, traefik", ""))
 	keys := map[string]any{"kubernetes": map[string]any{"enabled": true}}

@@ -142,7 +142,8 @@ func TestFirstPolicySince(t *testing.T) {
 	}
 }
 
-// TestFirstPolicyThatAnotherListed has a request's own list fail after another's has succeeded.
+// TestFirstPolicyThatAnotherListed has a request's own list fail after that of another
+// request has succeeded.
 func TestFirstPolicyThatAnotherListed(t *testing.T) {
 	rows := []struct {
 		description string
