@@ -39,6 +39,9 @@ func TestNote(t *testing.T) {
 		{"it fails otherwise", "other", "failed", "renamed", 0},
 		{"good elsewhere", "", "failed", "renamed", 0},
 	}
+	reloads.Lock()
+	beginReload(nil) // in which nothing is met that a poll could say
+	reloads.Unlock()
 	sayGoodAgain([]report.SelfCheck{{Check: traefik.CheckListener, State: report.StateOK}})
 	c := &checks{}
 	if got := stateOf(c.all(), traefik.CheckListener).State; got != report.StateUnknown {
