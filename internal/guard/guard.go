@@ -23,7 +23,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(a.denial, req.RemoteAddr)
+	log.Deny(a.denial, req)
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -228,6 +228,7 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 		if bound.Code == verdict.Pass && !same {
 			return binding.Binding{
 				Code:        verdict.RouterAmbiguous,
+				Other:       child.Name,
 				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
 				FromCluster: bound.FromCluster,
 			}
