@@ -108,6 +108,8 @@ func (b *builder) tenants(value any, general Certificates) {
 }
 
 func (b *builder) tenant(path string, value any, general Certificates) {
+	b.decoder.tenant = nameIn(value)
+	defer func() { b.decoder.tenant = "" }()
 	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode",
 		"certificates", "kubernetesNamespaces", "guest")
 	if section == nil {
@@ -138,6 +140,17 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	tenant.Guest = b.guest(path+".guest", section["guest"])
 	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
 	b.policy.addTenant(tenant)
+}
+
+// nameIn returns the name of a tenant that is not read yet, "" for none.
+func nameIn(value any) string {
+	values, _ := asMap(value)
+	for key, value := range values {
+		if name, ok := value.(string); ok && strings.EqualFold(key, "name") {
+			return name
+		}
+	}
+	return ""
 }
 
 func (b *builder) name(path string, tenant *Tenant) {

@@ -83,7 +83,8 @@ func Prepare(d Denial) *Prepared {
 	d.Offending, d.Detail = bounded(d.Offending), bounded(d.Detail)
 	d.Other, d.Also = bounded(d.Other), bounded(d.Also)
 	key := fmt.Sprintf("%q", []string{
-		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
+		d.Mode, d.Reason, d.EntryPoint, d.Middleware, d.Router, d.Namespace, d.Tenant, d.Host,
+		d.SNI, d.Owner, d.Certificate, d.Offending, d.Other, d.Detail, d.Also,
 	})
 	return &Prepared{denial: d, key: key}
 }

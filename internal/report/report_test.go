@@ -218,6 +218,13 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 		{"the Host", func(d *Denial) { d.Host = "other" }, 2},
 		{"the server name", func(d *Denial) { d.SNI = "other" }, 2},
 		{"the certificate", func(d *Denial) { d.Certificate = "other" }, 2},
+		{"the entry point", func(d *Denial) { d.EntryPoint = "other" }, 2},
+		{"the middleware", func(d *Denial) { d.Middleware = "other" }, 2},
+		{"the owner", func(d *Denial) { d.Owner = "other" }, 2},
+		{"the name that is too many", func(d *Denial) { d.Offending = "other" }, 2},
+		{"who else it may be", func(d *Denial) { d.Other = "other" }, 2},
+		{"the detail", func(d *Denial) { d.Detail = "other" }, 2},
+		{"what else is wrong", func(d *Denial) { d.Also = "other" }, 2},
 	}
 	for _, row := range rows {
 		log, out := newTestLog(time.Minute)
