@@ -1,13 +1,15 @@
 # make demo    shows real Traefik refusing one tenant's attacks on another
 # make test    runs everything
 # make traefik builds the Traefik of the tests and prints where it is
-# make bench   prints what the guard costs in the interpreter
+# make bench   prints what the guard costs, beside what the same costs without it
+# make soak    runs requests, reloads and changes against each other for twenty minutes
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
+# make fuzz    looks for inputs that break the plugin's readers, a minute for each
 # make mutate  changes the code in small ways and lists the changes that no test notices
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
 # or a release to be built, such as TRAEFIK=v3.6.25. Without it, the first one builds Traefik for some
-# five minutes.
+# five minutes. TRAEFIK_GO=go1.27.3 builds it with that Go.
 
 SHELL := /bin/bash
 CACHE := $(CURDIR)/.cache
@@ -18,17 +20,26 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 # What make mutate changes: make mutate ROOMS=internal/hosts takes one of them.
 ROOMS := $(filter-out internal/vectors internal/admission,$(wildcard internal/*))
+# The packages with fuzz targets, and how long each target takes.
+FUZZED := $(sort $(patsubst %/,%,$(dir $(shell grep -l '^func Fuzz' internal/*/*_test.go))))
+FUZZ := 1m
+# A Go that says which certificate was served on a connection, and what is tested on it as well.
+NEXT_GO := go1.27.3
+NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
+ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
-.PHONY: demo test bench compat lint unit interpreted e2e traefik cluster fuzz columns mutate
+.PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
+	fuzz fuzz-short soak columns mutate
 
 demo:
 	cd e2e && go run ./demo
 
-test: lint unit interpreted e2e
+test: builds lint unit fuzz-short interpreted e2e next
 
-# Not part of make test: figures from a busy machine prove nothing.
-bench:
-	cd e2e && go run ./loader/bench
+# Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
+# them, BENCH="-scale 0.1" takes less time.
+bench: traefik next-traefik
+	cd e2e && go run ./bench -go $(NEXT_GO) $(BENCH)
 
 # Builds Traefik once more for each release; make e2e TRAEFIK=v3.6.25 runs one of them.
 compat: cluster
@@ -61,6 +72,10 @@ interpreted:
 traefik:
 	@cd e2e && go run ./traefik/build
 
+# Each of them waits for downloads, while the others compile.
+builds:
+	@$(MAKE) --no-print-directory -j3 traefik cluster $(NEXT_TRAEFIK)
+
 cluster:
 	@cd e2e && go run ./cluster/build > /dev/null
 
@@ -73,6 +88,20 @@ e2e: traefik cluster
 	cd e2e/estate && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
+
+next-traefik:
+	@cd e2e && TRAEFIK_GO=$(NEXT_GO) go run ./traefik/build
+
+# What depends on the certificates that are served, on the next Go. A Traefik that is there is built
+# with one Go.
+next: $(NEXT_TRAEFIK)
+	@echo "== on $(NEXT_GO)"
+	GOTOOLCHAIN=$(NEXT_GO) go test ./...
+	cd e2e && GOTOOLCHAIN=$(NEXT_GO) go test -count=1 ./loader/...
+ifneq ($(NEXT_TRAEFIK),)
+	cd e2e && TRAEFIK_GO=$(NEXT_GO) go test -race -count=1 -timeout 30m -run '$(ON_NEXT_GO)' .
+	cd e2e && TRAEFIK_GO=$(NEXT_GO) go run ./demo
+endif
 
 # Not part of make test: it takes a quarter of an hour and more, and is read, not passed. Gremlins
 # changes operators and runs the room's own tests; mutate takes pieces out and runs the vectors too.
@@ -90,7 +119,23 @@ mutate:
 columns:
 	@cd e2e && go run ./columns ..
 
+# Findings are kept in testdata/fuzz of the package, and are tried by its tests from then on.
+# FUZZ=1h takes an hour for each target, FUZZ=1000000x so many executions.
 fuzz:
-	go test ./internal/hosts -run '^$$' -fuzz FuzzParse -fuzztime 1m
-	go test ./internal/hosts -run '^$$' -fuzz FuzzOwner -fuzztime 1m
-	go test ./internal/traefik -run '^$$' -fuzz FuzzParseFields -fuzztime 1m
+	@for package in $(FUZZED); do \
+		for target in $$(go test -list '^Fuzz' ./$$package | grep '^Fuzz'); do \
+			echo "== $$package $$target"; \
+			go test ./$$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) || exit 1; \
+		done; \
+	done
+
+# Of test: enough to see that each target works and finds nothing at once.
+fuzz-short:
+	@$(MAKE) --no-print-directory fuzz FUZZ=2000x
+
+# What make test does for seconds, for some twenty minutes: many requests at once, while routers are
+# built anew and certificates and policies change, compiled with the race detector and on real
+# Traefik. Each answer is held to what is served at the time.
+soak: traefik
+	go test -race ./internal/guard -run TestSoak -timeout 30m -soak 10m
+	cd e2e && go test -race -count=15 -timeout 60m -run 'UnderLoad$$' .

@@ -19,7 +19,7 @@ func TestNewReturnsNoError(t *testing.T) {
 	}
 	for _, c := range configurations {
 		config := CreateConfig()
-		config.Keys = c.keys
+		*config = c.keys
 		guard, err := New(context.Background(), http.NotFoundHandler(), config,
 			c.description+"@file")
 		if err != nil || guard == nil {

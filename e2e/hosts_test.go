@@ -128,8 +128,7 @@ func TestHosts(t *testing.T) {
 					Router: "team-a-any@file", Tenant: "team-a", Host: hostB + "%00", SNI: hostA})
 			}
 			assertDenialLine(t, p.on.Log, lab.Denial{Reason: "host-foreign",
-				Router: "team-a-any@file", Tenant: "team-a", Host: strings.ToUpper(hostB) + ".:443",
-				SNI: hostA})
+				Router: "team-a-any@file", Tenant: "team-a", Host: hostB, SNI: hostA})
 		})
 	}
 }

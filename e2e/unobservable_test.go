@@ -2,13 +2,18 @@ package e2e
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
+// failureStands is a little longer than a failed observation stands.
+const failureStands = 250 * time.Millisecond
+
 // TestUnobservable has observations fail: the tap accepts their connections and closes them.
 func TestUnobservable(t *testing.T) {
+	needsObservation(t)
 	platform := lab.NewCA(t, "platform CA")
 	certA, certB := platform.Issue(t, hostA), platform.Issue(t, hostB)
 	hijack := lab.SelfSigned(t, hostA, "zzz.evil.test")
@@ -43,20 +48,23 @@ func TestUnobservable(t *testing.T) {
 		Router: "team-a-web@file", Tenant: "team-a", Host: hostA, SNI: hostA, Client: "192.0.2.7",
 	}, denial)
 
-	// A failure is not cached.
+	// A failure stands for a moment.
 	tap.set(tapShows(certA))
+	time.Sleep(failureStands)
 	assertCertResponse(t, get(hostA), certPasses("team-a", certA))
 	assert.Equal(t, 2, tap.observations())
 
 	tap.set(tapRefuses)
 	on.ApplyGuard(t, policy("allow"))
 	assertCertResponse(t, get(hostA), certPasses("team-a", certA))
+	time.Sleep(failureStands)
 	assertCertResponse(t, get(hostA), certPasses("team-a", certA))
 	assert.Equal(t, 4, tap.observations(),
 		"a request that passed unobserved is no reason to let the next one pass")
 	on.Apply(t, routes.Clone().Serve(certA, certB, hijack))
 	assertCertResponse(t, get(hostA), certPasses("team-a", hijack))
 	tap.set(tapShows(hijack))
+	time.Sleep(failureStands)
 	assertCertResponse(t, get(hostA), certDenied("certificate-foreign", hijack))
 	assertCertResponse(t, get(hostB), certPasses("team-b", certB))
 }

@@ -17,7 +17,8 @@ type client struct {
 	answers atomic.Int64
 	// owned reports whether the owner has answered, not what was there before.
 	owned atomic.Bool
-	// leaving reports whether the owner's route goes away: only a denial is wrong then.
+	// leaving reports whether the owner goes away: any answer is right then, but of the guard's
+	// only that there is no owner.
 	leaving atomic.Bool
 
 	conn *lab.Conn
@@ -65,7 +66,8 @@ func (c *client) request(
 // was there before is right too.
 func (c *client) check(response *lab.Response) error {
 	err := c.question.check(response)
-	if c.leaving.Load() && response.Reason() == "" {
+	reason := response.Reason()
+	if c.leaving.Load() && (reason == "" || reason == "router-unbound") {
 		return nil
 	}
 	if err == nil {

@@ -53,8 +53,8 @@ func (e *estate) appear(w *walk) {
 		read(t, "testdata/living/preview.yaml"))
 }
 
-// disappear deletes a preview's Namespace with all that is in it. Traefik answers as it can until
-// it has heard of all that, but nothing of it is an attack.
+// disappear deletes a preview's Namespace with all that is in it. Until Traefik has heard of all
+// that it answers as it can.
 func (e *estate) disappear(w *walk) {
 	const name = "pr-43"
 	w.mu.Lock()
@@ -114,10 +114,10 @@ func (e *estate) churn() {
 	}
 }
 
-// outage stops the API server for longer than an observation of a certificate holds.
+// outage keeps the guard from the API for longer than an observation of a certificate holds.
 func (e *estate) outage(w *walk) {
-	e.cluster.Stop(e.t)
+	e.api.Set(cluster.Faults{Refuse: true})
 	time.Sleep(2 * ttl)
 	w.hold()
-	e.cluster.Start(e.t)
+	e.api.Set(cluster.Faults{})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
@@ -137,10 +138,12 @@ func TestGuestsOfNamespaces(t *testing.T) {
 				l.on.WaitRouter(t, matches)
 				off := get(t, l.off, c.host, c.path, c.plain)
 				assert.Equal(t, by.Namespace, off.Tenant(), "without the guard: %d", off.Status)
-				on := get(t, l.on, c.host, c.path, c.plain)
-				assert.Equal(t, reason, on.Reason(), "with the guard: %d, last denials %+v",
-					on.Status, last(l.on.Log.Denials(), 2))
-				assert.Equal(t, want, on.Tenant(), "with the guard: %d", on.Status)
+				var on *lab.Response
+				assert.Eventually(t, func() bool { // what ApplyGuard changed takes a second or two
+					on = get(t, l.on, c.host, c.path, c.plain)
+					return on.Reason() == reason
+				}, 10*time.Second, 20*time.Millisecond, "want %q", reason)
+				assert.Equal(t, want, on.Tenant(), "with the guard: %d %s", on.Status, on.Reason())
 				by.Delete(t, manifest)
 				l.off.WaitRemoved(t, matches)
 				l.on.WaitRemoved(t, matches)
@@ -151,6 +154,44 @@ func TestGuestsOfNamespaces(t *testing.T) {
 			try(l.platform, "", c.reason)
 		})
 	}
+}
+
+// TestDefaultBackendOfNGINX has the ingress-nginx provider send what no Ingress is for to the
+// platform's Service, as its flag default-backend-service does.
+func TestDefaultBackendOfNGINX(t *testing.T) {
+	l := newGuestLab(t)
+	start := func(guard lab.Map) *cluster.Traefik {
+		return l.Traefik(t, cluster.TraefikOptions{
+			Options: lab.Options{Guard: guard},
+			Providers: lab.Map{cluster.NGINX: lab.Map{
+				"defaultBackendService": "platform/platform"}},
+		})
+	}
+	off := start(nil)
+	on := start(l.guard(l.on.TokenFile, nil))
+	for _, tr := range []*cluster.Traefik{off, on} {
+		tr.WaitNamed(t, "default-backend@kubernetesingressnginx")
+	}
+	check := func(tr *cluster.Traefik, host, tenant, reason string) {
+		t.Helper()
+		for _, plain := range []bool{true, false} {
+			response := get(t, tr, host, "/", plain)
+			assert.Equal(t, tenant, response.Tenant(), "%s: %d", host, response.Status)
+			assert.Equal(t, reason, response.Reason(), host)
+		}
+	}
+	check(off, "nobody.test", "platform", "")
+	check(on, "nobody.test", "", "host-unowned")
+	check(on, "gone.acme.test", "", "host-foreign")
+	on.ApplyGuard(t, l.guard(on.TokenFile, lab.Map{"hosts": "**"}))
+	require.Eventually(t, func() bool { // where Namespaces are read, that takes a second or two
+		return get(t, on, "nobody.test", "/", true).Reason() == ""
+	}, 10*time.Second, 20*time.Millisecond)
+	check(on, "nobody.test", "platform", "")
+	response := get(t, on, "gone.acme.test", "/", true)
+	assert.Equal(t, "platform", response.Tenant(), "%d %s", response.Status, response.Reason())
+	response = get(t, on, "gone.acme.test", "/", false) // Traefik's default certificate
+	assert.Equal(t, "certificate-name", response.Reason(), response.Status)
 }
 
 // defaultBackend returns an Ingress without a rule.

@@ -130,7 +130,6 @@ func (tr *Traefik) run(t T, binary string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-
 	tr.process = cmd.Process
 	go func() {
 		defer close(tr.exited)

@@ -35,12 +35,12 @@ func TestApex(t *testing.T) {
 		effective := effectivePolicy(t, guard)
 		tenant := &policy.Tenant{Name: "one without hosts"}
 		for _, names := range [][]string{{"*.example.com"}, {"*.example.com", "example.com"}} {
-			judged := verdict.OfChain(effective, tenant,
-				[]*x509.Certificate{{DNSNames: names}}, time.Now())
+			chain := []*x509.Certificate{{DNSNames: names}}
+			judged := verdict.OfChain(effective, tenant, chain, time.Now())
 			assert.False(t, judged.IsForeign, "%s: %s of %s", name, judged.Offending, names)
 		}
-		judged := verdict.OfChain(effective, tenant,
-			[]*x509.Certificate{{DNSNames: []string{"*.example.com", "example.org"}}}, time.Now())
+		chain := []*x509.Certificate{{DNSNames: []string{"*.example.com", "example.org"}}}
+		judged := verdict.OfChain(effective, tenant, chain, time.Now())
 		assert.Equal(t, "example.org", judged.Offending, name)
 	}
 }

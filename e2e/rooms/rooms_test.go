@@ -3,6 +3,7 @@ package rooms
 
 import (
 	"bytes"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"os"
@@ -43,6 +44,24 @@ func TestSizes(t *testing.T) {
 			content, err := os.ReadFile(file)
 			require.NoError(t, err)
 			assert.LessOrEqual(t, bytes.Count(content, []byte("\n")), most, file)
+		}
+	}
+}
+
+// TestNoSelect finds select statements, which the interpreter gets wrong.
+func TestNoSelect(t *testing.T) {
+	for room, files := range production(t) {
+		if room == "internal/admission" {
+			continue
+		}
+		for _, name := range files {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			require.NoError(t, err)
+			ast.Inspect(file, func(node ast.Node) bool {
+				_, found := node.(*ast.SelectStmt)
+				assert.False(t, found, "%s has a select statement, want internal/wait", name)
+				return !found
+			})
 		}
 	}
 }

@@ -4,6 +4,7 @@ package traefik
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -21,8 +22,8 @@ var recipe []byte
 // progress gets a line every few seconds. Processes that ask at once build once. It is an error if
 // the variable's value cannot be used.
 func Binary(ctx context.Context, version string, progress io.Writer) (string, error) {
-	if errChosen != nil {
-		return "", errChosen
+	if err := errors.Join(errChosen, errGo); err != nil {
+		return "", err
 	}
 	if chosen.path != "" && chosen.version == version {
 		sayChosen(progress)
@@ -34,7 +35,9 @@ func Binary(ctx context.Context, version string, progress io.Writer) (string, er
 		return "", err
 	}
 
-	return build.Binary(ctx, recipeOf(version, filepath.Join(root, "e2e", "ext")), progress)
+	recipe := recipeOf(version, filepath.Join(root, "e2e", "ext"))
+
+	return build.BinaryOf(ctx, chosenGo, recipe, progress)
 }
 
 var said sync.Once

@@ -21,10 +21,12 @@ const (
 	patience    = 10 * time.Second
 )
 
+// ErrSlow is the error of a request that can't wait for a list any longer.
+var ErrSlow = fmt.Errorf("%w: a list of the Namespaces takes too long", kube.ErrUnavailable)
+
 var (
 	// errPause is the error of a request for a list right after one failed.
 	errPause = errors.New("the Kubernetes API failed a moment ago")
-	errSlow  = fmt.Errorf("%w: a list of the Namespaces takes too long", kube.ErrUnavailable)
 	errList  = fmt.Errorf("%w: a list of the Namespaces did not finish", kube.ErrUnavailable)
 )
 
@@ -39,7 +41,7 @@ func (s *source) listedSince(ctx context.Context, since time.Time) error {
 			return err
 		}
 		if list.Wait(limited) != nil {
-			return errSlow
+			return ErrSlow
 		}
 		if list.Err() != nil && list.Began.After(since) {
 			return list.Err()

@@ -131,8 +131,8 @@ func TestOneListForAll(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	if err := s.listedSince(ctx, since); err != errSlow {
-		t.Errorf("a request that gave up: %v, want %v", err, errSlow)
+	if err := s.listedSince(ctx, since); err != ErrSlow {
+		t.Errorf("a request that gave up: %v, want %v", err, ErrSlow)
 	}
 	close(paged)
 	for i := 0; i < 20; i++ {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/flight"
 	"github.com/tenantguard/tenantguard/internal/kube"
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 const (
@@ -33,11 +34,11 @@ func (s *source) run(ctx context.Context) {
 	r := &retry{pause: minPause}
 	for ctx.Err() == nil {
 		took, err := s.follow(ctx)
-		wait, relist := r.after(err, took)
+		pause, relist := r.after(err, took)
 		if relist {
 			s.forgetVersion()
 		}
-		sleep(ctx, wait)
+		_ = wait.Sleep(ctx, pause)
 	}
 }
 
@@ -59,15 +60,15 @@ func (r *retry) after(err error, took time.Duration) (time.Duration, bool) {
 		return 0, false
 	}
 	r.failures++
-	wait := r.pause
-	if asked := kube.RetryAfter(err); asked > wait {
-		wait = asked
+	next := r.pause
+	if asked := kube.RetryAfter(err); asked > next {
+		next = asked
 	}
 	r.pause *= 2
 	if r.pause > maxPause {
 		r.pause = maxPause
 	}
-	return wait, r.failures >= resumes
+	return next, r.failures >= resumes
 }
 
 // ranForAWhile reports whether a watch did, by its error and how long it took. One that got no
@@ -77,15 +78,6 @@ func ranForAWhile(err error, took time.Duration) bool {
 		return took > minPause
 	}
 	return took > accepted
-}
-
-func sleep(ctx context.Context, pause time.Duration) {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // follow lists if no Namespaces are known, and watches once. It returns how long the watch took,

@@ -4,6 +4,8 @@ package flight
 import (
 	"context"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 // Call is a piece of work that is done once. Whoever keeps calls by key gives the same one to all
@@ -37,23 +39,16 @@ func recoverPanic(step func()) {
 
 // Running reports whether the call has not ended.
 func (c *Call) Running() bool {
-	select {
-	case <-c.done:
-		return false
-	default:
-		return true
-	}
+	return !wait.IsClosed(c.done)
 }
 
 // Wait waits for the end of the call. It returns the error of ctx if that ends first, and nil
 // otherwise, however the call ended.
 func (c *Call) Wait(ctx context.Context) error {
-	select {
-	case <-c.done:
+	if wait.First(c.done, ctx.Done()) || wait.IsClosed(c.done) {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err()
 }
 
 // Err returns the error of the work. It must not be asked for while the call runs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -101,5 +102,41 @@ func TestWaitingEndsWithItsContext(t *testing.T) {
 	}
 	if !c.Running() {
 		t.Error("the call has ended with one who waited")
+	}
+}
+
+// TestWaitingOfOthers has many wait for calls that have ended, and many until their time is over.
+// In the interpreter all goroutines have one place for the channels of a select statement.
+func TestWaitingOfOthers(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	over, end := context.WithCancel(context.Background())
+	end()
+	wrong := &atomic.Int64{}
+	var all sync.WaitGroup
+	for i := 0; i < 4; i++ {
+		all.Add(2)
+		go waitOften(ctx, &all, wrong, context.Background(), true)
+		go waitOften(ctx, &all, wrong, over, false)
+	}
+	all.Wait()
+	if got := wrong.Load(); got > 0 {
+		t.Errorf("%d had the end of another's waiting", got)
+	}
+}
+
+// waitOften waits with a context until ctx ends, for calls that have ended or that have not.
+func waitOften(
+	ctx context.Context, all *sync.WaitGroup, wrong *atomic.Int64, with context.Context, ended bool,
+) {
+	defer all.Done()
+	for ctx.Err() == nil {
+		c := NewCall(time.Now(), errUnfinished)
+		if ended {
+			c.Run(func() error { return nil }, nothing)
+		}
+		if (c.Wait(with) == nil) != ended || c.Running() == ended {
+			wrong.Add(1)
+		}
 	}
 }

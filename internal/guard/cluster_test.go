@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -215,6 +216,41 @@ func TestPolicyThatAwaitsItsNamespaces(t *testing.T) {
 		if got := reasonOf(g, plainRequest("a.acme.example.com")); got != row.want || asked != 1 {
 			t.Errorf("%s: %q after %d lists, want %q after 1",
 				row.description, got, asked, row.want)
+		}
+	}
+}
+
+// TestSlowFirstList has a request not be able to wait any longer for the first list.
+func TestSlowFirstList(t *testing.T) {
+	rows := []struct {
+		description string
+		mode        string
+		err         error
+		want, logs  string
+	}{
+		{"report, slow", "report", cluster.ErrSlow, "pass", "report"},
+		{"enforce, slow", "enforce", cluster.ErrSlow, "policy-invalid", "enforce"},
+		{"report, failed", "report", errors.New("refused"), "policy-invalid", "enforce"},
+	}
+	for _, row := range rows {
+		c := newCluster(t)
+		c.forget()
+		c.list = func(since time.Time) error { return row.err }
+		keys := map[string]any{"exposeReason": true, "mode": row.mode,
+			"kubernetes": map[string]any{"enabled": true}}
+		router := binding.Parse("acme_x_0@kubernetescrd", "")
+		g := newGuardIn(c.registry, http.NotFoundHandler(), row.description+c.name+"@file", keys,
+			router)
+		req := plainRequest("a.acme.example.com")
+		if got := reasonOf(g, req); got != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got, row.want)
+		}
+		got := denialOf(g, req)
+		if got.Mode != row.logs || got.Reason != "policy-invalid" || got.Detail == "" {
+			t.Errorf("%s: %+v, want it logged in mode %s", row.description, got, row.logs)
+		}
+		if remembers(g, req) {
+			t.Errorf("%s: it is remembered", row.description)
 		}
 	}
 }

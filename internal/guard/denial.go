@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -24,6 +25,9 @@ func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Deni
 		Host:       req.Host,
 		Owner:      verdict.NameOwner(d.policy, d.request.Request, d.code),
 		Other:      d.binding.Other,
+	}
+	if d.request.Host != "" { // one line for all its spellings
+		denial.Host = hosts.Authority(d.request.Host)
 	}
 	if req.TLS != nil {
 		denial.SNI = req.TLS.ServerName
@@ -90,6 +94,9 @@ func (g *Guard) detail(d decision) string {
 // also returns the further codes that a request would have met, with commas: one look at the
 // traffic in report mode shows all gaps.
 func (g *Guard) also(req *http.Request, d decision) string {
+	if d.policy == nil {
+		return "" // while Namespaces are not listed yet
+	}
 	first := d.code
 	codes := verdict.AllOfRequest(d.policy, d.request.Request)
 	d.request.Request = verdict.AsOwners(d.policy, d.request.Request)

@@ -3,10 +3,12 @@
 package guard
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/cluster"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -23,7 +25,11 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(a.denial, req)
+	denial := a.denial
+	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
+		denial = denial.WithHost(req.Host)
+	}
+	log.Deny(denial, req)
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -63,7 +69,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
 	} else {
-		a.enforced = verdict.IsEnforced(d.policy, d.request.Request)
+		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 	}
 	g.remember(req, d, a)
@@ -84,10 +90,12 @@ type request struct {
 	verdict.Request
 	// chain is the served chain where Go gives it.
 	chain *observe.Chain
+	// local is the address that the client connected to if that chooses the certificate.
+	local string
 }
 
 func read(req *http.Request, chain *observe.Chain) request {
-	r := request{chain: chain}
+	r := request{chain: chain, local: localOf(req)}
 	r.Host = hosts.Parse(req.Host)
 	r.Path = req.URL.EscapedPath()
 	if req.TLS == nil {
@@ -113,6 +121,13 @@ type decision struct {
 	validFor time.Duration
 	// problem is why something could not be asked or observed, "" where all could.
 	problem string
+	// unlisted is true where the first list of Namespaces is on its way and report the mode.
+	unlisted bool
+}
+
+// isEnforced reports whether a denial is carried out.
+func (d decision) isEnforced() bool {
+	return !d.unlisted && verdict.IsEnforced(d.policy, d.request.Request)
 }
 
 // conditions are those that the decision was made by.
@@ -158,7 +173,10 @@ func (g *Guard) findTenant(req *http.Request) decision {
 		p, err = g.middleware.PolicySince(req.Context(), time.Time{})
 	}
 	if p == nil {
-		return decision{problem: textOf(err)}
+		isSlow := errors.Is(err, cluster.ErrSlow)
+		return decision{
+			problem: textOf(err), unlisted: isSlow && g.middleware.ReportsUnlisted(),
+		}
 	}
 	namespace := ""
 	if g.router.HasIngressNamespace() {
@@ -188,30 +206,6 @@ func textOf(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// boundRouter is whose a router is under one policy.
-type boundRouter struct {
-	policy    *policy.Effective
-	namespace string
-	binding   binding.Binding
-}
-
-// bindOnce returns whose the router is, which is found once for each policy: a router that is
-// nobody's may have thousands of patterns to be held to.
-func (g *Guard) bindOnce(p *policy.Effective, namespace string) binding.Binding {
-	g.known.lock.RLock()
-	b := g.known.bound
-	g.known.lock.RUnlock()
-	if b != nil && b.policy == p && b.namespace == namespace {
-		return b.binding
-	}
-	b = &boundRouter{policy: p, namespace: namespace}
-	b.binding = g.bind(p, namespace)
-	g.known.lock.Lock()
-	g.known.bound = b
-	g.known.lock.Unlock()
-	return b.binding
 }
 
 // bind finds the tenant of the router, who must be that of the routers below it as well: no guard
@@ -273,7 +267,7 @@ func (g *Guard) observe(
 	if r.chain != nil {
 		return r.chain, certificates.TTL, nil
 	}
-	address, err := traefik.ListenerAddress(req.Context())
+	address, err := addressOf(req, r)
 	g.reload.checks.note(traefik.CheckListener, textOf(err))
 	if err != nil {
 		return nil, 0, err
@@ -284,6 +278,14 @@ func (g *Guard) observe(
 	}
 	return observed.Observe(
 		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
+}
+
+// addressOf returns the address of the entry point to observe at.
+func addressOf(req *http.Request, r request) (string, error) {
+	if r.HasServerName {
+		return traefik.ListenerAddress(req.Context())
+	}
+	return traefik.ConnectedAddress(req.Context())
 }
 
 // checkSecret asks the cluster for the Secret that the certificate is from: one with the tenant's

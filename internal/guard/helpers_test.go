@@ -79,6 +79,7 @@ func remembers(g *Guard, req *http.Request) bool {
 // nothing is.
 func remembered(g *Guard, req *http.Request) string {
 	before := g.middleware
+	noPolicy.Policy() // reads the keys
 	g.middleware = noPolicy
 	defer func() { g.middleware = before }()
 	return reasonOf(handlerOf(g), req)

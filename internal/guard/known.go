@@ -11,6 +11,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -69,6 +70,9 @@ type key struct {
 	host       string
 	tls        bool
 	serverName string
+	// local is the address that the client connected to, where there is no server name: then that
+	// address chooses the certificate.
+	local string
 	// chain is the served chain where Go says which one was served on a connection.
 	chain *observe.Chain
 	// isChallenge is true for the paths of ACME challenges, of which less is demanded.
@@ -86,13 +90,23 @@ func writtenKey(req *http.Request, chain *observe.Chain) key {
 	if req.TLS != nil {
 		k.tls = true
 		k.serverName = req.TLS.ServerName
+		k.local = localOf(req)
 	}
 	return k
 }
 
+// localOf returns the address that the client connected to if that chooses the certificate, and ""
+// otherwise.
+func localOf(req *http.Request) string {
+	if req.TLS == nil || req.TLS.ServerName != "" {
+		return ""
+	}
+	return traefik.LocalAddress(req.Context())
+}
+
 // key is the key of a request by what it says.
 func (r request) key() key {
-	k := key{host: invalid, tls: r.TLS, chain: r.chain}
+	k := key{host: invalid, tls: r.TLS, chain: r.chain, local: r.local}
 	if r.Host != "" {
 		k.host = hosts.Authority(r.Host)
 	}
@@ -278,7 +292,12 @@ func (n *known) clearBy(lifetime time.Duration) {
 		n.clearing.Stop()
 	}
 	n.clearAt = at
-	n.clearing = time.AfterFunc(lifetime, func() { n.clearFast() })
+	n.clearing = clearAfter(n, lifetime)
+}
+
+// clearAfter is a variable for the same reason as fast: its closure must not keep the request.
+var clearAfter = func(n *known, lifetime time.Duration) *time.Timer {
+	return time.AfterFunc(lifetime, func() { n.clearFast() })
 }
 
 func (n *known) clearFast() {

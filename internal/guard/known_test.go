@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/http"
 	"reflect"
 	"testing"
@@ -239,5 +241,63 @@ func TestSecretBoundsWhatIsRemembered(t *testing.T) {
 	time.Sleep(time.Until(asked.Add(ttl + ttl/10)))
 	if remembers(g, second) {
 		t.Error("it is remembered for longer than the answer about Secrets holds")
+	}
+}
+
+// TestNotFoundInASecret has a certificate be in no Secret: it may be there the next moment.
+func TestNotFoundInASecret(t *testing.T) {
+	api := kubetest.Start(t, &kubetest.Cluster{Secrets: map[string][]kubetest.Secret{"acme": {}}})
+	keys := acmeKeys(map[string]any{"secrets": true, "observe": "ttl"})
+	keys["kubernetes"] = map[string]any{
+		"endpoint": api.Endpoint, "tokenFile": api.TokenFile, "caFile": api.CAFile,
+	}
+	g := acmeGuard("no-secret@file", keys)
+	req := at(serving(t, certificateOf(t, "acme-two")), tlsRequest(hostA, hostA))
+	if got := reasonOf(handlerOf(g), req); got != "certificate-secret" {
+		t.Fatalf("%q, want certificate-secret", got)
+	}
+	for _, a := range g.known.answers {
+		if left := time.Until(a.until); left > 250*time.Millisecond {
+			t.Errorf("it stands for %s, want up to 250ms", left)
+		}
+	}
+	if len(g.known.answers) != 1 {
+		t.Errorf("%d answers, want 1", len(g.known.answers))
+	}
+}
+
+// TestLocalAddressIsPartOfTheKey has clients without a server name connect to another address: the
+// certificate may be another one there.
+func TestLocalAddressIsPartOfTheKey(t *testing.T) {
+	keys := acmeKeys(map[string]any{"check": "off"})
+	keys["tenants"].([]any)[0].(map[string]any)["hosts"] = "192.0.2.7," + hostA
+	g := acmeGuard("local@file", keys)
+	to := func(req *http.Request, address net.IP) *http.Request {
+		local := &net.TCPAddr{IP: address, Port: 443}
+		if req.TLS != nil { // the states of two connections are two
+			req = req.Clone(req.Context())
+			req.TLS = &tls.ConnectionState{ServerName: req.TLS.ServerName}
+		}
+		return req.WithContext(context.WithValue(req.Context(), http.LocalAddrContextKey, local))
+	}
+	one, two := net.IPv4(192, 0, 2, 7), net.IPv4(192, 0, 2, 8)
+	for _, row := range []struct {
+		description string
+		req         *http.Request
+		want        bool
+	}{
+		{"without a server name", tlsRequest("192.0.2.7", ""), false},
+		{"with one", tlsRequest("192.0.2.7", hostA), true},
+		{"plaintext", plainRequest("192.0.2.7"), true},
+	} {
+		if got := reasonOf(handlerOf(g), to(row.req, one)); got != "pass" {
+			t.Fatalf("%s: %q, want a pass", row.description, got)
+		}
+		if !remembers(g, to(row.req, one)) {
+			t.Errorf("%s: it is not remembered", row.description)
+		}
+		if got := remembers(g, to(row.req, two)); got != row.want {
+			t.Errorf("%s: remembered %t at another address", row.description, got)
+		}
 	}
 }

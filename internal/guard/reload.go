@@ -1,18 +1,22 @@
 package guard
 
 import (
+	"context"
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/cluster"
+	"github.com/tenantguard/tenantguard/internal/flight"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 // The interpreter has one copy of these for all routers and reloads.
@@ -77,7 +81,7 @@ type reload struct {
 
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex
-	chains map[judgedKey]judgedChain
+	chains map[judgedKey]*judgedChain
 }
 
 // judgedKey is a chain for a tenant under a policy.
@@ -87,10 +91,13 @@ type judgedKey struct {
 	tenant *policy.Tenant
 }
 
+// judgedChain is what a chain is for a tenant. It may be read once the call has ended.
 type judgedChain struct {
-	*verdict.Chain
-	at time.Time
+	*flight.Call
+	chain *verdict.Chain
 }
+
+var errUnjudged = errors.New("the judgement of a chain did not finish")
 
 const (
 	// maxJudged bounds the chains of a reload. How many there are depends on what Traefik serves,
@@ -102,25 +109,42 @@ const (
 )
 
 // judge returns what a chain is for a tenant. That is found out once in the time for which the
-// tenant lets an observation hold: names by the thousand take long, and signatures too.
+// tenant lets an observation hold, and by one of the requests that want it at a time: names by the
+// thousand take long, and signatures too.
 func (r *reload) judge(
 	p *policy.Effective, tenant *policy.Tenant, chain *observe.Chain, now time.Time,
 ) *verdict.Chain {
 	k := judgedKey{chain: chain, policy: p.Policy, tenant: tenant}
-	r.mu.Lock()
-	found := r.chains[k]
-	r.mu.Unlock()
-	if found.Chain != nil && now.Sub(found.at) < tenant.Certificates.TTL {
-		return found.Chain
+	judged, first := r.join(k, now)
+	if first {
+		judged.Run(func() error {
+			judged.chain = verdict.OfChain(p, tenant, chain.Certificates, now)
+			return nil
+		}, func(_ error) {})
 	}
-	judged := verdict.OfChain(p, tenant, chain.Certificates, now)
+	_ = judged.Wait(context.Background())
+	return judged.chain
+}
+
+// join returns the judgement to wait for, and reports whether the caller has to make it.
+func (r *reload) join(k judgedKey, now time.Time) (*judgedChain, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.chains == nil || len(r.chains) >= maxJudged {
-		r.chains = map[judgedKey]judgedChain{}
+	found := r.chains[k]
+	if found != nil && found.isUsable(k.tenant, now) {
+		return found, false
 	}
-	r.chains[k] = judgedChain{Chain: judged, at: now}
-	return judged
+	if r.chains == nil || len(r.chains) >= maxJudged {
+		r.chains = map[judgedKey]*judgedChain{}
+	}
+	found = &judgedChain{Call: flight.NewCall(now, errUnjudged)}
+	r.chains[k] = found
+	return found, true
+}
+
+// isUsable reports whether a judgement stands for a request that comes now.
+func (j *judgedChain) isUsable(tenant *policy.Tenant, now time.Time) bool {
+	return j.Running() || (j.Err() == nil && now.Sub(j.Began) < tenant.Certificates.TTL)
 }
 
 // reloads are the reload whose routers are built or in use, and the one before: its routers are
@@ -223,10 +247,5 @@ func noRouter() bool {
 	if reloads.current == nil {
 		return true
 	}
-	select {
-	case <-reloads.current.done:
-		return true
-	default:
-		return false
-	}
+	return wait.IsClosed(reloads.current.done)
 }

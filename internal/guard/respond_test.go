@@ -18,13 +18,12 @@ import (
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/vectors"
-	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 // denialOf is what the log says of a request, which must be one that is denied.
 func denialOf(g *Guard, req *http.Request) report.Denial {
 	d := g.check(req, read(req, nil))
-	return g.denial(req, d, verdict.IsEnforced(d.policy, d.request.Request))
+	return g.denial(req, d, d.isEnforced())
 }
 
 // describe is what the log says of a certificate with one DNS name: its pin, as pins.json has it,
@@ -53,7 +52,7 @@ func TestResponses(t *testing.T) {
 		{"a host of another", "a.globex.example.com", hostA, "acme-exact", "host-foreign",
 			"Forbidden", false},
 		{"a host that is none", "a b", hostA, "acme-exact", "host-invalid", "Bad Request", false},
-		{"no server name", hostA, "", "acme-exact", "sni-missing", "Misdirected Request", false},
+		{"no server name", hostA, "", "acme-exact", "sni-missing", "Misdirected Request", true},
 		{"a server name of another", hostA, "a.globex.example.com", "acme-exact", "sni-foreign",
 			"Misdirected Request", true},
 		{"no certificate", hostA, hostA, "", "certificate-unavailable", "Service Unavailable",
@@ -153,9 +152,12 @@ func TestDenials(t *testing.T) {
 		{"a host of nobody", acmeKeys(nil), acme, "", plainRequest(other),
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
 				Namespace: "acme", Tenant: "acme", Host: other}},
-		{"as the client wrote it", acmeKeys(nil), acme, "", plainRequest("WWW.X.example:80"),
+		{"one line for all spellings", acmeKeys(nil), acme, "", plainRequest("WWW.X.example:80"),
 			report.Denial{Mode: "enforce", Reason: "host-unowned", Status: 403, Router: acme,
-				Namespace: "acme", Tenant: "acme", Host: "WWW.X.example:80"}},
+				Namespace: "acme", Tenant: "acme", Host: "www.x.example"}},
+		{"what is no host, as it was written", acmeKeys(nil), acme, "", plainRequest("WWW X"),
+			report.Denial{Mode: "enforce", Reason: "host-invalid", Status: 400, Router: acme,
+				Namespace: "acme", Tenant: "acme", Host: "WWW X"}},
 		{"a server name of nobody", acmeKeys(nil), acme, "", tlsRequest(hostA, other),
 			report.Denial{Mode: "enforce", Reason: "sni-foreign", Status: 421, Router: acme,
 				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: other}},
@@ -217,7 +219,8 @@ func TestDenialSaysWhyNothingIsObserved(t *testing.T) {
 		req         *http.Request
 		want        string
 	}{
-		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)), "EOF"},
+		{"no certificate", at(serving(t, nil), tlsRequest(hostA, hostA)),
+			`observing the certificate served for "` + hostA + `" at "127.0.0.1:`},
 		{"no address", tlsRequest(hostA, hostA), "the address of the entry point can't be found"},
 	}
 	for _, row := range rows {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/vectors"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -72,6 +73,8 @@ func newGuardIn(
 	all *registry.Registry, next http.Handler, name string, keys map[string]any,
 	router binding.Router,
 ) *Guard {
+	// Another test's listener may have had a port that this one's gets.
+	lasting = observe.NewLastingCache(chains)
 	reloads.Lock()
 	r := beginReload(nil)
 	r.middlewares[name] = all.Middleware(name, keys)

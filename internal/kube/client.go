@@ -35,8 +35,8 @@ type Client struct {
 	credentials *credentials
 	// timeout is the constant, or a test's.
 	timeout time.Duration
-	// lists has an element for each page of a list that is in memory.
-	lists chan struct{}
+	// turns has an element for each page of a list that may be read into memory as well.
+	turns chan struct{}
 }
 
 // New returns a client of the API; getenv is os.Getenv. The files are read with the first request,
@@ -50,12 +50,21 @@ func New(config Config, getenv func(name string) string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{
+	c := &Client{
 		endpoint:    endpoint,
 		credentials: newCredentials(config),
 		timeout:     requestTimeout,
-		lists:       make(chan struct{}, maxLists),
-	}, nil
+	}
+	c.allowTurns(maxLists)
+	return c, nil
+}
+
+// allowTurns has so many pages of lists in memory at a time at most.
+func (c *Client) allowTurns(most int) {
+	c.turns = make(chan struct{}, most)
+	for i := 0; i < most; i++ {
+		c.turns <- struct{}{}
+	}
 }
 
 // Close closes the connections that are not in use. The client may still be used.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 // smallPage is the size in bytes below which a page of twice as many objects is likely to be small
@@ -71,12 +73,10 @@ func (c *Client) pages(ctx context.Context, path string, query url.Values, limit
 // list of many pages does not keep the others waiting.
 func (c *Client) page(ctx context.Context, path string, paged url.Values, first bool,
 	each func(page []byte, first bool) (ListMeta, error)) (ListMeta, int, error) {
-	select {
-	case c.lists <- struct{}{}:
-	case <-ctx.Done():
+	if !wait.First(c.turns, ctx.Done()) {
 		return ListMeta{}, 0, unreachable(path, ctx.Err())
 	}
-	defer func() { <-c.lists }()
+	defer func() { c.turns <- struct{}{} }()
 	body, err := c.read(ctx, path, paged)
 	if err != nil {
 		return ListMeta{}, 0, err

@@ -242,7 +242,7 @@ func TestListsTakeTurns(t *testing.T) {
 	n := &numbers{count: 20}
 	a := serve(t, func(rw http.ResponseWriter, req *http.Request) { n.answer(rw, req) })
 	c := a.client(t)
-	c.lists = make(chan struct{}, 1)
+	c.allowTurns(1)
 	r := newReader()
 	ended := make(chan error, 2)
 	go r.list(context.Background(), c, "/many", 1, ended)

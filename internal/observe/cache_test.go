@@ -150,11 +150,11 @@ func TestRunningObservationIsJoined(t *testing.T) {
 // TestShelfIsBounded has a tenant's server names be asked for without end: the latest stay.
 func TestShelfIsBounded(t *testing.T) {
 	s := newShelf()
-	fill(s, 10*maxObservations)
+	fill(s, 10*maxObservations+maxObservations/2)
 	if got := len(s.current) + len(s.before); got > 2*maxObservations {
 		t.Errorf("%d observations, want at most %d", got, 2*maxObservations)
 	}
-	for i := 9 * maxObservations; i < 10*maxObservations; i++ {
+	for i := 9*maxObservations + maxObservations/2; i < 10*maxObservations; i++ {
 		k := key{serverName: strconv.Itoa(i)}
 		if _, first := s.join(k, time.Minute, false); first {
 			t.Fatalf("%d, one of the latest %d, is forgotten", i, maxObservations)

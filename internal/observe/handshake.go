@@ -34,6 +34,15 @@ func handshake(address, serverName string, timeout time.Duration) ([]*x509.Certi
 
 func shake(ctx context.Context, address, serverName string) ([]*x509.Certificate, error) {
 	dialer := net.Dialer{}
+	if serverName == "" {
+		own, err := net.ResolveTCPAddr("tcp", address)
+		if err != nil {
+			return nil, err
+		}
+		// The address may be one that a client wrote into a PROXY protocol header. Only this
+		// machine connects from its own addresses, so that none but these are connected to.
+		dialer.LocalAddr = &net.TCPAddr{IP: own.IP, Zone: own.Zone}
+	}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err

@@ -211,3 +211,20 @@ func TestConnectionIsClosed(t *testing.T) {
 		t.Errorf("after the handshake: %v, want the end of the connection", err)
 	}
 }
+
+// TestOthersAreNotAskedWithoutServerName observes at an address that a client may have chosen: it
+// must be this machine's.
+func TestOthersAreNotAskedWithoutServerName(t *testing.T) {
+	config := &tls.Config{Certificates: []tls.Certificate{*loadCertificate(t, "acme-exact")}}
+	own := serveTLS(t, config)
+	c := NewCache(&Chains{})
+	if _, _, err := c.Observe(context.Background(), "acme", own, "", time.Minute); err != nil {
+		t.Errorf("at an own address: %v", err)
+	}
+	const other = "192.0.2.7:443"
+	c = shortened(100 * time.Millisecond)
+	_, _, err := c.Observe(context.Background(), "acme", other, "", time.Minute)
+	if err == nil || !strings.Contains(err.Error(), "bind") {
+		t.Errorf("at another machine's address: %v, want it not to be asked", err)
+	}
+}

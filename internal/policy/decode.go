@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // decoder turns what Traefik's providers hand over into values and collects the errors. The forms
@@ -41,7 +43,7 @@ func (d *decoder) fail(path string, value any, wanted string) {
 
 // where returns the place of an error, and its value unless that is empty.
 func (d *decoder) where(path string, value any) string {
-	where := path
+	where := text.Bound(path, maxQuoted) // which ends in a key that somebody made up
 	if d.tenant != "" {
 		where += " of " + quote(d.tenant)
 	}

@@ -70,10 +70,8 @@ var policyKeys = []string{"tenants", "shared", "certificates"}
 // ParseKeys reads the keys of a middleware. refusal is why it is not the operator's, "" if it is;
 // defaultFile is the policy file of middlewares without a policy, "" for none.
 func ParseKeys(raw map[string]any, refusal, defaultFile string) *Keys {
-	if refusal != "" {
-		if k := tooLarge(raw, refusal); k != nil {
-			return k
-		}
+	if refusal != "" && IsTooLarge(raw) {
+		return tooLarge(refusal)
 	}
 	d := &decoder{}
 	section := d.section("", raw, "mode", "tenants", "policyFile", "legacyNames", "plaintext",

@@ -107,21 +107,3 @@ func (d *decoder) operatorOnly(section map[string]any, refusal string) {
 		}
 	}
 }
-
-// maxKeys bounds, in bytes, the keys of a middleware that is not the operator's. In the
-// interpreter it takes seconds to read what Kubernetes lets a tenant store, and each of its
-// Middlewares may hold that much.
-const maxKeys = 64 << 10
-
-// tooLarge returns the error of keys that are more than maxKeys, nil where they are not.
-func tooLarge(raw map[string]any, refusal string) *Keys {
-	size := len(fmt.Sprintf("%q", raw))
-	if size <= maxKeys {
-		return nil
-	}
-	d := &decoder{}
-	wanted := fmt.Sprintf("wanted at most %d bytes, only the operator may write more: %s",
-		maxKeys, refusal)
-	d.fail("size", fmt.Sprintf("%d bytes", size), wanted)
-	return &Keys{Errors: d.errs}
-}

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -106,32 +105,6 @@ func eachBegins(errs, wants []string) bool {
 		}
 	}
 	return true
-}
-
-// TestKeysOfTenantsAreBounded has a tenant's Middleware be as large as it may be, and larger.
-func TestKeysOfTenantsAreBounded(t *testing.T) {
-	of := func(size int) object {
-		keys := object{"tenants": ""}
-		keys["tenants"] = strings.Repeat("x", size-len(fmt.Sprintf("%q", keys)))
-		return keys
-	}
-	rows := []struct {
-		description string
-		size        int
-		refusal     string
-		refused     bool
-	}{
-		{"as large as it may be", 65536, "a tenant's", false},
-		{"larger by one", 65537, "a tenant's", true},
-		{"the operator's", 65537, "", false},
-	}
-	for _, row := range rows {
-		keys := ParseKeys(of(row.size), row.refusal, "")
-		refused := eachBegins(keys.Errors, []string{`size: "65537 bytes": wanted at most 65536`})
-		if refused != row.refused || keys.HasInline() == row.refused {
-			t.Errorf("%s: errors %q, want one: %t", row.description, keys.Errors, row.refused)
-		}
-	}
 }
 
 // TestCertificates looks at what each key of a section replaces of the general one.

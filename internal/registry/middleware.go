@@ -86,21 +86,60 @@ func (m *Middleware) Policy() *policy.Effective {
 	return now.effective
 }
 
+// maxForgotten bounds how often in a row the Namespaces may be forgotten while they are waited for.
+const maxForgotten = 3
+
 // PolicySince returns what is in force, with the Namespaces as they were listed at a time or later.
+// With the zero time any list will do, and so does one that somebody else made.
 func (m *Middleware) PolicySince(ctx context.Context, since time.Time) (*policy.Effective, error) {
 	p, asked := m.Policy(), m.cluster()
+	forgotten := 0
 	for asked != nil {
-		if err := asked.ListedSince(ctx, since); err != nil {
+		err := asked.ListedSince(ctx, since)
+		if err != nil && !since.IsZero() {
 			return nil, err
 		}
 		p = m.refresh()
+		if err != nil && p == nil {
+			return nil, err
+		}
 		next := m.cluster() // another cluster's policy may be in force by now
-		if next == nil || next.Address() == asked.Address() {
+		if next == nil {
 			break
+		}
+		if next.Address() == asked.Address() {
+			snapshot, _ := asked.Snapshot()
+			if snapshot != nil || forgotten == maxForgotten {
+				break
+			}
+			forgotten++
 		}
 		asked = next
 	}
 	return p, nil
+}
+
+// ReportsUnlisted reports whether requests pass, and are only reported, that can't wait any longer
+// for the first list of Namespaces: the general mode is report, nothing is wrong, and no tenant of
+// the configuration enforces.
+func (m *Middleware) ReportsUnlisted() bool {
+	m.mu.Lock()
+	keys, s, inForce := m.keys, m.source, m.lastGood.effective != nil
+	m.mu.Unlock()
+	if keys == nil || s == nil || s.cluster == nil || inForce {
+		return false
+	}
+	parsed := s.read(false).parsed
+	if !keys.Settings.Report || len(keys.Errors) > 0 || parsed == nil {
+		return false
+	}
+	for _, tenant := range parsed.Policy.Tenants {
+		if tenant.Mode == policy.ModeEnforce {
+			return false
+		}
+	}
+	snapshot, problem := s.cluster.Snapshot()
+	return snapshot == nil && problem == ""
 }
 
 // cluster returns the cluster of what is in force, or else the one whose Namespaces the keys wait

@@ -388,7 +388,7 @@ func TestKeysOfTenantsAreBounded(t *testing.T) {
 		r.env[policy.OperatorNamespacesVariable] = "traefik"
 		r.env[policy.OperatorProvidersVariable] = "redis"
 		inForce := r.Middleware(c.middleware, large).Policy() != nil
-		wants := []string{"bytes", "wanted at most 65536 bytes"}
+		wants := []string{`size: "too large": wanted at most 65536 bytes`}
 		if inForce != c.inForce || (!inForce && !anyContains(r.errors(), wants)) {
 			t.Errorf("%s: in force %t, errors %.300q", c.description, inForce, r.errors())
 		}

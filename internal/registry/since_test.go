@@ -142,6 +142,103 @@ func TestFirstPolicySince(t *testing.T) {
 	}
 }
 
+// TestFirstPolicyThatAnotherListed has a request's own list fail after another's has succeeded.
+func TestFirstPolicyThatAnotherListed(t *testing.T) {
+	rows := []struct {
+		description string
+		since       time.Time
+		listed      bool
+		want        bool
+	}{
+		{"any list will do, and there is one", time.Time{}, true, true},
+		{"any list will do, and there is none", time.Time{}, false, false},
+		{"a list of now is wanted", time.Now(), true, false},
+	}
+	for _, row := range rows {
+		r, one, _ := between()
+		known := one.snapshot
+		one.snapshot = nil
+		one.err = errors.New("the API can't be asked")
+		if row.listed {
+			one.listing = func() { one.snapshot = known }
+		}
+		p, err := r.Middleware("guard@file", of(one)).PolicySince(context.Background(), row.since)
+		if (p != nil) != row.want || (err == nil) != row.want {
+			t.Errorf("%s: policy %v, %v", row.description, p, err)
+		}
+	}
+}
+
+// TestNamespacesForgottenMeanwhile has them be forgotten between a list and what is made of it.
+func TestNamespacesForgottenMeanwhile(t *testing.T) {
+	for forgotten := 0; forgotten <= maxForgotten+1; forgotten++ {
+		r, one, _ := between()
+		known := one.snapshot
+		one.snapshot = nil
+		after := forgotten
+		one.listing = func() {
+			if one.listed > after {
+				one.snapshot = known
+			}
+		}
+		guard := r.Middleware("guard@file", of(one))
+		p, err := guard.PolicySince(context.Background(), time.Time{})
+		if (p != nil) != (forgotten <= maxForgotten) || err != nil || one.listed > maxForgotten+1 {
+			t.Errorf("%d times: policy %v, %v after %d lists", forgotten, p, err, one.listed)
+		}
+	}
+}
+
+// TestReportsUnlisted looks at which middlewares let requests pass while their first list is slow.
+func TestReportsUnlisted(t *testing.T) {
+	enforcing := []any{map[string]any{"name": "acme", "hosts": "a.test", "mode": "enforce"}}
+	reporting := []any{map[string]any{"name": "acme", "hosts": "a.test", "mode": "report"}}
+	rows := []struct {
+		description string
+		keys        map[string]any
+		problem     string
+		want        bool
+	}{
+		{"report", map[string]any{"mode": "report"}, "", true},
+		{"enforce", map[string]any{}, "", false},
+		{"report, a tenant enforces", map[string]any{"mode": "report", "tenants": enforcing}, "",
+			false},
+		{"report, a tenant reports", map[string]any{"mode": "report", "tenants": reporting}, "",
+			true},
+		{"enforce, a tenant reports", map[string]any{"tenants": reporting}, "", false},
+		{"report, an error in the keys", map[string]any{"mode": "report", "plaintext": "x"}, "",
+			false},
+		{"report, an error in the policy", map[string]any{"mode": "report", "tenants": "x"}, "",
+			false},
+		{"report, a list failed", map[string]any{"mode": "report"}, "no connection", false},
+	}
+	for _, row := range rows {
+		r := newRecorder()
+		r.snapshot = nil
+		r.problem = row.problem
+		row.keys["kubernetes"] = map[string]any{"enabled": true}
+		guard := r.Middleware("guard@file", row.keys)
+		if guard.ReportsUnlisted() {
+			t.Errorf("%s: true before the keys are read", row.description)
+		}
+		guard.Policy()
+		if got := guard.ReportsUnlisted(); got != row.want {
+			t.Errorf("%s: %t, want %t", row.description, got, row.want)
+		}
+		r.snapshot = &policy.Snapshot{}
+		r.Refresh()
+		if guard.ReportsUnlisted() {
+			t.Errorf("%s: true once the Namespaces are listed", row.description)
+		}
+	}
+	r := newRecorder()
+	plain := r.Middleware("guard@file", map[string]any{"mode": "report", "tenants": "x"})
+	plain.Policy()
+	if plain.ReportsUnlisted() {
+		t.Error("true without a cluster")
+	}
+}
+
 // TestClustersInUse has a cluster used no more, or by a policy that is only the last good one.
 func TestClustersInUse(t *testing.T) {
 	wrong := map[string]any{"tenants": "wrong"}

@@ -34,18 +34,21 @@ func (m *Middleware) readNewKeys() {
 		m.read = given
 		m.mu.Unlock()
 	}()
-	fingerprint := fmt.Sprintf("%#v", raw) // %q would write all large numbers alike
+	refusal := policy.Refusal(m.name, m.env.Getenv)
+	fingerprint := "too large"
+	if refusal == "" || !policy.IsTooLarge(raw) {
+		fingerprint = fmt.Sprintf("%#v", raw) // %q would write all large numbers alike
+	}
 	if m.fingerprint == fingerprint {
 		return
 	}
 	m.fingerprint = fingerprint
-	m.configure(raw, fingerprint)
+	m.configure(raw, fingerprint, refusal)
 	m.update(nil)
 }
 
 // configure reads keys, and finds the source of their policy.
-func (m *Middleware) configure(raw map[string]any, fingerprint string) {
-	refusal := policy.Refusal(m.name, m.env.Getenv)
+func (m *Middleware) configure(raw map[string]any, fingerprint, refusal string) {
 	m.isTenants = refusal != ""
 	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
 	s := &source{Source: keys.Source(refusal), open: m.env.ReadFile}

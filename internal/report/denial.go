@@ -95,6 +95,13 @@ func bounded(s string) string {
 	return strings.Clone(text.Bound(s, maxText))
 }
 
+// WithHost returns the same denial for another Host.
+func (p *Prepared) WithHost(host string) *Prepared {
+	d := p.denial
+	d.Host = host
+	return Prepare(d)
+}
+
 // Log writes lines and suppresses repeated ones.
 type Log struct {
 	window time.Duration
@@ -150,7 +157,7 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 	}
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // withoutNames returns what many denials have in common. It is no method: of a type with methods
@@ -171,6 +178,17 @@ func withoutPort(address string) string {
 	return host
 }
 
+// endLater ends the window of a kind at its time. It is a variable because what a closure is made
+// in stays in memory in the interpreter: for one made by a function these are the frames of all
+// that called it, with the request.
+var endLater func(l *Log, key string)
+
+func init() { // for endWindow calls it as well
+	endLater = func(l *Log, key string) {
+		time.AfterFunc(l.window, func() { l.endWindow(key) })
+	}
+}
+
 // endWindow writes what was suppressed, so that no denial goes unreported, and forgets a kind
 // that has ended.
 func (l *Log) endWindow(key string) {
@@ -187,7 +205,7 @@ func (l *Log) endWindow(key string) {
 	d.Until = k.until.UTC().Format(time.RFC3339)
 	k.suppressed = 0
 	l.write(d)
-	time.AfterFunc(l.window, func() { l.endWindow(key) })
+	endLater(l, key)
 }
 
 // write writes one line at once: Traefik logs each write as a message of its own.

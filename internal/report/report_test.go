@@ -82,6 +82,18 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestDenialsOfOtherHosts has one prepared denial be said for several Hosts.
+func TestDenialsOfOtherHosts(t *testing.T) {
+	log, out := newTestLog(time.Minute)
+	p := Prepare(Denial{Reason: "host-invalid", Host: "a b"})
+	for _, host := range []string{"a b", "c d", "a b"} {
+		log.Deny(p.WithHost(host), httptest.NewRequest(http.MethodGet, "/", nil))
+	}
+	if got := out.lines(); len(got) != 2 || !strings.Contains(got[1], `"host":"c d"`) {
+		t.Errorf("lines %q, want one for each Host", got)
+	}
+}
+
 func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 	log, out := newTestLog(50 * time.Millisecond)
 	for i := 0; i < 5; i++ {

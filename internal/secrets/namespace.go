@@ -247,8 +247,8 @@ func (n *namespace) deny(f *search) bool {
 			dropAbsent(n.absent)
 		}
 		next := absence{at: f.listedAt, validFor: firstAbsence}
-		if _, removed := n.removed[leaf]; removed {
-			next.validFor = n.ttl
+		if seen, removed := n.removed[leaf]; removed {
+			next.validFor = seen.at.Add(n.ttl + acceptRemoved).Sub(f.listedAt)
 		} else if again {
 			next.validFor = 2 * shorter(before.validFor, n.ttl)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/kube"
 	"github.com/tenantguard/tenantguard/internal/text"
+	"github.com/tenantguard/tenantguard/internal/wait"
 )
 
 const (
@@ -199,7 +200,7 @@ func (s *Store) lookUp(ctx context.Context, name string, q *query) (time.Duratio
 		if next.search != nil {
 			err = s.wait(ctx, next.search, q.until)
 		} else {
-			err = sleep(ctx, next.pause)
+			err = wait.Sleep(ctx, next.pause)
 		}
 		if err != nil {
 			return 0, false, err
@@ -207,18 +208,6 @@ func (s *Store) lookUp(ctx context.Context, name string, q *query) (time.Duratio
 		if next.search != nil && next.search.wanted[q.leaf] {
 			return next.search.answer(q, s.now())
 		}
-	}
-}
-
-// sleep waits, and returns the error of ctx if that ends first.
-func sleep(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }
 

@@ -185,6 +185,21 @@ func TestReplacedCertificateIsTakenForAMoment(t *testing.T) {
 	}
 }
 
+// TestSecretThatIsBack has a Secret deleted and created again with the same certificate, as when
+// somebody replaces it by force.
+func TestSecretThatIsBack(t *testing.T) {
+	for _, back := range []time.Duration{time.Second, acceptRemoved - 1, acceptRemoved} {
+		c, s, now := startConfirmed(t, "old")
+		c.remove("acme", "web")
+		now.pass(ttl)
+		expect(t, c, confirm(s, "old", "acme"), "found", "get acme web, list acme")
+		now.pass(back)
+		c.putLeaf("acme", "web", "old")
+		now.pass(acceptRemoved - back)
+		expect(t, c, confirm(s, "old", "acme"), "found", "list acme")
+	}
+}
+
 // TestLongestTTLCounts has a removed leaf remembered for the middleware with the longest ttl.
 func TestLongestTTLCounts(t *testing.T) {
 	c, s, now := startConfirmed(t, "old")
@@ -222,7 +237,7 @@ func TestReplacedCertificateIsFoundWithoutMoreRequests(t *testing.T) {
 	expect(t, c, confirm(s, "old", "acme-3"), "absent", "list acme-3")
 	now.pass(acceptRemoved - removedValidFor)
 	expect(t, c, confirm(s, "old", "acme-3", "acme-2", "acme"), "absent",
-		"list acme-3, list acme-2")
+		"list acme, list acme-3, list acme-2")
 }
 
 // TestAbsenceGrows asks for a leaf that is nowhere, as often as its absence ends.

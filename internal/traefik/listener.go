@@ -38,6 +38,39 @@ func ListenerAddress(ctx context.Context) (string, error) {
 	return "", errAddress
 }
 
+// ConnectedAddress returns where to observe the certificate of a connection without a server name,
+// for which Traefik chooses it by the address that the client connected to. Behind the PROXY
+// protocol Traefik takes that from the header, and so does this: whoever observes there must make
+// sure that it is an address of this machine.
+func ConnectedAddress(ctx context.Context) (string, error) {
+	address, err := ListenerAddress(ctx)
+	local, isTCP := ctx.Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	if err != nil || !isTCP {
+		return address, err
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return "", err
+	}
+	return hostPort(local.IP, local.Zone, number), nil
+}
+
+// LocalAddress returns what Traefik takes for the address that a client connected to, "" for none.
+func LocalAddress(ctx context.Context) string {
+	value := ctx.Value(http.LocalAddrContextKey)
+	if value == nil {
+		return ""
+	}
+	if local, ok := value.(net.Addr); ok {
+		return local.String()
+	}
+	return ""
+}
+
 func serverAddress(server *http.Server) (string, error) {
 	listeners.Lock()
 	defer listeners.Unlock()

@@ -117,3 +117,57 @@ func TestHTTP3Addresses(t *testing.T) {
 		}
 	}
 }
+
+func TestConnectedAddress(t *testing.T) {
+	tcp, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contexts := make(chan context.Context, 1)
+	answer := func(rw http.ResponseWriter, req *http.Request) { contexts <- req.Context() }
+	server := &http.Server{Handler: http.HandlerFunc(answer)}
+	go serve(server, tcp)
+	defer func() { _ = server.Close() }()
+	_, port, _ := net.SplitHostPort(tcp.Addr().String())
+	response, err := http.Get("http://127.0.0.1:" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	ctx := <-contexts
+	if got, err := ConnectedAddress(ctx); got != "127.0.0.1:"+port || err != nil {
+		t.Errorf("as it came: %q, %v, want port %s on 127.0.0.1", got, err, port)
+	}
+	rows := []struct {
+		description string
+		local       net.Addr
+		want        string
+	}{
+		{"another address, by the PROXY protocol with its port",
+			&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 443}, "192.0.2.7:" + port},
+		{"IPv6", &net.TCPAddr{IP: net.ParseIP("2001:db8::7")}, "[2001:db8::7]:" + port},
+		{"IPv6, link-local", &net.TCPAddr{IP: net.ParseIP("fe80::7"), Zone: "eth0"},
+			"[fe80::7%eth0]:" + port},
+		{"no IP address", &net.UnixAddr{Name: "/run/x"}, "127.0.0.1:" + port},
+	}
+	for _, row := range rows {
+		told := context.WithValue(ctx, http.LocalAddrContextKey, row.local)
+		if got, err := ConnectedAddress(told); got != row.want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", row.description, got, err, row.want)
+		}
+		if got := LocalAddress(told); got != row.local.String() {
+			t.Errorf("%s: the local address is %q, want %q", row.description, got, row.local)
+		}
+	}
+	udp := context.WithValue(context.Background(), http.LocalAddrContextKey,
+		&net.UDPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 443})
+	if got, err := ConnectedAddress(udp); got != "192.0.2.7:443" || err != nil {
+		t.Errorf("HTTP/3: %q, %v", got, err)
+	}
+	if got, err := ConnectedAddress(context.Background()); got != "" || err == nil {
+		t.Errorf("nothing said: %q, want an error", got)
+	}
+	if got := LocalAddress(context.Background()); got != "" {
+		t.Errorf("nothing said: the local address is %q", got)
+	}
+}

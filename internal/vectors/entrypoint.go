@@ -29,6 +29,11 @@ func Listen(certificate *tls.Certificate) (*EntryPoint, error) {
 	return &EntryPoint{listener: listener}, nil
 }
 
+// EntryPointAt returns the entry point of a listener that somebody else serves.
+func EntryPointAt(listener net.Listener) *EntryPoint {
+	return &EntryPoint{listener: listener}
+}
+
 // Handshake does the handshake of every connection that a listener gets, if it is one of TLS, and
 // closes it.
 func Handshake(listener net.Listener) {

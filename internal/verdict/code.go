@@ -60,9 +60,9 @@ var status = map[Code]int{
 // EndsConnection reports whether a client should make a new connection. Where the certificate that
 // a connection was made with is refused no later request on it is any better, even when another
 // certificate is served by then. And some browsers take a 421 for no reason to make a new one: on
-// this one each request for the other tenant's host would be denied again.
+// this one each request for such a host would be denied again.
 func EndsConnection(code Code) bool {
-	return code == SNIForeign ||
+	return code == SNIForeign || code == SNIMissing ||
 		(strings.HasPrefix(string(code), "certificate-") && code != CertificateUnavailable)
 }
 

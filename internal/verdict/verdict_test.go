@@ -270,6 +270,7 @@ func TestEveryVectorHasAKnownVerdict(t *testing.T) {
 func TestEndsConnection(t *testing.T) {
 	ends := map[string]bool{
 		"sni-foreign":         true,
+		"sni-missing":         true,
 		"certificate-expired": true, "certificate-name": true, "certificate-foreign": true,
 		"certificate-untrusted": true, "certificate-unpinned": true, "certificate-secret": true,
 	}

@@ -11,7 +11,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,7 +20,7 @@ import (
 // Binary returns the path of the program, built first if this machine has none yet. While it
 // builds, progress gets a line every few seconds. Processes that ask at once build once.
 func Binary(ctx context.Context, recipe Recipe, progress io.Writer) (string, error) {
-	dir, err := recipe.cacheDir()
+	dir, err := recipe.cacheDir(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +54,7 @@ func Binary(ctx context.Context, recipe Recipe, progress io.Writer) (string, err
 	return binary, nil
 }
 
-func (r Recipe) cacheDir() (string, error) {
+func (r Recipe) cacheDir(ctx context.Context) (string, error) {
 	base := os.Getenv("TENANTGUARD_CACHE")
 	if base == "" {
 		home, err := os.UserHomeDir()
@@ -65,11 +64,9 @@ func (r Recipe) cacheDir() (string, error) {
 		base = filepath.Join(home, ".cache", "tenantguard")
 	}
 
-	// The Go that builds is the one of this process: `go test` and `go run` put it first on the
-	// PATH.
 	hash := sha256.Sum256(append(slices.Clone(r.Text), ownText...))
 	key := hex.EncodeToString(hash[:6])
-	name := strings.Join([]string{r.Name, r.Version, runtime.Version(), key}, "-")
+	name := strings.Join([]string{r.Name, r.Version, toolchainOf(ctx), key}, "-")
 
 	return filepath.Abs(filepath.Join(base, name))
 }

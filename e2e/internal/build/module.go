@@ -59,6 +59,7 @@ func goCommand(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd.Dir = dir
 	// As releases are built, and outside of this repository's workspace.
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=")
+	cmd.Env = append(cmd.Env, toolchainEnv(ctx)...)
 
 	return cmd
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log"
 	"math/big"
@@ -17,10 +18,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sync/atomic"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/flood"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 )
 
@@ -38,7 +41,8 @@ func (discard) Header() http.Header         { return http.Header{} }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
 
-// entryPoint is a real TLS server on loopback: a source of real requests, and observable.
+// entryPoint is a real TLS server on loopback: a source of real requests, and observable. It serves
+// a certificate of acme.example.com and all below, but for withManyNames.
 type entryPoint struct {
 	address  string
 	root     []byte
@@ -47,19 +51,26 @@ type entryPoint struct {
 	requests chan *http.Request
 }
 
+// withManyNames is a server name with a certificate of its own, of many names. The last of them is
+// another tenant's.
+const withManyNames = "n0.acme.example.com"
+
 func newEntryPoint(t lab.T) *entryPoint {
 	t.Helper()
 	e := &entryPoint{requests: make(chan *http.Request, 1)}
-	certificate := e.issue(t, "acme.example.com", "*.acme.example.com")
+	few, many := e.issue(t)
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 			e.requests <- req
 		}),
 		TLSConfig: &tls.Config{GetCertificate: func(
-			*tls.ClientHelloInfo,
+			hello *tls.ClientHelloInfo,
 		) (*tls.Certificate, error) {
 			e.accepted.Add(1)
-			return &certificate, nil
+			if hello.ServerName == withManyNames {
+				return &many, nil
+			}
+			return &few, nil
 		}},
 		ReadHeaderTimeout: time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0), // an observation ends without a request
@@ -72,28 +83,46 @@ func newEntryPoint(t lab.T) *entryPoint {
 	return e
 }
 
-// issue makes a root and a certificate signed by it.
-func (e *entryPoint) issue(t lab.T, names ...string) tls.Certificate {
+// issue makes a root and the two certificates signed by it.
+func (e *entryPoint) issue(t lab.T) (few, many tls.Certificate) {
 	t.Helper()
-	rootKey, key := newKey(t), newKey(t)
 	root := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "platform"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	leaf := &x509.Certificate{
+	key := newKey(t)
+	der, err := x509.CreateCertificate(rand.Reader, root, root, key.Public(), key)
+	require.NoError(t, err)
+	e.root = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	e.pool = x509.NewCertPool()
+	require.True(t, e.pool.AppendCertsFromPEM(e.root))
+
+	var names []string
+	for i := range flood.ManyNames - 1 {
+		names = append(names, fmt.Sprintf("n%d.acme.example.com", i))
+	}
+	few = leaf(t, root, key, "acme.example.com", "*.acme.example.com")
+	many = leaf(t, root, key, append(names, "globex.example.com")...)
+
+	return few, many
+}
+
+// leaf makes a certificate signed by a root.
+func leaf(
+	t lab.T, root *x509.Certificate, rootKey *ecdsa.PrivateKey, names ...string,
+) tls.Certificate {
+	t.Helper()
+	key := newKey(t)
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), DNSNames: names,
 		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	rootDER, err := x509.CreateCertificate(rand.Reader, root, root, rootKey.Public(), rootKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, root, key.Public(), rootKey)
 	require.NoError(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, leaf, root, key.Public(), rootKey)
-	require.NoError(t, err)
-	e.root = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: rootDER})
-	e.pool = x509.NewCertPool()
-	require.True(t, e.pool.AppendCertsFromPEM(e.root))
+
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
@@ -104,18 +133,25 @@ func newKey(t lab.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// config returns a policy with two tenants whose certificates must verify to the root.
-func (e *entryPoint) config(t lab.T) map[string]any {
+// config returns a policy with so many tenants, whose certificates must verify to the root.
+func (e *entryPoint) config(t lab.T, tenants int) map[string]any {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "roots.pem")
 	require.NoError(t, os.WriteFile(path, e.root, 0o600))
+	list := []any{
+		map[string]any{"name": "acme", "routers": "acme-*@docker",
+			"hosts": "acme.example.com,*.acme.example.com"},
+		map[string]any{"name": "globex", "routers": "globex-*@docker",
+			"hosts": "globex.example.com"},
+	}
+	for i := range tenants - len(list) {
+		name := fmt.Sprintf("t%d", i)
+		list = append(list, map[string]any{"name": name, "routers": name + "-*@docker",
+			"hosts": name + ".example.com"})
+	}
+
 	return map[string]any{
-		"tenants": []any{
-			map[string]any{"name": "acme", "routers": "acme-*@docker",
-				"hosts": "acme.example.com,*.acme.example.com"},
-			map[string]any{"name": "globex", "routers": "globex-*@docker",
-				"hosts": "globex.example.com"},
-		},
+		"tenants":      list,
 		"certificates": map[string]any{"roots": path, "ttl": "1h"},
 	}
 }
@@ -137,6 +173,13 @@ func (e *entryPoint) request(t lab.T, host string) *http.Request {
 	require.NoError(t, response.Body.Close())
 	req := <-e.requests
 	return req.WithContext(context.WithoutCancel(req.Context()))
+}
+
+// hasLocalCertificate reports whether Go says which certificate was served, from 1.27 on: then the
+// guard observes nothing.
+func hasLocalCertificate() bool {
+	_, found := reflect.TypeFor[tls.ConnectionState]().FieldByName("LocalCertificate")
+	return found
 }
 
 // handshakes returns the number of handshakes so far.
