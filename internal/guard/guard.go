@@ -33,7 +33,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
 		denial = denial.WithHost(req.Host)
 	}
-	log.Deny(denial, req.RemoteAddr)
+	log.Deny(denial, req)
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -148,6 +148,7 @@ func (d decision) conditions() conditions {
 func (g *Guard) check(req *http.Request, r request) decision {
 	d := g.findTenant(req)
 	d.request = r
+	g.noteConnection(req, r.chain)
 	if d.policy == nil {
 		d.code = verdict.PolicyInvalid
 		return d
@@ -184,6 +185,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	namespace := ""
 	if g.router.HasIngressNamespace() {
 		namespace = traefik.IngressNamespace(req.Context())
+		g.reload.checks.note(traefik.CheckIngressNamespace, traefik.NoNamespace(namespace))
 	}
 	bound := g.bindOnce(p, namespace)
 	if !bound.FromCluster {
@@ -224,6 +226,7 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 		if bound.Code == verdict.Pass && !same {
 			return binding.Binding{
 				Code:        verdict.RouterAmbiguous,
+				Other:       child.Name,
 				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
 				FromCluster: bound.FromCluster,
 			}
@@ -251,10 +254,13 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	leaf := chain.Certificates[0]
 	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
-	if served.Secret == verdict.Anywhere {
-		return d
+	if served.Secret != verdict.Anywhere {
+		d = g.checkSecret(req, d, tenant, served)
 	}
-	return g.checkSecret(req, d, tenant, served)
+	if d.code == verdict.Pass {
+		g.warnOfExpiry(tenant.Name, leaf, now)
+	}
+	return d
 }
 
 // observe finds the served chain, and how long it holds.
@@ -266,6 +272,7 @@ func (g *Guard) observe(
 		return r.chain, certificates.TTL, nil
 	}
 	address, err := addressOf(req, r)
+	g.reload.checks.note(traefik.CheckListener, textOf(err))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -54,7 +54,7 @@ func (b *builder) checkProvider(path, text string) {
 
 // warn notes a pattern that claims more than one tenant is likely to own.
 func (b *builder) warn(path, text, reason string) {
-	b.policy.addBroad(fmt.Sprintf("%s: %s: %s", path, quote(text), reason))
+	b.policy.addBroad(b.where(path, text) + ": " + reason)
 }
 
 func (p *Policy) addBroad(text string) {

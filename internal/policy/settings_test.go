@@ -254,8 +254,8 @@ func TestTenantsThatAreWrong(t *testing.T) {
 		{"two without a name, with one host", object{"tenants": array{
 			object{"hosts": "a.example.com"}, object{"hosts": "a.example.com"},
 		}}, false, []string{
-			`tenants[0].name: "": wanted the tenant's name`,
-			`tenants[1].name: "": wanted the tenant's name`,
+			`tenants[0].name: wanted the tenant's name`,
+			`tenants[1].name: wanted the tenant's name`,
 			`tenants[1].hosts[0]: "a.example.com": tenant "tenants[0]" claims this host`,
 		}},
 		{"a tenant that says all twice", object{"tenants": array{object{
