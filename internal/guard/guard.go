@@ -24,6 +24,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		return
 	}
 	log.Deny(a.denial, req.RemoteAddr)
+	counters.Denied(a.denial, req.RemoteAddr, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -59,6 +60,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 		return a
 	}
 	d := g.check(req, r)
+	g.count(d)
 	a := &answer{code: d.code}
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)

@@ -52,6 +52,12 @@ func New(
 	}
 	g.reload = r
 	g.middleware = r.middlewares[name]
+	if g.middleware == nil {
+		page := r.addPage(next)
+		reloads.Unlock()
+		startPolling()
+		return page
+	}
 	reloads.Unlock()
 	if isNew {
 		startPolling()

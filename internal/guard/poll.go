@@ -52,6 +52,7 @@ func lookForChanges(all *registry.Registry) {
 	}()
 	all.Refresh()
 	clusters.Keep(all.Clusters())
+	askTraefik()
 }
 
 func pollAgain() {

@@ -65,6 +65,16 @@ func Prepare(d Denial) *Prepared {
 	return &Prepared{denial: d, key: key}
 }
 
+// Denial returns what is said, but for the client.
+func (p *Prepared) Denial() Denial {
+	return p.denial
+}
+
+// Key returns what identical denials have in common and different ones have not.
+func (p *Prepared) Key() string {
+	return p.key
+}
+
 // bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
 // such as the line of a request.
 func bounded(s string) string {
@@ -103,7 +113,7 @@ func (l *Log) Deny(p *Prepared, client string) {
 		return
 	}
 	key, d := p.key, p.denial
-	d.Client = withoutPort(client)
+	d.Client = WithoutPort(client)
 	if len(l.kinds) >= maxKinds {
 		key = d.Mode + " " + d.Reason
 		d.Host, d.SNI, d.Certificate = "(many)", "", ""
@@ -118,8 +128,8 @@ func (l *Log) Deny(p *Prepared, client string) {
 	time.AfterFunc(l.window, func() { l.endWindow(key) })
 }
 
-// withoutPort returns the host of an address, or the address where it has no port.
-func withoutPort(address string) string {
+// WithoutPort returns the host of an address, or the address where it has no port.
+func WithoutPort(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return address

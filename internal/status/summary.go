@@ -1,0 +1,133 @@
+package status
+
+import (
+	"fmt"
+	"time"
+)
+
+// The levels of a summary.
+const (
+	Good    = "good"
+	Warning = "warning"
+	Bad     = "bad"
+)
+
+// Summary says in one sentence whether the guard is in force, and what there is to be done.
+type Summary struct {
+	Level    string    `json:"level"`
+	Sentence string    `json:"sentence"`
+	Since    time.Time `json:"since,omitzero"`
+	Problems []Problem `json:"problems"`
+}
+
+// Problem is one thing that is not as it should be.
+type Problem struct {
+	Level string `json:"level"`
+	Text  string `json:"text"`
+}
+
+// Summarize fills in the summary of a state that is complete but for that.
+func (s *State) Summarize() {
+	s.Summary = Summary{Level: Good, Problems: []Problem{}}
+	reporting := 0
+	for _, p := range s.Policies {
+		s.ofPolicy(p)
+		if p.Mode == "report" {
+			reporting++
+		}
+	}
+	s.ofTraefik()
+	for _, check := range s.SelfCheck {
+		if !check.OK {
+			s.problem(Bad, "Self-check "+check.Check+" failed: "+check.Detail)
+		}
+	}
+	for _, k := range s.Kubernetes {
+		if !k.UpToDate {
+			s.problem(Warning, "The Namespaces of "+k.Cluster+" are not kept up to date: "+k.Problem)
+		}
+	}
+	s.Summary.Sentence = s.sentence(reporting)
+}
+
+func (s *State) problem(level, text string) {
+	s.Summary.Problems = append(s.Summary.Problems, Problem{Level: level, Text: text})
+	if level == Bad || s.Summary.Level == Good {
+		s.Summary.Level = level
+	}
+}
+
+func (s *State) ofPolicy(p Policy) {
+	if !p.InForce {
+		s.problem(Bad, "The policy of "+p.Middleware+" is not in force: every request is "+
+			"answered 503.")
+	} else if p.Since.After(s.Summary.Since) {
+		s.Summary.Since = p.Since
+	}
+	if len(p.Errors) > 0 {
+		text := "What is written for " + p.Middleware + " is refused"
+		if p.InForce {
+			text += ", the policy from before stays in force until Traefik restarts"
+		}
+		s.problem(Bad, fmt.Sprintf("%s (%s).", text, count(len(p.Errors), "error")))
+	}
+	if len(p.Warnings) > 0 {
+		s.problem(Warning, fmt.Sprintf("%s about the policy of %s.",
+			count(len(p.Warnings), "warning"), p.Middleware))
+	}
+}
+
+func (s *State) ofTraefik() {
+	if !s.Traefik.Known {
+		s.problem(Warning, "Whether every router has a guard is not known: "+s.Traefik.Problem)
+		return
+	}
+	if s.Traefik.Unguarded > 0 {
+		s.problem(Bad, count(s.Traefik.Unguarded, "router")+" on a guarded entry point without "+
+			"its guard.")
+	}
+	for _, e := range s.EntryPoints {
+		if e.Open > 0 && len(e.Guards) == 0 {
+			s.problem(Warning, fmt.Sprintf("The entry point %s has no guard, and %s without one.",
+				e.Name, count(e.Open, "router")))
+		}
+	}
+}
+
+// sentence says the most important thing first.
+func (s *State) sentence(reporting int) string {
+	if len(s.Policies) == 0 {
+		s.problem(Bad, "No router has a guard.")
+		return "Nothing is guarded: no router has a guard."
+	}
+	for _, p := range s.Policies {
+		if !p.InForce {
+			return "Not in force: requests are answered 503."
+		}
+	}
+	if s.Traefik.Unguarded > 0 {
+		return "Not in force everywhere: " + count(s.Traefik.Unguarded, "router") +
+			" without the guard of their entry point."
+	}
+	in := "In force"
+	if reporting == len(s.Policies) {
+		in = "In report mode, where denied requests pass,"
+	} else if reporting > 0 {
+		in = "In force, with some in report mode,"
+	}
+	if !s.Traefik.Known {
+		return in + " where it is attached; where that is, is not known"
+	}
+	if s.Traefik.Open > 0 {
+		return in + ", but not on every entry point"
+	}
+	return in + " on every entry point"
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
