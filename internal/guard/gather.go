@@ -214,7 +214,7 @@ func wrongRouters(routers []status.GuardedRouter, inUse []registry.State) []stat
 		}
 		wrong = append(wrong, status.Router{
 			Name: r.Name, Problem: strings.TrimPrefix(string(bound.Code), "router-"),
-			EntryPoints: []string{r.EntryPoint}, Detail: candidates(bound),
+			EntryPoints: []string{r.EntryPoint}, Rule: r.Rule, Detail: candidates(bound),
 		})
 	}
 	return wrong

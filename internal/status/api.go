@@ -34,7 +34,7 @@ type Findings struct {
 
 // GuardedRouter is a router that has a guard, the first of its middlewares that is one.
 type GuardedRouter struct {
-	Name, EntryPoint, Guard string
+	Name, EntryPoint, Guard, Rule string
 }
 
 // The parts of the API's answers that are read.
@@ -73,6 +73,7 @@ func Ask(
 	found.Traefik.Asked = time.Now()
 	a := &api{next: next, isStatus: isStatus}
 	a.guards = map[string]bool{}
+	a.pages = map[string]bool{}
 	a.chains = map[string][]string{}
 	for name := range built {
 		a.guards[name] = true
@@ -102,6 +103,8 @@ type api struct {
 	isStatus func(keys map[string]any) bool
 	// guards are the names of all guards, also of those that no router has.
 	guards map[string]bool
+	// pages are the names of the status pages.
+	pages map[string]bool
 	// chains are the middlewares of each that is a chain.
 	chains map[string][]string
 	err    error
@@ -176,7 +179,9 @@ func (a *api) askMiddlewares() {
 	})
 	for _, m := range others {
 		for plugin, keys := range m.Plugin {
-			if ours[plugin] && !a.isStatus(keys) {
+			if a.isStatus(keys) {
+				a.pages[m.Name] = true
+			} else if ours[plugin] {
 				a.guards[m.Name] = true
 			}
 		}
@@ -233,6 +238,8 @@ func (a *api) look(
 		using = r.EntryPoints
 	}
 	guard := a.guardOf(r)
+	// Traefik's own routers and those of status pages need no guard where there is none.
+	isOperators := providerOf(r.Name) == "internal" || a.hasPage(r)
 	found.Traefik.Routers++
 	isOpen := false
 	for _, entryPoint := range using {
@@ -243,15 +250,14 @@ func (a *api) look(
 		found.EntryPoints[i].Routers++
 		if guard != "" {
 			found.Names = append(found.Names,
-				GuardedRouter{Name: r.Name, EntryPoint: entryPoint, Guard: guard})
+				GuardedRouter{Name: r.Name, EntryPoint: entryPoint, Guard: guard, Rule: r.Rule})
 		}
 		absent := missing(r.Middlewares, guarded[entryPoint])
-		if absent != "" || guard == "" {
-			found.EntryPoints[i].Open++
-		}
 		if absent != "" {
 			found.addUnguarded(r, entryPoint, absent)
-		} else if guard == "" {
+			found.EntryPoints[i].Open++
+		} else if guard == "" && !isOperators {
+			found.EntryPoints[i].Open++
 			isOpen = true
 		}
 	}
@@ -296,6 +302,16 @@ func (a *api) guardOf(r apiRouter) string {
 		}
 	}
 	return ""
+}
+
+// hasPage reports whether a router leads to a status page.
+func (a *api) hasPage(r apiRouter) bool {
+	for _, m := range r.Middlewares {
+		if a.pages[qualified(m, providerOf(r.Name))] {
+			return true
+		}
+	}
+	return false
 }
 
 // maxDepth bounds how deep chains lie in each other.

@@ -38,7 +38,7 @@ func (p *page) denials(s *State, mode, id, title, none string) {
 		}
 	}
 	t.close()
-	p.raw(`<h3>The latest, with what is to be said of them</h3><ul class="latest">`)
+	p.raw(`<h3>The latest</h3><ul class="latest">`)
 	for _, l := range s.Denials.Latest {
 		if l.Denial.Mode == mode {
 			p.latest(l)
@@ -58,9 +58,15 @@ func (p *page) latest(l Latest) {
 	p.escaped(l.Words)
 	p.raw(`</p><p class="small">`)
 	p.at(l.Last)
-	p.escaped(fmt.Sprintf(", %d× from ", l.Count))
-	p.at(l.First)
-	p.raw(` on</p><details><summary>All that is known</summary><dl class="facts">`)
+	if l.Count > 1 {
+		p.raw(fmt.Sprintf(", %d times since ", l.Count))
+		p.at(l.First)
+	}
+	p.raw(`, router `)
+	p.element("code", "", l.Denial.Router)
+	p.raw(`, client `)
+	p.element("code", "", l.Denial.Client)
+	p.raw(`</p><details><summary>All that is known</summary><dl class="facts">`)
 	for _, f := range fields(l) {
 		p.fact(f[0], f[1])
 	}
@@ -111,7 +117,7 @@ func (p *page) chart(all []Bar, mode string) {
 	}
 	width := bars * (barWidth + barGap)
 	p.raw(fmt.Sprintf(`<figure><svg viewBox="0 0 %d %d" role="img" aria-label="%s in the last `+
-		`hour, at most %d in five minutes">`, width, chartHeight+24, count(total, "denial"), highest))
+		`hour, at most %d in five minutes">`, width+30, chartHeight+24, count(total, "denial"), highest))
 	tops := map[int]int{}
 	for _, bar := range all {
 		if bar.Mode != mode {
@@ -128,6 +134,7 @@ func (p *page) chart(all []Bar, mode string) {
 		p.escaped(fmt.Sprintf("%d %s", bar.Count, bar.Reason))
 		p.raw(`</title></rect>`)
 	}
+	p.raw(fmt.Sprintf(`<text x="%d" y="12" class="top">%d</text>`, width-barGap+4, highest))
 	p.raw(fmt.Sprintf(`<line x1="0" y1="%d" x2="%d" y2="%d"/><text x="0" y="%d">1 h ago</text>`+
 		`<text x="%d" y="%d" text-anchor="end">now</text></svg><figcaption><ul class="legend">`,
 		chartHeight, width, chartHeight, chartHeight+18, width-barGap, chartHeight+18))

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -88,6 +89,9 @@ func (s Serving) host() Host {
 	h.Pin = "sha256/" + base64.StdEncoding.EncodeToString(spki[:])
 	h.NotAfter = s.Leaf.NotAfter
 	h.Issuer = s.Leaf.Issuer.String()
+	if bytes.Equal(s.Leaf.RawIssuer, s.Leaf.RawSubject) {
+		h.Issuer = "itself"
+	}
 	names := append([]string{}, s.Leaf.DNSNames...)
 	for _, ip := range s.Leaf.IPAddresses {
 		names = append(names, ip.String())

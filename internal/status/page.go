@@ -32,9 +32,9 @@ func (s *State) Page() string {
 	p.figures(s)
 	p.filter(s)
 	p.routers(s)
-	p.denials(s, "enforce", "denials", "Denials", "No request was denied.")
+	p.denials(s, "enforce", "denials", "Denials", "No request was denied since Traefik started.")
 	p.denials(s, "report", "reported", "What report mode let pass",
-		"No request was let pass that would have been denied.")
+		"None since Traefik started.")
 	p.hosts(s)
 	p.tenants(s)
 	p.policies(s)
@@ -93,11 +93,12 @@ func (p *page) banner(s *State) {
 	p.mark(s.Summary.Level)
 	p.escaped(s.Summary.Sentence)
 	if !s.Summary.Since.IsZero() {
-		p.raw(` <span class="since">since `)
+		p.raw(`</h1><p class="since">Since `)
 		p.at(s.Summary.Since)
-		p.raw(`</span>`)
+		p.raw(`</p>`)
+	} else {
+		p.raw(`</h1>`)
 	}
-	p.raw(`</h1>`)
 	if len(s.Summary.Problems) > 0 {
 		p.raw(`<ul class="problems">`)
 		for _, problem := range s.Summary.Problems {

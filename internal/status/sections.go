@@ -96,9 +96,13 @@ func (p *page) hosts(s *State) {
 func (p *page) certificate(t *table, h Host) {
 	t.begin()
 	p.escaped(strings.Join(h.Names, ", "))
-	p.raw(`<br><span class="small">issued by `)
-	p.escaped(h.Issuer)
-	p.raw(`</span>`)
+	if h.Fingerprint == "" {
+		p.escaped("none that Go accepts: " + h.Issuer)
+	} else {
+		p.raw(`<br><span class="small">issued by `)
+		p.escaped(h.Issuer)
+		p.raw(`</span>`)
+	}
 	if h.Fingerprint != "" {
 		p.raw(`<details><summary>Fingerprint</summary>`)
 		p.element("code", "item", h.Fingerprint)
@@ -111,7 +115,7 @@ func (p *page) certificate(t *table, h Host) {
 func (p *page) tenants(s *State) {
 	p.section("tenants", "Tenants")
 	if len(s.Tenants) == 0 {
-		p.none("There is no tenant.")
+		p.none("No policy with tenants is in force.")
 		p.raw(`</section>`)
 		return
 	}

@@ -24,7 +24,7 @@ border-radius:.4rem}
 .banner.bad{border-left-color:var(--bad);background:var(--bad-back)}
 .name,.asof{margin:0;color:var(--soft);font-size:.9rem}
 h1{margin:.25rem 0;font-size:1.5rem;line-height:1.3}
-.since{font-size:1rem;font-weight:normal;color:var(--soft)}
+.since{margin:0}
 h2{margin:2.5rem 0 .5rem;font-size:1.25rem;border-bottom:1px solid var(--line)}
 h3{margin:1.25rem 0 .25rem;font-size:1rem}
 .problems{margin:.75rem 0;padding:0;list-style:none}
@@ -48,7 +48,8 @@ background:var(--back);color:var(--fore)}
 table{width:100%;border-collapse:collapse;margin:.75rem 0}
 caption{text-align:left;color:var(--soft);font-size:.9rem;padding-bottom:.25rem}
 th,td{padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line);text-align:left;
-vertical-align:top;overflow-wrap:anywhere}
+vertical-align:top;overflow-wrap:anywhere;min-width:5rem}
+td:first-child{min-width:9rem}
 th{font-size:.85rem;color:var(--soft)}
 tr.bad>td:first-child{box-shadow:inset .3rem 0 var(--bad);padding-left:.7rem}
 tr.warning>td:first-child{box-shadow:inset .3rem 0 var(--warning);padding-left:.7rem}
@@ -84,9 +85,12 @@ footer{margin-top:3rem;color:var(--soft)}
 thead{position:absolute;left:-99rem}
 table,tbody,tr,td,caption{display:block}
 tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
-td{display:grid;grid-template-columns:7.5rem 1fr;gap:.5rem;border:0;padding:.15rem 0}
-td::before{content:attr(data-label);color:var(--soft);font-size:.85rem}
-td>*{grid-column:2}
+tr>td,tr.bad>td:first-child,tr.warning>td:first-child{position:relative;min-height:1.8rem;border:0;
+padding:.1rem 0 .1rem 8rem;box-shadow:none}
+tr.bad,tr.warning{border-left:.3rem solid var(--bad);padding-left:.6rem}
+tr.warning{border-left-color:var(--warning)}
+td::before{content:attr(data-label);position:absolute;left:0;width:7.5rem;color:var(--soft);
+font-size:.85rem}
 .facts div{grid-template-columns:7.5rem 1fr}
 h1{font-size:1.25rem}
 }

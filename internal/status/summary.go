@@ -48,6 +48,9 @@ func (s *State) Summarize() {
 		}
 	}
 	s.Summary.Sentence = s.sentence(reporting)
+	if s.Traefik.Unguarded > 0 || !s.allInForce() {
+		s.Summary.Since = time.Time{}
+	}
 }
 
 func (s *State) problem(level, text string) {
@@ -83,13 +86,13 @@ func (s *State) ofTraefik() {
 		return
 	}
 	if s.Traefik.Unguarded > 0 {
-		s.problem(Bad, count(s.Traefik.Unguarded, "router")+" on a guarded entry point without "+
-			"its guard.")
+		s.problem(Bad, count(s.Traefik.Unguarded, "router")+" on a guarded entry point, where "+
+			"its guard is not in front: see Entry points and routers.")
 	}
 	for _, e := range s.EntryPoints {
 		if e.Open > 0 && len(e.Guards) == 0 {
-			s.problem(Warning, fmt.Sprintf("The entry point %s has no guard, and %s without one.",
-				e.Name, count(e.Open, "router")))
+			s.problem(Warning, fmt.Sprintf("The entry point %s has no guard, and %s that has none "+
+				"of its own.", e.Name, count(e.Open, "router")))
 		}
 	}
 }
@@ -100,28 +103,50 @@ func (s *State) sentence(reporting int) string {
 		s.problem(Bad, "No router has a guard.")
 		return "Nothing is guarded: no router has a guard."
 	}
-	for _, p := range s.Policies {
-		if !p.InForce {
-			return "Not in force: requests are answered 503."
-		}
+	if !s.allInForce() {
+		return "Not in force: requests are answered 503."
 	}
 	if s.Traefik.Unguarded > 0 {
 		return "Not in force everywhere: " + count(s.Traefik.Unguarded, "router") +
-			" without the guard of their entry point."
+			" without the guard of the entry point."
 	}
-	in := "In force"
-	if reporting == len(s.Policies) {
-		in = "In report mode, where denied requests pass,"
-	} else if reporting > 0 {
-		in = "In force, with some in report mode,"
+	return s.where() + s.how(reporting) + "."
+}
+
+func (s *State) allInForce() bool {
+	for _, p := range s.Policies {
+		if !p.InForce {
+			return false
+		}
 	}
+	return true
+}
+
+// where says where the guard is in force.
+func (s *State) where() string {
 	if !s.Traefik.Known {
-		return in + " where it is attached; where that is, is not known"
+		return "In force where it is attached, and where that is, is not known"
 	}
 	if s.Traefik.Open > 0 {
-		return in + ", but not on every entry point"
+		return "In force, but not on every entry point"
 	}
-	return in + " on every entry point"
+	return "In force on every entry point"
+}
+
+// how says what takes from the force.
+func (s *State) how(reporting int) string {
+	text := ""
+	if reporting == len(s.Policies) {
+		text = ", in report mode: denied requests pass"
+	} else if reporting > 0 {
+		text = ", in part in report mode"
+	}
+	for _, p := range s.Policies {
+		if len(p.Errors) > 0 {
+			return text + ", with a policy from before"
+		}
+	}
+	return text
 }
 
 // count writes a number with its noun.
