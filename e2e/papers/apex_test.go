@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -34,13 +35,13 @@ func TestApex(t *testing.T) {
 		effective := effectivePolicy(t, guard)
 		tenant := &policy.Tenant{Name: "one without hosts"}
 		for _, names := range [][]string{{"*.example.com"}, {"*.example.com", "example.com"}} {
-			offending, is := verdict.OffendingName(effective, tenant,
-				&x509.Certificate{DNSNames: names})
-			assert.False(t, is, "%s: %s of %s", name, offending, names)
+			judged := verdict.OfChain(effective, tenant,
+				[]*x509.Certificate{{DNSNames: names}}, time.Now())
+			assert.False(t, judged.IsForeign, "%s: %s of %s", name, judged.Offending, names)
 		}
-		offending, _ := verdict.OffendingName(effective, tenant,
-			&x509.Certificate{DNSNames: []string{"*.example.com", "example.org"}})
-		assert.Equal(t, "example.org", offending, name)
+		judged := verdict.OfChain(effective, tenant,
+			[]*x509.Certificate{{DNSNames: []string{"*.example.com", "example.org"}}}, time.Now())
+		assert.Equal(t, "example.org", judged.Offending, name)
 	}
 }
 

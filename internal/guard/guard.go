@@ -255,10 +255,13 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	leaf := chain.Certificates[0]
 	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
-	if served.Secret == verdict.Anywhere {
-		return d
+	if served.Secret != verdict.Anywhere {
+		d = g.checkSecret(req, d, judged, served)
 	}
-	return g.checkSecret(req, d, judged, served)
+	if d.code == verdict.Pass {
+		g.warnOfExpiry(judged.Name, leaf, now)
+	}
+	return d
 }
 
 // observe finds the served chain, and how long it holds.

@@ -42,6 +42,8 @@ func environment() registry.Environment {
 		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusterOf(k) },
 		Say:      func(n report.Notice) { log.Policy(n) },
 		Changed:  func(middleware string) { forget(middleware) },
+		Traefik:  traefik.Version(),
+		Go:       traefik.GoVersion(),
 	}
 }
 

@@ -39,6 +39,8 @@ type builder struct {
 	// refusal is why the keys are not the operator's, "" if they are.
 	refusal string
 	pools   map[string]*x509.CertPool
+	// digests are those of pools.
+	digests map[*x509.CertPool]string
 	// optional reports whether tenants may come from the cluster alone.
 	optional bool
 	claims   map[string]claim
@@ -57,6 +59,7 @@ func Parse(
 		refusal:  refusal,
 		optional: clustered,
 		pools:    map[string]*x509.CertPool{},
+		digests:  map[*x509.CertPool]string{},
 		claims:   map[string]claim{},
 		routers:  map[string]*Tenant{},
 		policy:   newPolicy(),
@@ -174,6 +177,7 @@ func (b *builder) certificates(path string, value any, base Certificates) Certif
 	}
 	if v := section["roots"]; v != nil {
 		c.Roots = b.roots(path+".roots", v)
+		c.RootsDigest = b.digests[c.Roots]
 	}
 	if v := section["pins"]; v != nil {
 		c.Pins = b.pins(path+".pins", v)
@@ -220,6 +224,7 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 		if err != nil {
 			return nil, "the system's roots can't be read: " + err.Error()
 		}
+		b.digests[pool] = text
 		return pool, ""
 	}
 	if b.refusal != "" {
@@ -233,6 +238,7 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 	if !pool.AppendCertsFromPEM([]byte(pem)) {
 		return nil, "wanted a PEM file with a certificate"
 	}
+	b.digests[pool] = digestOf(pem)
 	return pool, ""
 }
 

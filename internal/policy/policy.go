@@ -92,6 +92,8 @@ type Certificates struct {
 	Check bool
 	// Roots are what the served chain must verify to, nil for no such demand.
 	Roots *x509.CertPool
+	// RootsDigest is the same for the same roots, "" for none.
+	RootsDigest string
 	// Pins are SPKI pins of which one must match, empty for no such demand.
 	Pins map[string]bool
 	// Secrets demands that the leaf is in a Secret of one of the tenant's namespaces or of a

@@ -23,11 +23,14 @@ const (
 	maxKinds = 1000
 	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.
 	maxText = 256
+	// modeReport is the mode of a denial that is not carried out.
+	modeReport = "report"
 )
 
 // Denial is one refused request.
 type Denial struct {
 	Event       string `json:"event"`
+	Level       string `json:"level"`
 	Mode        string `json:"mode"`
 	Reason      string `json:"reason"`
 	Status      int    `json:"status"`
@@ -55,7 +58,10 @@ type Prepared struct {
 
 // Prepare returns a denial to be said, with texts of bounded length.
 func Prepare(d Denial) *Prepared {
-	d.Event = "deny"
+	d.Event, d.Level = "deny", levelWarn
+	if d.Mode == modeReport {
+		d.Level = levelInfo
+	}
 	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
 	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
 	d.Offending = bounded(d.Offending)

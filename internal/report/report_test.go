@@ -49,7 +49,8 @@ func TestDenyWritesTheContractsFields(t *testing.T) {
 		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
 		Client: "192.0.2.1",
 	})
-	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,` +
+	want := `{"event":"deny","level":"warn","mode":"enforce","reason":"host-foreign",` +
+		`"status":403,` +
 		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
 		`"host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x",` +
 		`"client":"192.0.2.1","suppressed":0}`
@@ -210,46 +211,71 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 }
 
 func TestPolicyNotices(t *testing.T) {
-	const refused = `{"event":"policy","middleware":"guard@file","message":"the policy is refused`
+	const refused = `{"event":"policy","level":"error","middleware":"guard@file",` +
+		`"message":"the policy is refused`
+	const warning = `{"event":"warning","level":"warn","middleware":"guard@file","message":`
+	const inForce = `{"event":"in-force","level":"info","middleware":"guard@file","message":"`
+	const rest = `"source":"inline","mode":"report","counts":{"tenants":2,"enforcing":1,` +
+		`"namespaces":4,"hosts":8},"digest":"0123456789ab","version":"` + Version +
+		`","traefik":"3.7.13","go":"go1.26"}`
+	current := Current{
+		Digest: "0123456789ab", Source: "inline", Mode: "report",
+		Counts:  Counts{Tenants: 2, Enforcing: 1, Namespaces: 4, Hosts: 8},
+		Traefik: "3.7.13", Go: "go1.26",
+	}
+	again, refusedNow := current, current
+	again.Again = true
+	refusedNow.Refused = true
 	rows := []struct {
 		description string
 		notice      Notice
 		want        string
 	}{
+		{"a policy in force", Notice{Current: &current},
+			inForce + `a policy is in force",` + rest},
+		{"a policy that is good again", Notice{Current: &again},
+			inForce + `the policy is good again and in force",` + rest},
+		{"the last good one with other Namespaces", Notice{Current: &refusedNow},
+			inForce + `the last good policy is in force, with the Namespaces as they are now",` +
+				rest},
 		{"errors", Notice{Errors: []string{"mode: wrong", "hosts: wrong"}},
 			refused + ` and there is no earlier one: every request is answered 503",` +
 				`"errors":["mode: wrong","hosts: wrong"]}`},
 		{"errors, and an earlier policy", Notice{Errors: []string{"mode: wrong"}, InForce: true},
 			refused + `, the last good one stays in force","errors":["mode: wrong"]}`},
 		{"errors of a file", Notice{Errors: []string{"x"}, InForce: true, File: "/policy.json"},
-			`{"event":"policy","middleware":"guard@file","file":"/policy.json","message":` +
-				`"the policy is refused, the last good one stays in force","errors":["x"]}`},
+			`{"event":"policy","level":"error","middleware":"guard@file","file":"/policy.json",` +
+				`"message":"the policy is refused, the last good one stays in force",` +
+				`"errors":["x"]}`},
 		{"names only", Notice{ByNameOnly: []string{"acme", "globex"}},
-			`{"event":"warning","middleware":"guard@file","message":"these tenants' ` +
+			warning + `"these tenants' ` +
 				`certificates are checked by their names only, which a forged certificate can ` +
 				`carry as well: set certificates.roots, certificates.pins or ` +
 				`certificates.secrets","tenants":["acme","globex"]}`},
-		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
-			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
-				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"a Namespace left out", Notice{LeftOut: "namespace acme: wrong"},
+			`{"event":"policy","level":"warn","middleware":"guard@file","message":"a Namespace ` +
+				`is left out of the policy","errors":["namespace acme: wrong"]}`},
 		{"wrong marks", Notice{WrongMarks: []string{"namespace acme: wrong"}},
-			`{"event":"policy","middleware":"guard@file","message":"these labels and annotations ` +
-				`of Namespaces are wrong, the rest of each Namespace is in force","errors":[` +
-				`"namespace acme: wrong"]}`},
+			`{"event":"policy","level":"warn","middleware":"guard@file","message":"these labels ` +
+				`and annotations of Namespaces are wrong, the rest of each Namespace is ` +
+				`in force","errors":["namespace acme: wrong"]}`},
 		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
-			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
+			warning + `"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
 		{"namespaces that are alike", Notice{Alike: []string{"shop and shop-api"}},
-			`{"event":"warning","middleware":"guard@file","message":"Ingresses of these ` +
+			warning + `"Ingresses of these ` +
 				`namespaces, and their services, can have the same names in Traefik, where the ` +
 				`last one wins: use IngressRoutes with safe names, or the admission policy of ` +
 				`owners","errors":["shop and shop-api"]}`},
 		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
-			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: this ` +
+			warning + `"the self-check failed: this ` +
 				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
 				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
+		{"a certificate that is over soon", Notice{Expiring: "sha256/x a.test: expires"},
+			warning + `"this certificate is served and expires soon, from then on its hosts are ` +
+				`denied as certificate-expired","errors":["sha256/x a.test: expires"]}`},
 		{"outdated Namespaces", Notice{Outdated: "connection refused"},
-			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
+			warning + `"the cluster's Namespaces ` +
 				`are not kept up to date: tenants and their hosts stay as they were last known",` +
 				`"errors":["connection refused"]}`},
 	}
