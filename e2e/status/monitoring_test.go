@@ -2,6 +2,7 @@ package status
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
+	"github.com/tenantguard/tenantguard/internal/status"
 	"gopkg.in/yaml.v3"
 )
 
@@ -32,6 +34,12 @@ func TestMetrics(t *testing.T) {
 	}, "certificates": lab.Map{"secrets": false}})
 	require.Equal(t, "team-a", w.ask(t, hostA, hostA, "/").Tenant())
 	require.Equal(t, "sni-foreign", w.ask(t, hostA, hostB, "/").Reason())
+	w.wait(t, func(s status.State) error {
+		if len(s.Kubernetes) == 0 {
+			return errors.New("the Namespaces are not watched yet")
+		}
+		return nil
+	})
 	text := w.get(t, "metrics").Body
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	require.NoError(t, err)

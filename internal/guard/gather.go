@@ -1,14 +1,15 @@
 package guard
 
 import (
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/status"
+	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -16,7 +17,8 @@ import (
 func gather(full bool) *status.State {
 	s := &status.State{Now: time.Now(), EntryPoints: []status.EntryPoint{}}
 	s.Routers = []status.Router{}
-	s.Versions.Go = runtime.Version()
+	s.Versions.Go = traefik.GoVersion()
+	s.Versions.Plugin = report.Version
 	inUse := middlewares.States(namesInUse())
 	s.Policies = policiesOf(inUse)
 	s.Tenants = tenantsOf(inUse)
@@ -96,13 +98,12 @@ func policyState(m registry.State) status.Policy {
 	if m.Policy.Report {
 		p.Mode = policy.ModeReport
 	}
-	p.Tenants = len(m.Policy.Tenants)
-	for _, tenant := range m.Policy.Tenants {
-		p.Namespaces += len(m.Policy.NamespacesOf(tenant))
-	}
-	for _, patterns := range m.Policy.HostPatterns() {
-		p.Hosts += len(patterns)
-	}
+	p.Digest = m.Digest
+	counts := m.Policy.Counts(m.Policy.Report)
+	p.Tenants = counts.Tenants
+	p.Enforcing = counts.Enforcing
+	p.Hosts = counts.Hosts
+	p.Namespaces = counts.Namespaces
 	p.Warnings = append(p.Warnings, warnings(m.Policy.Policy)...)
 	return p
 }
@@ -120,29 +121,47 @@ func warnings(p *policy.Policy) []string {
 	return all
 }
 
+// described are the tenants of the policies in force, which take long to describe where there are
+// thousands. Whoever calls gather holds the lock of states.
+var described = map[*policy.Effective][]status.Tenant{}
+
 // tenantsOf returns the tenants of the policies in force, those of each policy once.
 func tenantsOf(inUse []registry.State) []status.Tenant {
 	all := []status.Tenant{}
 	seen := map[*policy.Policy]bool{}
+	next := map[*policy.Effective][]status.Tenant{}
 	for _, m := range inUse {
 		p := policyOf(m)
 		if p == nil || seen[p] {
 			continue
 		}
 		seen[p] = true
-		hosts, routers := p.HostPatterns(), p.RouterPatterns()
-		namespaces := namespacesOf(p)
-		for _, tenant := range p.Tenants {
-			all = append(all, status.Tenant{
-				Name: tenant.Name, Middleware: m.Name, Mode: modeOf(m.Policy, tenant),
-				Namespaces:   append([]string{}, namespaces[tenant.Name]...),
-				Hosts:        append([]string{}, hosts[tenant.Name]...),
-				Routers:      append([]string{}, routers[tenant.Name]...),
-				Certificates: demands(tenant.Certificates),
-			})
+		tenants := described[m.Policy]
+		if tenants == nil {
+			tenants = describe(m)
 		}
+		next[m.Policy] = tenants
+		all = append(all, tenants...)
 	}
+	described = next
 	return all
+}
+
+// describe returns the tenants of the policy of a middleware.
+func describe(m registry.State) []status.Tenant {
+	hosts, routers := m.Policy.HostPatterns(), m.Policy.RouterPatterns()
+	namespaces := namespacesOf(m.Policy.Policy)
+	var tenants []status.Tenant
+	for _, tenant := range m.Policy.Tenants {
+		tenants = append(tenants, status.Tenant{
+			Name: tenant.Name, Middleware: m.Name, Mode: modeOf(m.Policy, tenant),
+			Namespaces:   append([]string{}, namespaces[tenant.Name]...),
+			Hosts:        append([]string{}, hosts[tenant.Name]...),
+			Routers:      append([]string{}, routers[tenant.Name]...),
+			Certificates: demands(tenant.Certificates),
+		})
+	}
+	return tenants
 }
 
 // namespacesOf returns the namespaces of each tenant, with the prefixes among them.

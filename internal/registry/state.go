@@ -18,6 +18,8 @@ type State struct {
 	// since when something is, and Changed when another policy came into force.
 	Policy           *policy.Effective
 	InForce, Changed time.Time
+	// Digest is that of the policy in force with its settings.
+	Digest string
 	// Errors are what is wrong with what is written now, and Wrong since when there is something.
 	Errors []string
 	Wrong  time.Time
@@ -45,8 +47,11 @@ func (m *Middleware) state() State {
 		InForce: m.times.inForce, Changed: m.times.changed,
 		Errors: m.times.errs, Wrong: m.times.wrong,
 	}
-	source := m.source
+	source, inForce := m.source, m.lastGood.source
 	m.mu.Unlock()
+	if s.Policy != nil {
+		s.Digest = s.Policy.Settings.Digest(inForce.digestOf(s.Policy.Policy))
+	}
 	if source != nil {
 		s.File = source.File
 		s.Clustered = source.cluster != nil

@@ -14,7 +14,9 @@ func (s *State) Metrics() string {
 	m.ofTraefik(s)
 	m.begin("self_check", "gauge", "Whether the guard can read what Traefik gives it: 1 or 0.")
 	for _, check := range s.SelfCheck {
-		m.value(truth(check.OK), "check", check.Check)
+		if check.State == CheckOK || check.State == CheckFailed {
+			m.value(truth(check.State == CheckOK), "check", check.Check)
+		}
 	}
 	m.begin("certificate_expiry_timestamp_seconds", "gauge",
 		"When the certificate expires that was served for a host in use.")

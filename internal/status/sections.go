@@ -244,18 +244,21 @@ func (p *page) selfCheck(s *State) {
 		p.raw(`</section>`)
 		return
 	}
-	t := p.table("What the guard reads from Traefik", "Check", "Result", "What follows")
+	t := p.table("What the guard reads from Traefik", "Check", "Result", "What was found", "What follows")
 	for _, check := range s.SelfCheck {
-		if t.row("", "", levelOf(!check.OK, Bad)) {
+		if t.row("", "", levelOf(check.State == CheckFailed, Bad)) {
 			t.code(check.Check)
 			t.begin()
-			if check.OK {
+			if check.State == CheckOK {
 				p.mark(Good)
-			} else {
+			} else if check.State == CheckFailed {
 				p.mark(Bad)
+			} else {
+				p.raw("not met yet")
 			}
 			t.end()
 			t.cell(check.Detail)
+			t.cell(check.Consequence)
 		}
 	}
 	t.close()

@@ -72,8 +72,10 @@ type Policy struct {
 	Mode           string `json:"mode"`
 	Digest         string `json:"digest"`
 	Tenants        int    `json:"tenants"`
-	Hosts          int    `json:"hosts"`
-	Namespaces     int    `json:"namespaces"`
+	// Enforcing counts the tenants that are not in report mode.
+	Enforcing  int `json:"enforcing"`
+	Hosts      int `json:"hosts"`
+	Namespaces int `json:"namespaces"`
 	// InForce reports whether there is one, and Since since when. Changed is when it changed last.
 	InForce bool      `json:"inForce"`
 	Since   time.Time `json:"since,omitzero"`
@@ -149,10 +151,18 @@ type Kubernetes struct {
 
 // Check is one of the self-check: whether the guard can read what Traefik gives it.
 type Check struct {
-	Check  string `json:"check"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
+	Check string `json:"check"`
+	// State is CheckOK, CheckFailed, or "unknown" where no router has shown it since the reload.
+	State       string `json:"state"`
+	Detail      string `json:"detail"`
+	Consequence string `json:"consequence"`
 }
+
+// The states of a check that is known.
+const (
+	CheckOK     = "ok"
+	CheckFailed = "failed"
+)
 
 // Observed counts the handshakes with one result.
 type Observed struct {

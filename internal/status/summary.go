@@ -29,17 +29,19 @@ type Problem struct {
 // Summarize fills in the summary of a state that is complete but for that.
 func (s *State) Summarize() {
 	s.Summary = Summary{Level: Good, Problems: []Problem{}}
-	reporting := 0
+	reporting, partly := 0, false
 	for _, p := range s.Policies {
 		s.ofPolicy(p)
-		if p.Mode == "report" {
+		if p.InForce && p.Mode == "report" && p.Enforcing == 0 {
 			reporting++
+		} else if p.InForce && (p.Mode == "report" || p.Enforcing < p.Tenants) {
+			partly = true
 		}
 	}
 	s.ofTraefik()
 	for _, check := range s.SelfCheck {
-		if !check.OK {
-			s.problem(Bad, "Self-check "+check.Check+" failed: "+check.Detail)
+		if check.State == CheckFailed {
+			s.problem(Bad, "The self-check "+check.Check+" failed, so "+check.Consequence+".")
 		}
 	}
 	for _, k := range s.Kubernetes {
@@ -47,7 +49,7 @@ func (s *State) Summarize() {
 			s.problem(Warning, "The Namespaces of "+k.Cluster+" are not kept up to date: "+k.Problem)
 		}
 	}
-	s.Summary.Sentence = s.sentence(reporting)
+	s.Summary.Sentence = s.sentence(reporting, partly)
 	if s.Traefik.Unguarded > 0 || !s.allInForce() {
 		s.Summary.Since = time.Time{}
 	}
@@ -98,7 +100,7 @@ func (s *State) ofTraefik() {
 }
 
 // sentence says the most important thing first.
-func (s *State) sentence(reporting int) string {
+func (s *State) sentence(reporting int, partly bool) string {
 	if len(s.Policies) == 0 {
 		s.problem(Bad, "No router has a guard.")
 		return "Nothing is guarded: no router has a guard."
@@ -110,7 +112,7 @@ func (s *State) sentence(reporting int) string {
 		return "Not in force everywhere: " + count(s.Traefik.Unguarded, "router") +
 			" without the guard of the entry point."
 	}
-	return s.where() + s.how(reporting) + "."
+	return s.where() + s.how(reporting, partly) + "."
 }
 
 func (s *State) allInForce() bool {
@@ -134,11 +136,11 @@ func (s *State) where() string {
 }
 
 // how says what takes from the force.
-func (s *State) how(reporting int) string {
+func (s *State) how(reporting int, partly bool) string {
 	text := ""
 	if reporting == len(s.Policies) {
 		text = ", in report mode: denied requests pass"
-	} else if reporting > 0 {
+	} else if reporting > 0 || partly {
 		text = ", in part in report mode"
 	}
 	for _, p := range s.Policies {
