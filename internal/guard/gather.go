@@ -138,7 +138,7 @@ func tenantsOf(inUse []registry.State) []status.Tenant {
 		seen[p] = true
 		tenants := described[m.Policy]
 		if tenants == nil {
-			tenants = describe(m)
+			tenants = describeTenants(m)
 		}
 		next[m.Policy] = tenants
 		all = append(all, tenants...)
@@ -147,8 +147,8 @@ func tenantsOf(inUse []registry.State) []status.Tenant {
 	return all
 }
 
-// describe returns the tenants of the policy of a middleware.
-func describe(m registry.State) []status.Tenant {
+// describeTenants returns the tenants of the policy of a middleware.
+func describeTenants(m registry.State) []status.Tenant {
 	hosts, routers := m.Policy.HostPatterns(), m.Policy.RouterPatterns()
 	namespaces := namespacesOf(m.Policy.Policy)
 	var tenants []status.Tenant

@@ -14,7 +14,7 @@ const (
 	maxSeries = 5000
 	many      = "(many)"
 	// maxLatest bounds the denials that are kept with all that is said of them.
-	maxLatest = 100
+	maxLatest = 50
 	// bars is how many parts the last hour has, of barLength each.
 	bars      = 12
 	barLength = 5 * time.Minute

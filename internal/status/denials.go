@@ -163,10 +163,10 @@ func chartReasons(all []Bar, mode string) (map[string]int, int, int) {
 	}
 	colour := map[string]int{}
 	for i, reason := range sortedReasons(sums) {
-		if i >= colours {
-			i = colours - 1
-		}
 		colour[reason] = i
+		if i >= colours {
+			colour[reason] = colours - 1
+		}
 	}
 	return colour, highest, total
 }

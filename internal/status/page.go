@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"html"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -59,15 +60,15 @@ func (p *page) escaped(text string) {
 
 // visible returns a text in which every character can be seen.
 func visible(text string) string {
-	for _, r := range text {
-		if r < ' ' || r > '~' {
-			quoted := strconv.QuoteToGraphic(text)
-			quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
-			return strings.ReplaceAll(quoted, `\\`, `\`)
-		}
+	if ascii.MatchString(text) {
+		return text
 	}
-	return text
+	quoted := strconv.QuoteToGraphic(text)
+	quoted = strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return strings.ReplaceAll(quoted, `\\`, `\`)
 }
+
+var ascii = regexp.MustCompile(`^[ -~]*$`)
 
 // element writes an element with a text.
 func (p *page) element(tag, class, text string) {
