@@ -67,8 +67,7 @@ type apiMiddleware struct {
 // routers have, and isStatus reports whether keys are those of a status page.
 func Ask(
 	next http.Handler, built map[string]bool, isStatus func(keys map[string]any) bool,
-) (found Findings) {
-	found.Traefik.Asked = time.Now()
+) Findings {
 	a := &api{next: next, isStatus: isStatus}
 	a.guards = map[string]bool{}
 	a.pages = map[string]bool{}
@@ -76,23 +75,29 @@ func Ask(
 	for name := range built {
 		a.guards[name] = true
 	}
+	found := &Findings{}
+	found.Traefik.Asked = time.Now()
+	a.ask(found)
+	if a.err != nil {
+		problem := a.err.Error()
+		return Findings{Traefik: Traefik{Asked: found.Traefik.Asked, Problem: problem}}
+	}
+	found.Traefik.Known = true
+	return *found
+}
+
+func (a *api) ask(found *Findings) {
 	defer func() {
 		if problem := recover(); problem != nil {
 			a.err = fmt.Errorf("Traefik's API panics: %.200v", problem)
 		}
-		if a.err != nil {
-			asked := found.Traefik.Asked
-			found = Findings{Traefik: Traefik{Asked: asked, Problem: a.err.Error()}}
-		}
 	}()
-	var version struct{ Version string }
-	a.get("/api/version", &version)
+	version := &struct{ Version string }{}
+	a.get("/api/version", version)
 	found.Traefik.Version = version.Version
 	a.askMiddlewares()
-	entryPoints := a.askEntryPoints(&found)
-	a.askRouters(&found, entryPoints)
-	found.Traefik.Known = a.err == nil
-	return found
+	entryPoints := a.askEntryPoints(found)
+	a.askRouters(found, entryPoints)
 }
 
 // api asks, until something fails.
