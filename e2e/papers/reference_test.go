@@ -162,13 +162,23 @@ func checkNotice(t *testing.T, line string) {
 	var shown struct {
 		Event, Level, Middleware, File, Message    string
 		Source, Mode, Digest, Version, Traefik, Go string
+		Check, State, Detail, Consequence          string
 		Counts                                     report.Counts
 		Errors, Tenants                            []string
 	}
 	reader := json.NewDecoder(strings.NewReader(line))
 	reader.DisallowUnknownFields()
 	require.NoError(t, reader.Decode(&shown))
-	source := continued.ReplaceAllString(string(readFile(t, "internal/report/notice.go")), "")
+	source := ""
+	for _, name := range []string{
+		"internal/report/notice.go", "internal/report/selfcheck.go",
+		"internal/traefik/selfcheck.go",
+	} {
+		source += continued.ReplaceAllString(string(readFile(t, name)), "")
+	}
+	for _, text := range []string{shown.Check, shown.State, shown.Detail, shown.Consequence} {
+		assert.True(t, text == "" || strings.Contains(source, strconv.Quote(text)), text)
+	}
 	assert.Contains(t, source, strconv.Quote(shown.Message))
 	assert.Contains(t, source, strconv.Quote(shown.Event))
 	assert.Contains(t, source, strconv.Quote(shown.Level))

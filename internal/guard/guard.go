@@ -131,6 +131,7 @@ func (d decision) conditions() conditions {
 func (g *Guard) check(req *http.Request, r request) decision {
 	d := g.findTenant(req)
 	d.request = r
+	g.noteConnection(req, r.chain)
 	if d.policy == nil {
 		d.code = verdict.PolicyInvalid
 		return d
@@ -164,6 +165,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	namespace := ""
 	if g.router.HasIngressNamespace() {
 		namespace = traefik.IngressNamespace(req.Context())
+		g.reload.checks.note(traefik.CheckIngressNamespace, traefik.NoNamespace(namespace))
 	}
 	bound := g.bindOnce(p, namespace)
 	if !bound.FromCluster {
@@ -273,6 +275,7 @@ func (g *Guard) observe(
 		return r.chain, certificates.TTL, nil
 	}
 	address, err := traefik.ListenerAddress(req.Context())
+	g.reload.checks.note(traefik.CheckListener, textOf(err))
 	if err != nil {
 		return nil, 0, err
 	}

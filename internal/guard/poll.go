@@ -50,6 +50,7 @@ func lookForChanges(all *registry.Registry) {
 			log.Policy(report.Notice{InForce: true, Errors: []string{text}})
 		}
 	}()
+	lookAtSamples()
 	all.Refresh()
 	clusters.Keep(all.Clusters())
 	askTraefik()

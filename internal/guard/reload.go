@@ -30,8 +30,6 @@ var (
 	// chains are the served chains, each of them once.
 	chains              = &observe.Chains{}
 	hasLocalCertificate = traefik.HasLocalCertificate()
-	// unreadable says once that child routers can't be read: they can't in any reload.
-	unreadable = &sync.Once{}
 )
 
 // environment returns what the registry needs from outside.
@@ -68,6 +66,13 @@ type reload struct {
 	middlewares map[string]*registry.Middleware
 	// tables have what each router's guard decided, by middleware.
 	tables map[string][]*known
+
+	// samples look at some of its routers, and sampled reports whether they were called. reloads
+	// guards both. They are functions because guards point to the reload, and in the interpreter
+	// two types must not point to each other.
+	samples []func()
+	sampled bool
+	checks  checks
 
 	// total counts what all tables have, and clearing is held while they are cleared.
 	total    *atomic.Int64

@@ -1,7 +1,5 @@
 package report
 
-import "fmt"
-
 // Version is the plugin's version, the newest one of CHANGELOG.md.
 const Version = "0.1.0-dev"
 
@@ -34,8 +32,6 @@ type Notice struct {
 	LeftOut string
 	// WrongMarks are the errors of Namespaces of which the policy has the rest.
 	WrongMarks []string
-	// Unreadable is a router whose child routers can't be read, "" for none.
-	Unreadable string
 	// Expiring is a certificate that is served and is over soon, "" for none.
 	Expiring string
 	// Outdated is why the Namespaces are not kept up to date, "" if they are.
@@ -121,11 +117,6 @@ func (n Notice) current() currentLine {
 
 // line returns what is written of any other notice.
 func (n Notice) line() notice {
-	if n.Unreadable != "" {
-		return n.warning([]string{fmt.Sprintf("router %.300q", n.Unreadable)},
-			"the self-check failed: this Traefik keeps child routers otherwise than "+
-				"the guard knows, such routers are denied as router-ambiguous")
-	}
 	if n.Outdated != "" {
 		return n.warning([]string{n.Outdated}, "the cluster's Namespaces are not kept up to date: "+
 			"tenants and their hosts stay as they were last known")

@@ -267,10 +267,6 @@ func TestPolicyNotices(t *testing.T) {
 				`namespaces, and their services, can have the same names in Traefik, where the ` +
 				`last one wins: use IngressRoutes with safe names, or the admission policy of ` +
 				`owners","errors":["shop and shop-api"]}`},
-		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
-			warning + `"the self-check failed: this ` +
-				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
-				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
 		{"a certificate that is over soon", Notice{Expiring: "sha256/x a.test: expires"},
 			warning + `"this certificate is served and expires soon, from then on its hosts are ` +
 				`denied as certificate-expired","errors":["sha256/x a.test: expires"]}`},
