@@ -248,7 +248,13 @@ func candidates(bound binding.Binding) string {
 
 // selfChecks returns what was found out about whether Traefik can be read.
 func selfChecks() []status.Check {
-	return []status.Check{}
+	all := []status.Check{}
+	for _, c := range SelfChecks() {
+		all = append(all, status.Check{
+			Check: c.Check, State: c.State, Detail: c.Detail, Consequence: c.Consequence,
+		})
+	}
+	return all
 }
 
 func kubernetes() []status.Kubernetes {

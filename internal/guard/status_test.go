@@ -42,8 +42,8 @@ func TestWhoMayShowTheStatus(t *testing.T) {
 	}
 }
 
-// stateOf asks the status page of the present reload, made anew.
-func stateOf(t *testing.T) *status.State {
+// freshState asks the status page of the present reload, made anew.
+func freshState(t *testing.T) *status.State {
 	t.Helper()
 	states.mu.Lock()
 	states.full = nil
@@ -57,7 +57,7 @@ func TestStateOfGuard(t *testing.T) {
 	const host = "a.acme.example.com"
 	g := acmeGuard("seen@file", acmeKeys(nil))
 	entryPoint := serving(t, certificateOf(t, "acme-exact"))
-	before := stateOf(t).Judged
+	before := freshState(t).Judged
 	for i := 0; i < 3; i++ {
 		if reason := reasonOf(handlerOf(g), at(entryPoint, tlsRequest(host, host))); reason != "pass" {
 			t.Fatalf("request %d: %s", i, reason)
@@ -66,7 +66,7 @@ func TestStateOfGuard(t *testing.T) {
 	if reason := reasonOf(handlerOf(g), plainRequest("x.globex.example.com")); reason == "pass" {
 		t.Fatal("a host of nobody's passes")
 	}
-	s := stateOf(t)
+	s := freshState(t)
 	if got := s.Judged - before; got != 2 {
 		t.Errorf("%d requests were judged, want the first and the denied one", got)
 	}
