@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	"github.com/tenantguard/tenantguard/internal/kube/kubetest"
 	"github.com/tenantguard/tenantguard/internal/status"
@@ -105,4 +107,34 @@ func TestSeenWithoutAnAPI(t *testing.T) {
 	})
 	assert.False(t, state.Policies[0].InForce)
 	w.shoot(t, "no-api")
+}
+
+// TestSeenAfterAnUpgrade has a Traefik that calls the router's name otherwise: the same Traefik, but
+// a plugin that looks for another name.
+func TestSeenAfterAnUpgrade(t *testing.T) {
+	root, err := repo.Root()
+	require.NoError(t, err)
+	source := t.TempDir()
+	lab.InstallPlugin(t, root, source)
+	source = filepath.Join(source, "plugins-local", "src", "github.com", "tenantguard", "tenantguard")
+	file := filepath.Join(source, "internal", "traefik", "router.go")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	renamed := strings.ReplaceAll(string(text), `"routerName"`, `"renamed"`)
+	require.NotEqual(t, string(text), renamed)
+	require.NoError(t, os.WriteFile(file, []byte(renamed), 0o644))
+	w := newBackends(t)
+	w.Traefik = lab.Start(t, lab.Options{
+		Guard: w.guard(), Dynamic: withStatus(w.routes), Static: ownEntryPoint, PluginSource: source,
+	})
+	assert.Equal(t, "router-unknown", w.ask(t, hostA, hostA, "/").Reason())
+	state := w.wait(t, func(s status.State) error {
+		if s.Summary.Level != status.Bad {
+			return errors.New("nothing is wrong")
+		}
+		return nil
+	})
+	assert.Contains(t, state.SelfCheck[0].Consequence, "denied as router-unknown")
+	assert.Contains(t, w.get(t, "metrics").Body, "\n"+`tenantguard_self_check{check="router-name"} 0`)
+	w.shoot(t, "upgrade")
 }
