@@ -22,8 +22,8 @@ const window = 11 * time.Second
 // denialKey is what denials are counted by.
 type denialKey struct{ tenant, reason, mode string }
 
-// assertStatusAgrees wants the log, the metrics, /status.json and the page to count the same denials,
-// and to say the same of each. wanted counts them by their code.
+// assertStatusAgrees wants the log, the metrics, /status.json and the page to count the same
+// denials, and to say the same of each. wanted counts them by their code.
 func assertStatusAgrees(t *testing.T, plugin *Plugin, wanted map[string]int) {
 	t.Helper()
 	time.Sleep(window)

@@ -57,7 +57,8 @@ func (w *world) browse(t *testing.T, v view, query string, args ...string) strin
 		"--blink-settings=preferredColorScheme=" + scheme,
 		fmt.Sprintf("--window-size=%d,%d", v.width, v.height),
 	}, args...)
-	cmd := exec.CommandContext(ctx, browser(t), append(all, "http://"+w.Addr("status")+path+query)...)
+	address := "http://" + w.Addr("status") + path + query
+	cmd := exec.CommandContext(ctx, browser(t), append(all, address)...)
 	var problems strings.Builder
 	cmd.Stderr = &problems
 	out, err := cmd.Output()

@@ -54,7 +54,8 @@ func TestSeenClientsText(t *testing.T) {
 	w := start(t)
 	w.Apply(t, withStatus(w.routes).Route("team-a-all", "PathPrefix(`/`)", w.teamA))
 	conn := lab.Dial(t, lab.HTTP1, w.Target(hostA))
-	for _, host := range []string{script, `"onmouseover="alert(1)`, "x'><img src=x onerror=alert(1)>"} {
+	hosts := []string{script, `"onmouseover="alert(1)`, "x'><img src=x onerror=alert(1)>"}
+	for _, host := range hosts {
 		response := conn.Do(t, lab.Request{Host: host, Path: "/"})
 		assert.Equal(t, http.StatusBadRequest, response.Status, host)
 	}
@@ -109,14 +110,14 @@ func TestSeenWithoutAnAPI(t *testing.T) {
 	w.shoot(t, "no-api")
 }
 
-// TestSeenAfterAnUpgrade has a Traefik that calls the router's name otherwise: the same Traefik, but
-// a plugin that looks for another name.
+// TestSeenAfterAnUpgrade has a Traefik that calls the router's name otherwise: the same Traefik,
+// but a plugin that looks for another name.
 func TestSeenAfterAnUpgrade(t *testing.T) {
 	root, err := repo.Root()
 	require.NoError(t, err)
 	source := t.TempDir()
 	lab.InstallPlugin(t, root, source)
-	source = filepath.Join(source, "plugins-local", "src", "github.com", "tenantguard", "tenantguard")
+	source = filepath.Join(source, "plugins-local/src/github.com/tenantguard/tenantguard")
 	file := filepath.Join(source, "internal", "traefik", "router.go")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
@@ -125,7 +126,8 @@ func TestSeenAfterAnUpgrade(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(renamed), 0o644))
 	w := newBackends(t)
 	w.Traefik = lab.Start(t, lab.Options{
-		Guard: w.guard(), Dynamic: withStatus(w.routes), Static: ownEntryPoint, PluginSource: source,
+		Guard: w.guard(), Dynamic: withStatus(w.routes), Static: ownEntryPoint,
+		PluginSource: source,
 	})
 	assert.Equal(t, "router-unknown", w.ask(t, hostA, hostA, "/").Reason())
 	state := w.wait(t, func(s status.State) error {
@@ -135,6 +137,6 @@ func TestSeenAfterAnUpgrade(t *testing.T) {
 		return nil
 	})
 	assert.Contains(t, state.SelfCheck[0].Consequence, "denied as router-unknown")
-	assert.Contains(t, w.get(t, "metrics").Body, "\n"+`tenantguard_self_check{check="router-name"} 0`)
+	assert.Contains(t, w.get(t, "metrics").Body, `tenantguard_self_check{check="router-name"} 0`)
 	w.shoot(t, "upgrade")
 }

@@ -81,8 +81,8 @@ func start(t *testing.T, more ...lab.Map) *world {
 	return w
 }
 
-// ownEntryPoint is the status page's, which has no guard. On Traefik's own the dashboard takes every
-// path where api.insecure is set.
+// ownEntryPoint is the status page's, which has no guard. On Traefik's own the dashboard takes
+// every path where api.insecure is set.
 var ownEntryPoint = lab.Map{"entryPoints": lab.Map{"status": lab.Map{
 	"address": "127.0.0.1:0", "http": lab.Map{"middlewares": []string{}},
 }}}

@@ -59,7 +59,8 @@ func TestStateOfGuard(t *testing.T) {
 	entryPoint := serving(t, certificateOf(t, "acme-exact"))
 	before := freshState(t).Judged
 	for i := 0; i < 3; i++ {
-		if reason := reasonOf(handlerOf(g), at(entryPoint, tlsRequest(host, host))); reason != "pass" {
+		req := at(entryPoint, tlsRequest(host, host))
+		if reason := reasonOf(handlerOf(g), req); reason != "pass" {
 			t.Fatalf("request %d: %s", i, reason)
 		}
 	}

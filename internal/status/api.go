@@ -89,7 +89,7 @@ func Ask(
 func (a *api) ask(found *Findings) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			a.err = fmt.Errorf("Traefik's API panics: %.200v", problem)
+			a.err = fmt.Errorf("asking Traefik's API panics: %.200v", problem)
 		}
 	}()
 	version := &struct{ Version string }{}

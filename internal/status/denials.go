@@ -62,8 +62,10 @@ func (p *page) latest(l Latest) {
 		p.raw(fmt.Sprintf(", %d times since ", l.Count))
 		p.at(l.First)
 	}
-	p.raw(`, router `)
-	p.element("code", "", l.Denial.Router)
+	if l.Denial.Router != "" {
+		p.raw(`, router `)
+		p.element("code", "", l.Denial.Router)
+	}
 	p.raw(`, client `)
 	p.element("code", "", l.Denial.Client)
 	p.raw(`</p><details><summary>All that is known</summary><dl class="facts">`)
@@ -117,7 +119,8 @@ func (p *page) chart(all []Bar, mode string) {
 	}
 	width := bars * (barWidth + barGap)
 	p.raw(fmt.Sprintf(`<figure><svg viewBox="0 0 %d %d" role="img" aria-label="%s in the last `+
-		`hour, at most %d in five minutes">`, width+30, chartHeight+24, count(total, "denial"), highest))
+		`hour, at most %d in five minutes">`,
+		width+30, chartHeight+24, count(total, "denial"), highest))
 	tops := map[int]int{}
 	for _, bar := range all {
 		if bar.Mode != mode {

@@ -194,7 +194,8 @@ func (p *page) filter(s *State) {
 	p.raw(`<form id="filter" hidden role="search"><label>Tenant <input type="search" id="tenant" ` +
 		`list="names" autocomplete="off" spellcheck="false"></label><label>Host <input ` +
 		`type="search" id="host" autocomplete="off" spellcheck="false"></label>` +
-		`<button type="reset">Show all</button><p id="found" role="status"></p><datalist id="names">`)
+		`<button type="reset">Show all</button><p id="found" role="status"></p>` +
+		`<datalist id="names">`)
 	for i, tenant := range s.Tenants {
 		if i < maxRows {
 			p.raw(`<option value="`)

@@ -244,7 +244,8 @@ func (p *page) selfCheck(s *State) {
 		p.raw(`</section>`)
 		return
 	}
-	t := p.table("What the guard reads from Traefik", "Check", "Result", "What was found", "What follows")
+	t := p.table("What the guard reads from Traefik",
+		"Check", "Result", "What was found", "What follows")
 	for _, check := range s.SelfCheck {
 		if t.row("", "", levelOf(check.State == CheckFailed, Bad)) {
 			t.code(check.Check)

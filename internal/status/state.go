@@ -1,5 +1,5 @@
-// Package status shows what is so at one time: as metrics for Prometheus, as JSON, and as a page for
-// people. All three are made of one State, so that they say the same. It counts what the guards
+// Package status shows what is so at one time: as metrics for Prometheus, as JSON, and as a page
+// for people. All three are made of one State, so that they say the same. It counts what the guards
 // report, and asks Traefik's own API which routers have no guard.
 package status
 
@@ -23,7 +23,7 @@ type State struct {
 	Denials     Denials      `json:"denials"`
 	Kubernetes  []Kubernetes `json:"kubernetes"`
 	SelfCheck   []Check      `json:"selfCheck"`
-	Judged      int          `json:"judged"`
+	Judged      int          `json:"checked"`
 	Observed    []Observed   `json:"observed"`
 	Versions    Versions     `json:"versions"`
 }

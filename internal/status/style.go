@@ -5,7 +5,8 @@ const style = `
 :root{--back:#fff;--fore:#1b1f24;--soft:#57606a;--line:#d0d7de;--panel:#f6f8fa;--link:#0550ae;
 --good:#116329;--good-back:#dafbe1;--warning:#7d4e00;--warning-back:#fff8c5;--bad:#a40e26;
 --bad-back:#ffebe9;--c0:#0969da;--c1:#bf3989;--c2:#9a6700;--c3:#1a7f37;--c4:#8250df;--c5:#57606a}
-@media (prefers-color-scheme:dark){:root{--back:#0d1117;--fore:#e6edf3;--soft:#9da7b1;--line:#30363d;
+@media (prefers-color-scheme:dark){:root{
+--back:#0d1117;--fore:#e6edf3;--soft:#9da7b1;--line:#30363d;
 --panel:#161b22;--link:#79c0ff;--good:#7ee787;--good-back:#12261e;--warning:#f2cc60;
 --warning-back:#272115;--bad:#ffa198;--bad-back:#2d1518;--c0:#58a6ff;--c1:#f778ba;--c2:#d29922;
 --c3:#3fb950;--c4:#bc8cff;--c5:#8b949e}}
@@ -33,7 +34,8 @@ h3{margin:1.25rem 0 .25rem;font-size:1rem}
 .mark.good{color:var(--good)}.mark.warning{color:var(--warning)}.mark.bad{color:var(--bad)}
 nav ul,.legend{display:flex;flex-wrap:wrap;gap:.25rem 1rem;margin:0;padding:0;list-style:none}
 nav a{display:inline-block;padding:.25rem 0}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1rem 0}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;
+margin:1rem 0}
 .figures div{padding:.6rem .8rem;border:1px solid var(--line);border-radius:.4rem;
 background:var(--panel)}
 .figures dt{color:var(--soft);font-size:.85rem;line-height:1.25}
@@ -85,11 +87,11 @@ footer{margin-top:3rem;color:var(--soft)}
 thead{position:absolute;left:-99rem}
 table,tbody,tr,td,caption{display:block}
 tr{padding:.5rem 0;border-bottom:1px solid var(--line)}
-tr>td,tr.bad>td:first-child,tr.warning>td:first-child{position:relative;min-height:1.8rem;border:0;
+tr>td,tr.bad>td:first-child,tr.warning>td:first-child{display:flow-root;border:0;
 padding:.1rem 0 .1rem 8rem;box-shadow:none}
 tr.bad,tr.warning{border-left:.3rem solid var(--bad);padding-left:.6rem}
 tr.warning{border-left-color:var(--warning)}
-td::before{content:attr(data-label);position:absolute;left:0;width:7.5rem;color:var(--soft);
+td::before{content:attr(data-label);float:left;width:7.5rem;margin-left:-8rem;color:var(--soft);
 font-size:.85rem}
 .facts div{grid-template-columns:7.5rem 1fr}
 h1{font-size:1.25rem}

@@ -46,7 +46,8 @@ func (s *State) Summarize() {
 	}
 	for _, k := range s.Kubernetes {
 		if !k.UpToDate {
-			s.problem(Warning, "The Namespaces of "+k.Cluster+" are not kept up to date: "+k.Problem)
+			s.problem(Warning,
+				"The Namespaces of "+k.Cluster+" are not kept up to date: "+k.Problem)
 		}
 	}
 	s.Summary.Sentence = s.sentence(reporting, partly)
@@ -112,6 +113,11 @@ func (s *State) sentence(reporting int, partly bool) string {
 		return "Not in force everywhere: " + count(s.Traefik.Unguarded, "router") +
 			" without the guard of the entry point."
 	}
+	for _, check := range s.SelfCheck {
+		if check.State == CheckFailed {
+			return "The guard does not know this Traefik: see the self-check."
+		}
+	}
 	return s.where() + s.how(reporting, partly) + "."
 }
 
@@ -145,7 +151,7 @@ func (s *State) how(reporting int, partly bool) string {
 	}
 	for _, p := range s.Policies {
 		if len(p.Errors) > 0 {
-			return text + ", with a policy from before"
+			return text + ", with the last good policy"
 		}
 	}
 	return text

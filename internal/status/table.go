@@ -103,7 +103,8 @@ func (t *table) close() {
 	}
 	t.page.raw(`</tbody></table>`)
 	if t.more > 0 {
-		t.page.raw(fmt.Sprintf(`<p class="none">%d more are in <a href="status.json">status.json</a>, `+
+		t.page.raw(fmt.Sprintf(`<p class="none">%d more are in `+
+			`<a href="status.json">status.json</a>, `+
 			`which has all of them.</p>`, t.more))
 	}
 }
