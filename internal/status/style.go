@@ -99,7 +99,8 @@ h1{font-size:1.25rem}
 @media print{nav,form,.skip{display:none}}
 `
 
-// script filters by tenant and by host. Without it the page shows everything.
+// script filters by tenant and by host, ?tenant= and ?host= to begin with. Without it the page shows
+// everything.
 const script = `
 "use strict";
 (function () {
@@ -136,6 +137,9 @@ const script = `
   form.addEventListener("input", apply);
   form.addEventListener("reset", function () { setTimeout(apply); });
   form.addEventListener("submit", function (event) { event.preventDefault(); });
+  var query = new URLSearchParams(location.search);
+  tenant.value = query.get("tenant") || "";
+  host.value = query.get("host") || "";
   form.hidden = false;
   apply();
 })();
