@@ -74,8 +74,9 @@ func loggedDenials(plugin *Plugin) (map[denialKey]int, []string) {
 
 // line is what identical denials have in common.
 func line(d report.Denial) string {
+	d.Client, d.Method, d.Path = "", "", ""
 	d.Suppressed = 0
-	d.Client = ""
+	d.Since, d.Until = "", ""
 	text, err := json.Marshal(d)
 	if err != nil {
 		return err.Error()

@@ -47,8 +47,11 @@ func TestQuestions(t *testing.T) {
 	}{
 		{"is it in force on every entry point", "",
 			[]string{"In force on every entry point. Since 20"}},
-		{"why was this denied", "denials", []string{"host-foreign A router of the tenant team-b " +
-			`serves "` + hostA + `", which is`, ", 3 times since 20", "router team-b-claim@file"}},
+		{"why was this denied, and whose is the host", "denials",
+			[]string{
+				`A router of the tenant team-b serves "` + hostA + `", which is the tenant team-a's.`,
+				", 3 times since 20", "router team-b-claim@file",
+			}},
 		{"denials per tenant in the last hour", "denials", []string{"team-b host-foreign 3 3"}},
 		{"which certificate is served for a host, and whose is it", "hosts",
 			[]string{hostA + " team-a pass", "issued by CN=platform CA", w.certA.Pin(),

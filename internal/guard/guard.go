@@ -23,8 +23,8 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	log.Deny(a.denial, req.RemoteAddr)
-	counters.Denied(a.denial, req.RemoteAddr, time.Now())
+	log.Deny(a.denial, req)
+	counters.Denied(a.denial, req, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -230,6 +230,7 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 		if bound.Code == verdict.Pass && !same {
 			return binding.Binding{
 				Code:        verdict.RouterAmbiguous,
+				Other:       child.Name,
 				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
 				FromCluster: bound.FromCluster,
 			}

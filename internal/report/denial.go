@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -29,24 +30,39 @@ const (
 
 // Denial is one refused request.
 type Denial struct {
-	Event       string `json:"event"`
-	Level       string `json:"level"`
-	Mode        string `json:"mode"`
-	Reason      string `json:"reason"`
-	Status      int    `json:"status"`
-	Router      string `json:"router"`
-	Namespace   string `json:"namespace"`
-	Tenant      string `json:"tenant"`
-	Host        string `json:"host"`
-	SNI         string `json:"sni"`
+	Event      string `json:"event"`
+	Level      string `json:"level"`
+	Mode       string `json:"mode"`
+	Reason     string `json:"reason"`
+	Status     int    `json:"status"`
+	EntryPoint string `json:"entryPoint,omitempty"`
+	Middleware string `json:"middleware,omitempty"`
+	Router     string `json:"router"`
+	Namespace  string `json:"namespace"`
+	Tenant     string `json:"tenant"`
+	Method     string `json:"method,omitempty"`
+	Host       string `json:"host"`
+	Path       string `json:"path,omitempty"`
+	SNI        string `json:"sni"`
+	// Owner is the tenant whose the Host is, or, for a verdict on it, the server name.
+	Owner       string `json:"owner,omitempty"`
 	Certificate string `json:"certificate"`
 	// Guest reports whether the tenant serves the Host as a guest.
 	Guest bool `json:"guest,omitempty"`
 	// Offending is the certificate's name that is too many.
 	Offending string `json:"offending,omitempty"`
-	Client    string `json:"client"`
-	// Suppressed counts the identical denials since the last line about them.
-	Suppressed int `json:"suppressed"`
+	// Other names who else an ambiguous router may be of.
+	Other string `json:"other,omitempty"`
+	// Detail is what there is to say beside the reason.
+	Detail string `json:"detail,omitempty"`
+	// Also are the further codes that the request would have met, with commas, in report mode.
+	Also   string `json:"also,omitempty"`
+	Client string `json:"client"`
+	// Suppressed counts the identical denials since the last line about them. The first and the
+	// last one that a line stands for came at Since and Until, if it was not written at once.
+	Suppressed int    `json:"suppressed"`
+	Since      string `json:"since,omitempty"`
+	Until      string `json:"until,omitempty"`
 }
 
 // Prepared is a denial that can be said any number of times.
@@ -64,16 +80,21 @@ func Prepare(d Denial) *Prepared {
 	}
 	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
 	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
-	d.Offending = bounded(d.Offending)
+	d.Offending, d.Detail = bounded(d.Offending), bounded(d.Detail)
+	d.Other, d.Also = bounded(d.Other), bounded(d.Also)
 	key := fmt.Sprintf("%q", []string{
 		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
 	})
 	return &Prepared{denial: d, key: key}
 }
 
-// Denial returns what is said, but for the client.
-func (p *Prepared) Denial() Denial {
-	return p.denial
+// Of returns what is said of one request.
+func (p *Prepared) Of(req *http.Request) Denial {
+	d := p.denial
+	d.Client = withoutPort(req.RemoteAddr)
+	d.Method = bounded(req.Method)
+	d.Path = bounded(req.URL.EscapedPath())
+	return d
 }
 
 // Key returns what identical denials have in common and different ones have not.
@@ -100,6 +121,16 @@ type Log struct {
 type kind struct {
 	denial     Denial
 	suppressed int
+	// since and until are when the first and the last one came that are not written yet.
+	since, until time.Time
+}
+
+func (k *kind) suppress() {
+	k.until = time.Now()
+	if k.suppressed == 0 {
+		k.since = k.until
+	}
+	k.suppressed++
 }
 
 // NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's
@@ -109,24 +140,23 @@ func NewLog() *Log {
 }
 
 // Deny writes a denial, or counts it if one like it was written within the last ten seconds.
-// Denials are identical when they differ in nothing but the client: one misconfigured host is one
-// line, however many clients ask for it. client is the address of the connection's peer.
-func (l *Log) Deny(p *Prepared, client string) {
+// Denials are identical when they differ in nothing but client, method and path: one misconfigured
+// host is one line, however many clients ask for whatever path of it. These are the first one's.
+func (l *Log) Deny(p *Prepared, req *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seen := l.kinds[p.key]; seen != nil {
-		seen.suppressed++
+		seen.suppress()
 		return
 	}
-	key, d := p.key, p.denial
-	d.Client = WithoutPort(client)
+	key := p.key
+	d := p.Of(req)
 	if len(l.kinds) >= maxKinds {
 		key = d.Mode + " " + d.Reason
-		d.Host, d.SNI, d.Certificate = "(many)", "", ""
-		d.Offending = ""
+		d = withoutNames(d)
 	}
 	if seen := l.kinds[key]; seen != nil {
-		seen.suppressed++
+		seen.suppress()
 		return
 	}
 	l.kinds[key] = &kind{denial: d}
@@ -134,8 +164,17 @@ func (l *Log) Deny(p *Prepared, client string) {
 	time.AfterFunc(l.window, func() { l.endWindow(key) })
 }
 
-// WithoutPort returns the host of an address, or the address where it has no port.
-func WithoutPort(address string) string {
+// withoutNames returns what many denials have in common. It is no method: of a type with methods
+// the interpreter writes {} as JSON.
+func withoutNames(d Denial) Denial {
+	d.Host, d.SNI, d.Certificate = "(many)", "", ""
+	d.Path, d.Method, d.Owner = "", "", ""
+	d.Offending, d.Other, d.Detail, d.Also = "", "", "", ""
+	return d
+}
+
+// withoutPort returns the host of an address, or the address where it has no port.
+func withoutPort(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return address
@@ -155,6 +194,8 @@ func (l *Log) endWindow(key string) {
 	}
 	d := k.denial
 	d.Suppressed = k.suppressed - 1
+	d.Since = k.since.UTC().Format(time.RFC3339)
+	d.Until = k.until.UTC().Format(time.RFC3339)
 	k.suppressed = 0
 	l.write(d)
 	time.AfterFunc(l.window, func() { l.endWindow(key) })

@@ -3,6 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +41,9 @@ func newTestLog(window time.Duration) (*Log, *buffer) {
 
 // deny says a denial of the client that it names.
 func deny(log *Log, d Denial) {
-	log.Deny(Prepare(d), d.Client)
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.RemoteAddr = d.Client
+	log.Deny(Prepare(d), req)
 }
 
 func TestDenyWritesTheContractsFields(t *testing.T) {
@@ -47,12 +52,16 @@ func TestDenyWritesTheContractsFields(t *testing.T) {
 		Mode: "enforce", Reason: "host-foreign", Status: 403,
 		Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
 		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
+		EntryPoint: "websecure", Middleware: "guard@file", Owner: "globex", Offending: "x.test",
+		Other: "o", Detail: "it is not valid", Also: "sni-foreign,certificate-name",
 		Client: "192.0.2.1",
 	})
 	want := `{"event":"deny","level":"warn","mode":"enforce","reason":"host-foreign",` +
-		`"status":403,` +
+		`"status":403,"entryPoint":"websecure","middleware":"guard@file",` +
 		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
-		`"host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x",` +
+		`"method":"GET","host":"a.globex.example.com","path":"/","sni":"a.acme.example.com",` +
+		`"owner":"globex","certificate":"sha256/x","offending":"x.test","other":"o",` +
+		`"detail":"it is not valid","also":"sni-foreign,certificate-name",` +
 		`"client":"192.0.2.1","suppressed":0}`
 	if got := out.lines(); len(got) != 1 || got[0] != want {
 		t.Errorf("lines %q, want %q", got, want)
@@ -66,7 +75,7 @@ func TestClient(t *testing.T) {
 		"192.0.2.7": "192.0.2.7", "": "",
 	} {
 		log, out := newTestLog(time.Minute)
-		log.Deny(Prepare(Denial{Reason: "host-foreign"}), address)
+		deny(log, Denial{Reason: "host-foreign", Client: address})
 		if got := lastLine(t, out)["client"]; got != want {
 			t.Errorf("%q: %q, want %q", address, got, want)
 		}
@@ -89,8 +98,15 @@ func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if got := out.lines()[2]; !strings.Contains(got, `"suppressed":3`) {
-		t.Errorf("line %q stands for four denials, want suppressed 3", got)
+	got := lastLine(t, out)
+	since, errSince := time.Parse(time.RFC3339, fmt.Sprint(got["since"]))
+	until, errUntil := time.Parse(time.RFC3339, fmt.Sprint(got["until"]))
+	if got["suppressed"] != 3.0 || errSince != nil || errUntil != nil || until.Before(since) ||
+		time.Since(since) > time.Minute {
+		t.Errorf("line %v stands for four denials, want suppressed 3 and when they came", got)
+	}
+	if strings.Contains(out.lines()[0], "since") {
+		t.Errorf("line %s stands for one denial, want no times", out.lines()[0])
 	}
 	for len(log.kindsNow()) > 0 {
 		if time.Now().After(deadline) {
@@ -113,12 +129,17 @@ func (l *Log) kindsNow() []string {
 func TestKindsAreBounded(t *testing.T) {
 	log, out := newTestLog(time.Minute)
 	for i := 0; i < maxKinds+100; i++ {
-		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
+		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i),
+			Owner: "acme", Also: "sni-missing"})
 	}
 	if got := len(out.lines()); got != maxKinds+1 {
 		t.Errorf("%d lines for any number of hosts, want %d", got, maxKinds+1)
 	}
-	if line := lastLine(t, out); line["host"] != "(many)" || line["reason"] != "host-unowned" {
+	line := lastLine(t, out)
+	if line["path"] != nil || line["owner"] != nil || line["also"] != nil {
+		t.Errorf("the last line is %v, want nothing that is one denial's", line)
+	}
+	if line["host"] != "(many)" || line["reason"] != "host-unowned" {
 		t.Errorf("the last line is %v, want one for all other hosts", line)
 	}
 	log, out = newTestLog(time.Minute)
@@ -291,5 +312,24 @@ func TestWhatIsNoJSON(t *testing.T) {
 	log.write(make(chan int))
 	if got := out.lines(); len(got) != 1 || !strings.Contains(got[0], "unsupported type") {
 		t.Errorf("lines %q, want one with the error", got)
+	}
+}
+
+// TestPathOfADenial looks at what is written of a request's path.
+func TestPathOfADenial(t *testing.T) {
+	rows := []struct{ description, target, want string }{
+		{"a path", "/a/b", "/a/b"},
+		{"as it was sent", "/a%2Fb/%6f", "/a%2Fb/%6f"},
+		{"without its query, where tokens are", "/a?token=secret", "/a"},
+		{"a long one", "/" + strings.Repeat("x", 300), "/" + strings.Repeat("x", 255) + "…"},
+	}
+	for _, row := range rows {
+		log, out := newTestLog(time.Minute)
+		log.Deny(Prepare(Denial{Reason: "host-foreign"}),
+			httptest.NewRequest(http.MethodPost, row.target, nil))
+		got := lastLine(t, out)
+		if got["path"] != row.want || got["method"] != http.MethodPost {
+			t.Errorf("%s: %v, want %q", row.description, got, row.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"net/http"
 	"sort"
 	"sync"
 	"time"
@@ -66,9 +67,9 @@ func (c *Counters) Observed(result string) {
 	c.observed[result]++
 }
 
-// Denied counts a denial. client is the address of the connection's peer.
-func (c *Counters) Denied(p *report.Prepared, client string, now time.Time) {
-	d := p.Denial()
+// Denied counts a denied request.
+func (c *Counters) Denied(p *report.Prepared, req *http.Request, now time.Time) {
+	d := p.Of(req)
 	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,11 +85,11 @@ func (c *Counters) Denied(p *report.Prepared, client string, now time.Time) {
 	s.total++
 	s.advance(now)
 	s.parts[int(s.part%bars)]++
-	c.keep(p.Key(), d, client, now)
+	c.keep(p.Key(), d, now)
 }
 
 // keep keeps a denial among the latest. The caller holds mu.
-func (c *Counters) keep(key string, d report.Denial, client string, now time.Time) {
+func (c *Counters) keep(key string, d report.Denial, now time.Time) {
 	l := c.latest[key]
 	if l == nil {
 		if len(c.latest) >= maxLatest {
@@ -97,7 +98,6 @@ func (c *Counters) keep(key string, d report.Denial, client string, now time.Tim
 		l = &Latest{First: now}
 		c.latest[key] = l
 	}
-	d.Client = report.WithoutPort(client)
 	l.Denial = d
 	l.Last = now
 	l.Count++

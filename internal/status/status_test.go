@@ -19,6 +19,12 @@ func denialOf(tenant, reason, mode, host string) *report.Prepared {
 	return report.Prepare(report.Denial{Tenant: tenant, Reason: reason, Mode: mode, Host: host})
 }
 
+func requestFrom(client string) *http.Request {
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.RemoteAddr = client
+	return req
+}
+
 func filled(c *Counters, now time.Time) *State {
 	s := &State{Now: now}
 	c.Fill(s)
@@ -42,7 +48,7 @@ func TestLastHour(t *testing.T) {
 		c := NewCounters()
 		d := denialOf("acme", "host-foreign", "enforce", "x.example.com")
 		for i := 0; i < 3; i++ {
-			c.Denied(d, "192.0.2.7:1234", noon.Add(time.Duration(i)*time.Second))
+			c.Denied(d, requestFrom("192.0.2.7:1234"), noon.Add(time.Duration(i)*time.Second))
 		}
 		s := filled(c, noon.Add(row.later))
 		if len(s.Denials.Counts) != 1 {
@@ -73,7 +79,7 @@ func TestBounds(t *testing.T) {
 	const tenants = maxSeries + 10
 	for i := 0; i < tenants; i++ {
 		name := fmt.Sprintf("tenant-%d", i)
-		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), "", noon)
+		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), requestFrom(""), noon)
 		c.Served(Serving{Host: name, At: noon})
 	}
 	s := filled(c, noon)
@@ -172,8 +178,9 @@ func hostile() *State {
 			c.Denied(report.Prepare(report.Denial{
 				Tenant: markup, Reason: fmt.Sprintf("%s%d", markup, i), Mode: mode, Host: markup,
 				SNI: markup, Router: markup, Certificate: markup, Namespace: markup,
-				Offending: markup,
-			}), markup, noon)
+				Offending: markup, Owner: markup, Other: markup, Detail: markup, Also: markup,
+				EntryPoint: markup, Middleware: markup,
+			}), requestFrom(markup), noon)
 		}
 	}
 	c.Served(Serving{Host: markup, Tenant: markup, Owner: markup, Router: markup, Verdict: markup,
@@ -237,7 +244,7 @@ func TestVisible(t *testing.T) {
 // TestMetricsEscape writes labels as Prometheus' format has them.
 func TestMetricsEscape(t *testing.T) {
 	c := NewCounters()
-	c.Denied(denialOf("a\"b\\c\nd", "host-foreign", "enforce", ""), "", noon)
+	c.Denied(denialOf("a\"b\\c\nd", "host-foreign", "enforce", ""), requestFrom(""), noon)
 	want := `tenantguard_denials_total{tenant="a\"b\\c\nd",reason="host-foreign",mode="enforce"} 1`
 	if got := filled(c, noon).Metrics(); !strings.Contains(got, want+"\n") {
 		t.Errorf("%s, want %s", got, want)

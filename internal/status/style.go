@@ -99,8 +99,8 @@ h1{font-size:1.25rem}
 @media print{nav,form,.skip{display:none}}
 `
 
-// script filters by tenant and by host, ?tenant= and ?host= to begin with. Without it the page shows
-// everything.
+// script filters by tenant and by host, ?tenant= and ?host= to begin with. Without it the page
+// shows everything.
 const script = `
 "use strict";
 (function () {

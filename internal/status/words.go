@@ -2,12 +2,28 @@ package status
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/report"
 )
 
-// Words says in words why a request was denied, or would have been.
+// Words says in words why a request was denied, or would have been, and all that is to be said
+// beside that.
 func Words(d report.Denial) string {
+	words := wordsOf(d)
+	if d.Other != "" {
+		words += " It may be of: " + d.Other + "."
+	}
+	if d.Detail != "" {
+		words += " " + strings.ToUpper(d.Detail[:1]) + d.Detail[1:] + "."
+	}
+	if d.Also != "" {
+		words += " Beside that it would be denied as " + d.Also + "."
+	}
+	return words
+}
+
+func wordsOf(d report.Denial) string {
 	host := fmt.Sprintf("%q", d.Host)
 	tenant := "a router without a tenant"
 	if d.Tenant != "" {
@@ -27,16 +43,24 @@ func Words(d report.Denial) string {
 	case "host-unowned":
 		return "Nobody owns " + host + ", so a router of " + tenant + " may not serve it."
 	case "host-foreign":
-		return "A router of " + tenant + " serves " + host + ", which is another tenant's."
+		return "A router of " + tenant + " serves " + host + ", which is " + ownerOf(d) + "."
 	case "tls-required":
 		return "The request came without TLS."
 	case "sni-missing":
 		return "The client sent no server name."
 	case "sni-foreign":
-		return fmt.Sprintf("A request for %s came on a connection for %q, which is another "+
-			"tenant's or nobody's.", host, d.SNI)
+		return fmt.Sprintf("A request for %s came on a connection for %q, which is %s.",
+			host, d.SNI, ownerOf(d))
 	}
 	return certificateWords(d, host)
+}
+
+// ownerOf says whose a name is that is not the tenant's own.
+func ownerOf(d report.Denial) string {
+	if d.Owner == "" {
+		return "no tenant's"
+	}
+	return "the tenant " + d.Owner + "'s"
 }
 
 func certificateWords(d report.Denial, host string) string {
