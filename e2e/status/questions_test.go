@@ -49,7 +49,7 @@ func TestQuestions(t *testing.T) {
 			[]string{"In force on every entry point. Since 20"}},
 		{"why was this denied, and whose is the host", "denials",
 			[]string{
-				`A router of the tenant team-b serves "` + hostA + `", which is the tenant team-a's.`,
+				`router of the tenant team-b serves "` + hostA + `", which is the tenant team-a's.`,
 				", 3 times since 20", "router team-b-claim@file",
 			}},
 		{"denials per tenant in the last hour", "denials", []string{"team-b host-foreign 3 3"}},

@@ -51,7 +51,7 @@ func (s *State) Summarize() {
 		}
 	}
 	s.Summary.Sentence = s.sentence(reporting, partly)
-	if s.Traefik.Unguarded > 0 || !s.allInForce() {
+	if s.Traefik.Unguarded > 0 || !s.allInForce() || s.anyFailed() {
 		s.Summary.Since = time.Time{}
 	}
 }
@@ -113,10 +113,8 @@ func (s *State) sentence(reporting int, partly bool) string {
 		return "Not in force everywhere: " + count(s.Traefik.Unguarded, "router") +
 			" without the guard of the entry point."
 	}
-	for _, check := range s.SelfCheck {
-		if check.State == CheckFailed {
-			return "The guard does not know this Traefik: see the self-check."
-		}
+	if s.anyFailed() {
+		return "The guard does not know this Traefik: see the self-check."
 	}
 	return s.where() + s.how(reporting, partly) + "."
 }
@@ -128,6 +126,16 @@ func (s *State) allInForce() bool {
 		}
 	}
 	return true
+}
+
+// anyFailed reports whether a check of the self-check failed.
+func (s *State) anyFailed() bool {
+	for _, check := range s.SelfCheck {
+		if check.State == CheckFailed {
+			return true
+		}
+	}
+	return false
 }
 
 // where says where the guard is in force.
