@@ -34,26 +34,12 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		denial = denial.WithHost(req.Host)
 	}
 	log.Deny(denial, req)
+	counters.Denied(denial, req, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
 	g.deny(rw, req, a.code)
-}
-
-// answer is what a decision comes to, and what is kept of it.
-type answer struct {
-	code verdict.Code
-	// denial is what the log says of a denial, and enforced reports whether it is carried out.
-	denial   *report.Prepared
-	enforced bool
-	// isPlain reports whether a pass was made with nothing special about the request, so that the
-	// fast path may have it.
-	isPlain bool
-	// key is what it is known by, and until when it is over, zero for as long as its policy is in
-	// force.
-	key   key
-	until time.Time
 }
 
 // decide finds the answer to a request that was found a moment ago, or judges the request.
@@ -69,6 +55,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 		return a
 	}
 	d := g.check(req, r)
+	g.count(d)
 	a := &answer{code: d.code}
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)

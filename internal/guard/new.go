@@ -56,6 +56,12 @@ func New(
 		r.samples = append(r.samples, func() { g.identify.Do(func() { g.findRouter() }) })
 	}
 	g.middleware = r.middlewares[name]
+	if g.middleware == nil {
+		page := r.addPage(next)
+		reloads.Unlock()
+		startPolling()
+		return page
+	}
 	reloads.Unlock()
 	if isNew {
 		startPolling()

@@ -14,6 +14,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/report"
+	"github.com/tenantguard/tenantguard/internal/status"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 	"github.com/tenantguard/tenantguard/internal/wait"
@@ -27,7 +28,9 @@ var (
 	middlewares = registry.New(environment())
 	clusters    = cluster.NewSet()
 	// lasting are the observations that outlive a reload (observe: ttl).
-	lasting = observe.NewLastingCache(chains)
+	lasting = counted(observe.NewLastingCache(chains))
+	// counters count what the status page shows.
+	counters = status.NewCounters()
 	// chains are the served chains, each of them once.
 	chains              = &observe.Chains{}
 	hasLocalCertificate = traefik.HasLocalCertificate()
@@ -78,6 +81,9 @@ type reload struct {
 	// total counts what all tables have, and clearing is held while they are cleared.
 	total    *atomic.Int64
 	clearing sync.Mutex
+
+	// page is the status page's part, nil where no router leads to one. It is guarded by reloads.
+	page *statusPage
 
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex
@@ -167,7 +173,9 @@ func register(done <-chan struct{}, keys map[string]any, name string) *reload {
 	if r == nil || r.done != done || done == nil {
 		r = beginReload(done)
 	}
-	r.middlewares[name] = middlewares.Middleware(name, keys)
+	if !isStatus(keys, name) {
+		r.middlewares[name] = middlewares.Middleware(name, keys)
+	}
 	registered = true
 	return r
 }
@@ -177,7 +185,7 @@ func beginReload(done <-chan struct{}) *reload {
 	r := &reload{
 		done:        done,
 		began:       time.Now(),
-		observed:    observe.NewCache(chains),
+		observed:    counted(observe.NewCache(chains)),
 		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
 		tables:      map[string][]*known{},

@@ -31,7 +31,8 @@ func (b *builder) addRouter(path, text string, tenant *Tenant) {
 		b.fail(path, text, "wanted the names of routers: "+err.Error())
 		return
 	}
-	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
+	b.policy.routers = append(b.policy.routers, routerPattern{
+		text: text, match: match, tenant: tenant})
 }
 
 // checkProvider refuses a pattern that does not end with a provider: whoever can write for another

@@ -44,6 +44,7 @@ type Middleware struct {
 	keys     *policy.Keys
 	source   *source
 	lastGood good
+	times    times
 	// unusedReloads counts the reloads since one had a router with this middleware.
 	unusedReloads int
 }
@@ -68,6 +69,16 @@ type good struct {
 	// known.
 	effective *policy.Effective
 	snapshot  *policy.Snapshot
+}
+
+// times say since when what is so. They are zero where it is not.
+type times struct {
+	// inForce is since when a policy is in force without a break, and changed when another one came
+	// into force.
+	inForce, changed time.Time
+	// errs are what is wrong with what is written now, and wrong since when there is something.
+	errs  []string
+	wrong time.Time
 }
 
 // Policy returns what is in force, nil where there was no good policy yet.

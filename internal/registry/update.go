@@ -119,8 +119,10 @@ func (m *Middleware) latestGood(next inputs) good {
 	}
 	if len(m.keys.Errors)+len(errs) > 0 {
 		m.sayErrors(errs)
+		m.noteErrors(append(append([]string{}, m.keys.Errors...), errs...))
 		return m.lastGood
 	}
+	m.noteErrors(nil)
 	p := m.source.over(next.revision.parsed, next.snapshot)
 	if p == nil {
 		return m.lastGood
@@ -153,6 +155,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	}
 	m.mu.Lock()
 	m.lastGood = next
+	m.noteChange(before)
 	m.mu.Unlock()
 	return before != nil && before != next.effective
 }

@@ -89,6 +89,20 @@ func Prepare(d Denial) *Prepared {
 	return &Prepared{denial: d, key: key}
 }
 
+// Of returns what is said of one request.
+func (p *Prepared) Of(req *http.Request) Denial {
+	d := p.denial
+	d.Client = withoutPort(req.RemoteAddr)
+	d.Method = bounded(req.Method)
+	d.Path = bounded(req.URL.EscapedPath())
+	return d
+}
+
+// Key returns what identical denials have in common and different ones have not.
+func (p *Prepared) Key() string {
+	return p.key
+}
+
 // bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
 // such as the line of a request.
 func bounded(s string) string {
@@ -143,10 +157,8 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 		seen.suppress()
 		return
 	}
-	key, d := p.key, p.denial
-	d.Client = withoutPort(req.RemoteAddr)
-	d.Method = bounded(req.Method)
-	d.Path = bounded(req.URL.EscapedPath())
+	key := p.key
+	d := p.Of(req)
 	if len(l.kinds) >= maxKinds {
 		key = d.Mode + " " + d.Reason
 		d = withoutNames(d)
