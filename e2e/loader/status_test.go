@@ -16,8 +16,12 @@ import (
 	"github.com/tenantguard/tenantguard/internal/status"
 )
 
-// window is how long the log suppresses identical denials, and a little more.
-const window = 11 * time.Second
+const (
+	// window is how long the log suppresses identical denials, and a little more.
+	window = 11 * time.Second
+	// maxKinds is how many different ones it has lines for in that time, and a few less.
+	maxKinds = 900
+)
 
 // denialKey is what denials are counted by.
 type denialKey struct{ tenant, reason, mode string }

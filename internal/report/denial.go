@@ -20,8 +20,12 @@ const (
 	// window is how long identical denials are suppressed after one was written.
 	window = 10 * time.Second
 	// maxKinds bounds how many different denials are kept apart within a window; a client can
-	// make up any number.
+	// make up any number. Those beyond are kept apart by tenant, mode and reason, until there are
+	// maxAll.
 	maxKinds = 1000
+	maxAll   = 2000
+	// many stands for what differs in the denials of one line.
+	many = "(many)"
 	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.
 	maxText = 256
 	// modeReport is the mode of a denial that is not carried out.
@@ -160,8 +164,12 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 	key := p.key
 	d := p.Of(req)
 	if len(l.kinds) >= maxKinds {
-		key = d.Mode + " " + d.Reason
 		d = withoutNames(d)
+		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
+	}
+	if len(l.kinds) >= maxAll && l.kinds[key] == nil {
+		d.Tenant = many
+		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
 	}
 	if seen := l.kinds[key]; seen != nil {
 		seen.suppress()
@@ -175,9 +183,12 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 // withoutNames returns what many denials have in common. It is no method: of a type with methods
 // the interpreter writes {} as JSON.
 func withoutNames(d Denial) Denial {
-	d.Host, d.SNI, d.Certificate = "(many)", "", ""
+	d.Router, d.Host = many, many
+	d.EntryPoint, d.Middleware, d.Namespace = "", "", ""
+	d.SNI, d.Certificate = "", ""
 	d.Path, d.Method, d.Owner = "", "", ""
 	d.Offending, d.Other, d.Detail, d.Also = "", "", "", ""
+	d.Guest = false
 	return d
 }
 

@@ -139,22 +139,47 @@ func (l *Log) kindsNow() []string {
 }
 
 func TestKindsAreBounded(t *testing.T) {
+	const tenants = 20
 	log, out := newTestLog(time.Minute)
-	for i := 0; i < maxKinds+100; i++ {
-		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i),
-			Owner: "acme", Also: "sni-missing"})
+	denyAs := func(tenant string, count int) {
+		for i := 0; i < count; i++ {
+			deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i),
+				Router: tenant + "-web@file", Tenant: tenant, Owner: "acme", Also: "sni-missing"})
+		}
 	}
+	denyAs("loud", maxKinds+100)
 	if got := len(out.lines()); got != maxKinds+1 {
 		t.Errorf("%d lines for any number of hosts, want %d", got, maxKinds+1)
 	}
 	line := lastLine(t, out)
-	if line["path"] != nil || line["owner"] != nil || line["also"] != nil {
-		t.Errorf("the last line is %v, want nothing that is one denial's", line)
+	for _, field := range []string{"path", "owner", "also", "middleware", "entryPoint"} {
+		if line[field] != nil {
+			t.Errorf("the last line is %v, want nothing that is one denial's", line)
+		}
 	}
-	if line["host"] != "(many)" || line["reason"] != "host-unowned" {
-		t.Errorf("the last line is %v, want one for all other hosts", line)
+	if line["host"] != "(many)" || line["router"] != "(many)" || line["tenant"] != "loud" {
+		t.Errorf("the last line is %v, want one for all other hosts of the tenant", line)
 	}
-	log, out = newTestLog(time.Minute)
+	for i := 1; i < tenants; i++ {
+		denyAs("tenant-"+strconv.Itoa(i), 2)
+	}
+	if got := len(out.lines()); got != maxKinds+tenants {
+		t.Errorf("%d lines, want one more for each other tenant, %d", got, maxKinds+tenants)
+	}
+	for i := tenants; i < maxAll; i++ {
+		denyAs("tenant-"+strconv.Itoa(i), 1)
+	}
+	if got := len(out.lines()); got != maxAll+1 {
+		t.Errorf("%d lines for any number of tenants, want %d", got, maxAll+1)
+	}
+	if line := lastLine(t, out); line["tenant"] != "(many)" {
+		t.Errorf("the last line is %v, want one for all other tenants", line)
+	}
+}
+
+// TestKnownKindHasNoSecondLine fills all places: what has one needs no other.
+func TestKnownKindHasNoSecondLine(t *testing.T) {
+	log, out := newTestLog(time.Minute)
 	for i := 0; i < maxKinds; i++ {
 		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
 	}
