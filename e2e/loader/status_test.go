@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/status"
 )
@@ -31,7 +33,8 @@ type denialKey struct{ tenant, reason, mode string }
 func assertStatusAgrees(t *testing.T, plugin *Plugin, wanted map[string]int) {
 	t.Helper()
 	time.Sleep(window)
-	page, err := plugin.New(t.Context(), teapot, map[string]any{"status": true}, "status@file")
+	page, err := plugin.New(RouterContext(t.Context(), "status", "status@file"), teapot,
+		map[string]any{"status": true}, "status@file")
 	require.NoError(t, err)
 	get := func(path string) string {
 		recorder := httptest.NewRecorder()
@@ -61,6 +64,47 @@ func assertStatusAgrees(t *testing.T, plugin *Plugin, wanted map[string]int) {
 	}
 }
 
+// TestWhoseRouterShowsTheStatus has routers use the operator's middleware: only the operator's may
+// show the page, and Traefik's API is behind no other.
+func TestWhoseRouterShowsTheStatus(t *testing.T) {
+	t.Setenv(policy.OperatorNamespacesVariable, "traefik")
+	plugin := Load(t, "")
+	asked := http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(http.StatusTeapot)
+	})
+	for _, row := range []struct {
+		router string
+		want   int
+	}{
+		{"status@file", http.StatusOK},
+		{"traefik_status_0@kubernetescrd", http.StatusOK},
+		{"acme_web_0@kubernetescrd", http.StatusForbidden},
+		{"status-traefik_web_0@kubernetescrd", http.StatusForbidden}, // a namespace of that name
+		{"traefik-status-0123456789abcdef0123@kubernetescrd", http.StatusForbidden},
+		{"traefik-status@kubernetes", http.StatusForbidden},
+		{"status@docker", http.StatusForbidden},
+		{"status@file@docker", http.StatusForbidden},
+		{"", http.StatusForbidden}, // and no api@internal behind it
+	} {
+		ctx := t.Context()
+		if row.router != "" {
+			ctx = RouterContext(ctx, "status", row.router)
+		}
+		page, err := plugin.New(ctx, asked, map[string]any{"status": true}, "status@file")
+		require.NoError(t, err)
+		recorder := httptest.NewRecorder()
+		page.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/status.json", nil))
+		assert.Equal(t, row.want, recorder.Code, row.router)
+		assert.Equal(t, "no-store", recorder.Header().Get("Cache-Control"))
+		if row.want != http.StatusOK {
+			assert.NotContains(t, recorder.Body.String(), "tenant", row.router)
+		}
+	}
+	assert.Eventually(t, func() bool {
+		return strings.Contains(plugin.Log.String(), "is not the operator's")
+	}, window, 50*time.Millisecond)
+}
+
 // loggedDenials counts the denials of a log, those that were suppressed too, and returns what each
 // line says.
 func loggedDenials(plugin *Plugin) (map[denialKey]int, []string) {
@@ -69,6 +113,9 @@ func loggedDenials(plugin *Plugin) (map[denialKey]int, []string) {
 	for _, text := range plugin.Log.Lines() {
 		var d report.Denial
 		if json.Unmarshal([]byte(text), &d) == nil && d.Event == "deny" {
+			if !strings.HasSuffix(d.Middleware, "@file") && d.Reason != "policy-invalid" {
+				d.Tenant = "(own policy)" // as whoever wrote it calls it is in the log only
+			}
 			counted[denialKey{d.Tenant, d.Reason, d.Mode}] += 1 + d.Suppressed
 			lines = append(lines, line(d))
 		}

@@ -20,7 +20,7 @@ func gather(full bool) *status.State {
 	s.Versions.Go = traefik.GoVersion()
 	s.Versions.Plugin = report.Version
 	inUse := middlewares.States(namesInUse())
-	s.Policies = policiesOf(inUse)
+	s.Policies, s.MorePolicies = policiesOf(inUse)
 	s.Tenants = tenantsOf(inUse)
 	found := findings()
 	s.Traefik = found.Traefik
@@ -53,8 +53,12 @@ type policyKey struct {
 	settings             policy.Settings
 }
 
-// policiesOf returns the policies of middlewares, once for those that have the same.
-func policiesOf(inUse []registry.State) []status.Policy {
+// maxPolicies bounds the policies that are shown. The operator's come first.
+const maxPolicies = 200
+
+// policiesOf returns the policies of middlewares, once for those that have the same, and how many
+// more there are: tenants may have any number of their own.
+func policiesOf(inUse []registry.State) (shown []status.Policy, more int) {
 	all := []status.Policy{}
 	at := map[policyKey]int{}
 	for _, m := range inUse {
@@ -67,10 +71,14 @@ func policiesOf(inUse []registry.State) []status.Policy {
 			all[i].Middlewares++
 			continue
 		}
+		if len(all) == maxPolicies {
+			more++
+			continue
+		}
 		at[key] = len(all)
 		all = append(all, policyState(m))
 	}
-	return all
+	return all, more
 }
 
 // policyOf returns the policy of a middleware without its settings, nil for none.
@@ -85,7 +93,7 @@ func policyState(m registry.State) status.Policy {
 	p := status.Policy{
 		Middleware: m.Name, Middlewares: 1, Source: m.File, FromNamespaces: m.Clustered,
 		Since: m.InForce, Changed: m.Changed, Wrong: m.Wrong, Outdated: m.Outdated,
-		Errors: append([]string{}, m.Errors...), Warnings: []string{},
+		Errors: append([]string{}, m.Errors...), Warnings: []string{}, ByTenant: m.IsTenants,
 	}
 	if p.Source == "" {
 		p.Source = "inline"
@@ -125,14 +133,15 @@ func warnings(p *policy.Policy) []string {
 // thousands. Whoever calls gather holds the lock of states.
 var described = map[*policy.Effective][]status.Tenant{}
 
-// tenantsOf returns the tenants of the policies in force, those of each policy once.
+// tenantsOf returns the tenants of the policies in force, those of each policy once. What tenants
+// call by such names in policies of their own is not shown among them.
 func tenantsOf(inUse []registry.State) []status.Tenant {
 	all := []status.Tenant{}
 	seen := map[*policy.Policy]bool{}
 	next := map[*policy.Effective][]status.Tenant{}
 	for _, m := range inUse {
 		p := policyOf(m)
-		if p == nil || seen[p] {
+		if p == nil || seen[p] || (m.IsTenants && !inUse[0].IsTenants) {
 			continue
 		}
 		seen[p] = true
@@ -211,8 +220,8 @@ func demands(c policy.Certificates) string {
 	return demanded
 }
 
-// wrongRouters finds the routers that are no tenant's, by their names. What Traefik says of an
-// Ingress only with a request is left out.
+// wrongRouters finds the routers that are no tenant's, by their names and by the namespaces of
+// Ingresses.
 func wrongRouters(routers []status.GuardedRouter, inUse []registry.State) []status.Router {
 	policies := map[string]*policy.Effective{}
 	for _, m := range inUse {
@@ -224,10 +233,10 @@ func wrongRouters(routers []status.GuardedRouter, inUse []registry.State) []stat
 	for _, r := range routers {
 		p := policies[r.Guard]
 		parsed := binding.Parse(r.Name, r.EntryPoint)
-		if p == nil || parsed.HasIngressNamespace() {
+		if p == nil {
 			continue
 		}
-		bound := binding.Bind(p.Policy, parsed, "", p.LegacyNames)
+		bound := binding.Bind(p.Policy, parsed, r.Namespace, p.LegacyNames)
 		if bound.Code == verdict.Pass {
 			continue
 		}

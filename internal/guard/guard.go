@@ -34,7 +34,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		denial = denial.WithHost(req.Host)
 	}
 	log.Deny(denial, req)
-	counters.Denied(denial, req, time.Now())
+	counters.Denied(denial, g.middleware.IsTenants(), req, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"context"
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
@@ -52,6 +53,10 @@ func certificateOf(t *testing.T, name string) *tls.Certificate {
 		t.Fatal(err)
 	}
 	return certificate
+}
+
+func init() { // for routers have no names here
+	refusalOfPage = func(_ context.Context, _ http.Handler) string { return "" }
 }
 
 // What follows is how tests reach into a guard; newGuard is another.

@@ -57,7 +57,7 @@ func New(
 	}
 	g.middleware = r.middlewares[name]
 	if g.middleware == nil {
-		page := r.addPage(next)
+		page := r.addPage(next, refusalOfPage(ctx, next))
 		reloads.Unlock()
 		startPolling()
 		return page

@@ -53,6 +53,7 @@ func lookForChanges(all *registry.Registry) {
 	lookAtSamples()
 	all.Refresh()
 	clusters.Keep(all.Clusters())
+	sayRefusedPages()
 	askTraefik()
 }
 

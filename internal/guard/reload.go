@@ -84,6 +84,8 @@ type reload struct {
 
 	// page is the status page's part, nil where no router leads to one. It is guarded by reloads.
 	page *statusPage
+	// refusedPages says which routers must not show the page, guarded likewise.
+	refusedPages []string
 
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex

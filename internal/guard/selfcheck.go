@@ -24,9 +24,11 @@ type checks struct {
 	// problems has "" for a check that was met and is good, and what was found for one that failed,
 	// for which nothing can make up.
 	problems map[string]string
-	// reached reports whether a router led to a service, and unreached counts those that did not.
+	// reached reports whether a router led to a service, unreached counts those that did not, and
+	// end is what the last of these led to.
 	reached   bool
 	unreached int
+	end       string
 }
 
 // failing has the checks that it was said of that they fail, whatever reload it was in.
@@ -52,22 +54,36 @@ func (c *checks) note(check, problem string) {
 	}
 }
 
-// noteTree notes where the handlers below a router lead to. Behind a closure that is not known, but
-// not every router has one.
+// noteTree notes where the handlers below a router lead to. Traefik's own ping and API are no
+// services.
 func (c *checks) noteTree(children traefik.Children) {
+	if children.IsOwn || children.IsAPI {
+		return
+	}
 	c.mu.Lock()
-	c.reached = c.reached || children.Reached
+	defer c.mu.Unlock()
 	if !children.Reached {
 		c.unreached++
+		c.end = children.End
+		return
 	}
-	reached, unreached := c.reached, c.unreached
+	c.reached = true
+	if c.problems == nil {
+		c.problems = map[string]string{}
+	}
+	c.problems[traefik.CheckHandlerTree] = "" // one that is known is enough
+}
+
+// judgeTree finds that the handlers are others than the guard knows if none of those that were
+// looked at leads to a service. Behind a closure that is not known, but not every router has one.
+func (c *checks) judgeTree() {
+	c.mu.Lock()
+	reached, unreached, end := c.reached, c.unreached, c.end
 	c.mu.Unlock()
-	if reached {
-		c.note(traefik.CheckHandlerTree, "")
-	} else if unreached >= minUnreached {
+	if !reached && unreached >= minUnreached {
 		c.note(traefik.CheckHandlerTree, fmt.Sprintf(
 			"the handlers of %d routers lead to no service that is known, the last to a %s",
-			unreached, children.End))
+			unreached, end))
 	}
 }
 
@@ -151,6 +167,7 @@ func lookAtSamples() {
 		look()
 	}
 	if r != nil {
+		r.checks.judgeTree()
 		sayGoodAgain(r.checks.all())
 	}
 }

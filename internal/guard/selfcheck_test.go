@@ -87,6 +87,8 @@ func TestNoteTree(t *testing.T) {
 		{"a service", []traefik.Children{known}, report.StateOK},
 		{"one that is strange", []traefik.Children{strange}, report.StateUnknown},
 		{"two that are strange", []traefik.Children{strange, strange}, report.StateFailed},
+		{"Traefik's own", []traefik.Children{{IsOwn: true}, {IsAPI: true}, {IsOwn: true}},
+			report.StateUnknown},
 		{"strange ones beside a service", []traefik.Children{strange, known, strange, strange},
 			report.StateOK},
 	}
@@ -95,6 +97,7 @@ func TestNoteTree(t *testing.T) {
 		for _, children := range row.routers {
 			c.noteTree(children)
 		}
+		c.judgeTree()
 		got := stateOf(c.all(), traefik.CheckHandlerTree)
 		if got.State != row.want {
 			t.Errorf("%s: %+v, want %q", row.description, got, row.want)
@@ -102,6 +105,27 @@ func TestNoteTree(t *testing.T) {
 		if got.State == report.StateFailed && !strings.Contains(got.Detail, "svc.Pool") {
 			t.Errorf("%s: %+v, want the type", row.description, got)
 		}
+	}
+}
+
+// TestTreeIsKnownAfterAll has the first routers of a reload lead to closures only, as redirections
+// do, and a later one to a service.
+func TestTreeIsKnownAfterAll(t *testing.T) {
+	c := &checks{}
+	for i := 0; i < minUnreached; i++ {
+		c.noteTree(traefik.Children{End: "http.HandlerFunc"})
+		if got := stateOf(c.all(), traefik.CheckHandlerTree).State; got != report.StateUnknown {
+			t.Errorf("before all samples were looked at: %s", got)
+		}
+	}
+	c.judgeTree()
+	if got := stateOf(c.all(), traefik.CheckHandlerTree).State; got != report.StateFailed {
+		t.Errorf("with closures only: %s", got)
+	}
+	c.noteTree(traefik.Children{Reached: true})
+	c.judgeTree()
+	if got := stateOf(c.all(), traefik.CheckHandlerTree).State; got != report.StateOK {
+		t.Errorf("with a service: %s", got)
 	}
 }
 

@@ -1,6 +1,8 @@
 package guard
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"sort"
@@ -10,7 +12,9 @@ import (
 
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/status"
+	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -20,6 +24,10 @@ const (
 	buildTime = 10 * time.Second
 	// stateHolds is how long what was gathered is shown again, whoever asks for it how often.
 	stateHolds = time.Second
+	// askAgain is how long it takes until an API that did not answer is asked again.
+	askAgain = 10 * time.Second
+	// maxRefused bounds the routers of a reload of which it is said that they are refused the page.
+	maxRefused = 20
 )
 
 // isStatus reports whether a middleware is a status page: the operator's, and nothing wrong with
@@ -43,8 +51,38 @@ type statusPage struct {
 	found *status.Findings
 }
 
-// addPage returns the handler of the status page in front of a router. The caller holds reloads.
-func (r *reload) addPage(next http.Handler) http.Handler {
+// refusalOfPage returns why a router must not show the status page, "" if it may: whoever writes
+// routers may put the operator's own middleware in front of one of theirs, would then see all
+// tenants, and would be asked instead of Traefik's API. Where Traefik does not say the router's
+// name, it must lead to that API. It is a variable because tests have no routers with names.
+var refusalOfPage = func(ctx context.Context, next http.Handler) string {
+	router := traefik.RouterOf(ctx).Name
+	if router == "" {
+		if traefik.ChildRouters(next).IsAPI {
+			return ""
+		}
+		return "a router whose name Traefik does not say, and which leads to no api@internal"
+	}
+	if policy.IsOperators(router, os.Getenv) {
+		return ""
+	}
+	return fmt.Sprintf("router %.200q is not the operator's: wanted one on one entry point, from "+
+		"a file, from an IngressRoute in a namespace of %s, or from a provider of %s",
+		router, policy.OperatorNamespacesVariable, policy.OperatorProvidersVariable)
+}
+
+// addPage returns the handler of the status page in front of a router, or of one that must not show
+// it. The caller holds reloads.
+func (r *reload) addPage(next http.Handler, refusal string) http.Handler {
+	if refusal != "" {
+		if len(r.refusedPages) < maxRefused {
+			r.refusedPages = append(r.refusedPages, refusal)
+		}
+		return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+			rw.Header()["Cache-Control"] = noStore
+			http.Error(rw, http.StatusText(http.StatusForbidden), http.StatusForbidden)
+		})
+	}
 	if r.page == nil {
 		r.page = &statusPage{next: next}
 	}
@@ -54,14 +92,14 @@ func (r *reload) addPage(next http.Handler) http.Handler {
 	})
 }
 
-// ask asks Traefik's API once, and says what it found out.
+// ask asks Traefik's API, until it has answered, and says what it found out.
 func (p *statusPage) ask() *status.Findings {
 	p.asking.Lock()
 	defer p.asking.Unlock()
 	p.mu.Lock()
 	found := p.found
 	p.mu.Unlock()
-	if found != nil {
+	if found != nil && (found.Traefik.Known || time.Since(found.Traefik.Asked) < askAgain) {
 		return found
 	}
 	asked := status.Ask(p.next, namesInUse(), policy.WantsStatus)
@@ -70,6 +108,22 @@ func (p *statusPage) ask() *status.Findings {
 	p.mu.Unlock()
 	sayOpen(&asked)
 	return &asked
+}
+
+// refusedPages are the routers of which it was said that they must not show the status page.
+var refusedPages = &report.News{}
+
+// sayRefusedPages says which routers must not show the status page, each once.
+func sayRefusedPages() {
+	reloads.Lock()
+	var refused []string
+	if reloads.current != nil {
+		refused = append(refused, reloads.current.refusedPages...)
+	}
+	reloads.Unlock()
+	if news := refusedPages.Of(refused); len(news) > 0 {
+		log.PagesRefused(news)
+	}
 }
 
 // currentPage returns the status page of the routers in use, nil for none.
@@ -151,18 +205,20 @@ func counted(cache *observe.Cache) *observe.Cache {
 // count counts a request that was judged, and notes which certificate it was served with.
 func (g *Guard) count(d decision) {
 	counters.Judged()
-	if d.chain == nil {
+	if d.chain == nil || g.middleware.IsTenants() {
 		return
 	}
 	serving := status.Serving{
 		Host: string(d.request.Host), Owner: d.policy.Hosts.Owner(d.request.Host),
 		Router: g.router.Name, Verdict: string(d.code), Problem: d.chain.Problem, At: time.Now(),
+		Pattern: d.policy.Hosts.PatternOf(d.request.Host),
 	}
 	if d.binding.Tenant != nil {
 		serving.Tenant = d.binding.Tenant.Name
 	}
 	if len(d.chain.Certificates) > 0 {
 		serving.Leaf = d.chain.Certificates[0]
+		serving.ExpiresSoon = verdict.ExpiresSoon(serving.Leaf, serving.At)
 		if d.code == verdict.Pass && d.problem == "" {
 			serving.Owned = ownedBy(d)
 		}

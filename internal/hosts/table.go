@@ -53,6 +53,24 @@ func (t *Table) Owner(name Name) string {
 	return t.deepOwner(suffix)
 }
 
+// PatternOf returns the pattern that gives a name its owner, "" where it is unowned.
+func (t *Table) PatternOf(name Name) string {
+	if t.exact[name] != "" {
+		return string(name)
+	}
+	if t.Owner(name) == "" {
+		return ""
+	}
+	suffix := parent(name)
+	if t.one[suffix] != "" {
+		return "*." + string(suffix)
+	}
+	for t.deep[suffix] == "" {
+		suffix = parent(suffix)
+	}
+	return "**." + string(suffix)
+}
+
 // Covering returns the owner of the pattern itself, or of what matches where it does, "" for none.
 // What is more specific than the pattern does not count.
 func (t *Table) Covering(p Pattern) string {

@@ -16,10 +16,8 @@ type Middleware struct {
 	env   Environment
 	share func(key sourceKey, s *source) *source
 	said  report.Said
-	// leftOut are the Namespaces that it was said of that they are left out, and isTenants reports
-	// whether the middleware is not the operator's.
-	leftOut   report.News
-	isTenants bool
+	// leftOut are the Namespaces that it was said of that they are left out.
+	leftOut report.News
 
 	// updating is held while the inputs are gathered and a policy is made of them. It is the
 	// middleware's own: a tenant's Middleware keeps only the routers waiting that the tenant
@@ -32,9 +30,11 @@ type Middleware struct {
 	announced      *policy.Effective
 	refused, again bool
 
-	// mu is held for moments only. Who holds updating may read keys, source and lastGood without
-	// it.
+	// mu is held for moments only. Who holds updating may read isTenants, keys, source and
+	// lastGood without it.
 	mu sync.Mutex
+	// isTenants reports whether the middleware is not the operator's.
+	isTenants bool
 	// raw are the keys as the last New had them, given counts how often there were any, and read is
 	// which of them a policy was made of.
 	raw         map[string]any
@@ -165,6 +165,15 @@ func (m *Middleware) cluster() Cluster {
 		return nil
 	}
 	return m.source.cluster
+}
+
+// IsTenants reports whether the policy in force was written by a tenant, who can call anything in it
+// by any name: it is in the keys of a Middleware that is not the operator's.
+func (m *Middleware) IsTenants() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := m.lastGood.source
+	return m.isTenants && s != nil && s.File == ""
 }
 
 // IsInForce reports whether a policy that Policy returned is still in force.

@@ -14,6 +14,9 @@ type State struct {
 	// laid over it.
 	File      string
 	Clustered bool
+	// IsTenants reports whether the policy is written in the keys of a Middleware that is not the
+	// operator's.
+	IsTenants bool
 	// Policy is what is in force, nil for nothing: every request is then answered 503. InForce is
 	// since when something is, and Changed when another policy came into force.
 	Policy           *policy.Effective
@@ -27,7 +30,8 @@ type State struct {
 	Outdated string
 }
 
-// States returns what is so of the middlewares with these names, by name. New keys are read first.
+// States returns what is so of the middlewares with these names, the operator's first, and then by
+// name. New keys are read first.
 func (r *Registry) States(names map[string]bool) []State {
 	var states []State
 	for _, m := range r.all() {
@@ -36,7 +40,12 @@ func (r *Registry) States(names map[string]bool) []State {
 			states = append(states, m.state())
 		}
 	}
-	sort.Slice(states, func(i, j int) bool { return states[i].Name < states[j].Name })
+	sort.Slice(states, func(i, j int) bool {
+		if states[i].IsTenants != states[j].IsTenants {
+			return states[j].IsTenants
+		}
+		return states[i].Name < states[j].Name
+	})
 	return states
 }
 
@@ -48,6 +57,7 @@ func (m *Middleware) state() State {
 		Errors: m.times.errs, Wrong: m.times.wrong,
 	}
 	source, inForce := m.source, m.lastGood.source
+	s.IsTenants = m.isTenants
 	m.mu.Unlock()
 	if s.Policy != nil {
 		s.Digest = s.Policy.Settings.Digest(inForce.digestOf(s.Policy.Policy))
@@ -55,6 +65,7 @@ func (m *Middleware) state() State {
 	if source != nil {
 		s.File = source.File
 		s.Clustered = source.cluster != nil
+		s.IsTenants = s.IsTenants && source.File == ""
 		_, s.Outdated = source.namespaces()
 	}
 	return s

@@ -49,7 +49,6 @@ func (m *Middleware) readNewKeys() {
 
 // configure reads keys, and finds the source of their policy.
 func (m *Middleware) configure(raw map[string]any, fingerprint, refusal string) {
-	m.isTenants = refusal != ""
 	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
 	s := &source{Source: keys.Source(refusal), open: m.env.ReadFile}
 	key := sourceKey{file: keys.File}
@@ -74,6 +73,7 @@ func (m *Middleware) configure(raw map[string]any, fingerprint, refusal string) 
 	}
 	s = m.share(key, s)
 	m.mu.Lock()
+	m.isTenants = refusal != ""
 	m.keys = keys
 	m.source = s
 	m.mu.Unlock()

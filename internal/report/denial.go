@@ -83,6 +83,8 @@ func Prepare(d Denial) *Prepared {
 		d.Level = levelInfo
 	}
 	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
+	d.EntryPoint, d.Middleware = bounded(d.EntryPoint), bounded(d.Middleware)
+	d.Namespace, d.Tenant, d.Owner = bounded(d.Namespace), bounded(d.Tenant), bounded(d.Owner)
 	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
 	d.Offending, d.Detail = bounded(d.Offending), bounded(d.Detail)
 	d.Other, d.Also = bounded(d.Other), bounded(d.Also)

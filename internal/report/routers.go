@@ -39,3 +39,11 @@ func (l *Log) OpenEntryPoints(names []string) {
 		Message: "these entry points have no guard, and routers without one: " +
 			"guard them, or see that tenants can't use them"})
 }
+
+// PagesRefused writes that routers have the status page's middleware and must not show it.
+func (l *Log) PagesRefused(refusals []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.write(routersLine{Event: "warning", Level: levelWarn, Routers: refusals,
+		Message: "the status page shows all tenants: these routers answer 403 in its place"})
+}

@@ -11,10 +11,12 @@ import (
 )
 
 const (
-	// perPage is how many routers are asked for at a time, and maxPages bounds the times.
-	perPage  = 1000
-	maxPages = 100
-	// maxBody bounds one answer: thousand routers with long rules.
+	// perPage is how many routers are asked for at a time, perSmallPage how many where that is too
+	// much, and maxAsked bounds them all.
+	perPage      = 1000
+	perSmallPage = 5
+	maxAsked     = 100_000
+	// maxBody bounds one answer. A router is at most what an object of Kubernetes may be, 1.5 MiB.
 	maxBody = 16 << 20
 	// maxListed bounds the routers that are listed. All are counted.
 	maxListed = 200
@@ -33,6 +35,8 @@ type Findings struct {
 // GuardedRouter is a router that has a guard, the first of its middlewares that is one.
 type GuardedRouter struct {
 	Name, EntryPoint, Guard, Rule string
+	// Namespace is that of an Ingress, "" where Traefik does not say.
+	Namespace string
 }
 
 // The parts of the API's answers that are read.
@@ -52,6 +56,14 @@ type apiRouter struct {
 	Using       []string `json:"using"`
 	ParentRefs  []string `json:"parentRefs"`
 	Middlewares []string `json:"middlewares"`
+
+	Observability struct {
+		Metadata struct {
+			Ingress struct {
+				Namespace string `json:"namespace"`
+			} `json:"ingress"`
+		} `json:"metadata"`
+	} `json:"observability"`
 }
 
 type apiMiddleware struct {
@@ -130,12 +142,13 @@ func (a *api) get(path string, into any) int {
 		Header: http.Header{}, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
 	})
 	if rw.status != http.StatusOK {
-		a.err = fmt.Errorf("the service behind the status page answers %d to %s, "+
-			"wanted Traefik's api@internal without an api.basePath", rw.status, target.Path)
+		a.err = fmt.Errorf("the service behind the status page answers %d to %s, wanted Traefik's "+
+			"api@internal, and with an api.basePath an addPrefix of it before that",
+			rw.status, target.Path)
 		return 1
 	}
 	if rw.tooLarge {
-		a.err = errors.New("the answer of Traefik's API is too large")
+		a.err = errTooLarge
 		return 1
 	}
 	if err := json.Unmarshal(rw.body, into); err != nil {
@@ -150,14 +163,24 @@ func (a *api) get(path string, into any) int {
 	return next
 }
 
-// each gets all pages of a list.
+var errTooLarge = errors.New("the answer of Traefik's API is too large")
+
+// each gets all pages of a list. One that is too large it gets in small pieces, and the rest of the
+// list too: who writes routers may write long ones, which must not hide the others.
 func (a *api) each(path string, get func(path string) int) {
-	page := 1
-	for i := 0; i < maxPages; i++ {
-		page = get(fmt.Sprintf("%s?per_page=%d&page=%d", path, perPage, page))
-		if page <= 1 {
+	page, size := 1, perPage
+	for asked := 0; asked < maxAsked; asked += size {
+		next := get(fmt.Sprintf("%s?per_page=%d&page=%d", path, size, page))
+		if a.err == errTooLarge && size == perPage {
+			a.err = nil
+			page = (page-1)*(perPage/perSmallPage) + 1
+			size = perSmallPage
+			continue
+		}
+		if next <= 1 {
 			return
 		}
+		page = next
 	}
 }
 

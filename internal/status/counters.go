@@ -14,6 +14,8 @@ const (
 	// the tenants beyond.
 	maxSeries = 5000
 	many      = "(many)"
+	// ownPolicy stands for all tenants of policies that tenants wrote.
+	ownPolicy = "(own policy)"
 	// maxLatest bounds the denials that are kept with all that is said of them.
 	maxLatest = 50
 	// bars is how many parts the last hour has, of barLength each.
@@ -67,9 +69,13 @@ func (c *Counters) Observed(result string) {
 	c.observed[result]++
 }
 
-// Denied counts a denied request.
-func (c *Counters) Denied(p *report.Prepared, req *http.Request, now time.Time) {
+// Denied counts a denied request. byTenant reports whether the policy was written by a tenant, who
+// can call tenants in it by any name: such denials are counted together.
+func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, now time.Time) {
 	d := p.Of(req)
+	if byTenant {
+		d.Tenant = ownPolicy
+	}
 	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,7 +99,7 @@ func (c *Counters) keep(key string, d report.Denial, now time.Time) {
 	l := c.latest[key]
 	if l == nil {
 		if len(c.latest) >= maxLatest {
-			c.dropOldest()
+			c.dropLatest()
 		}
 		l = &Latest{First: now}
 		c.latest[key] = l
@@ -103,11 +109,20 @@ func (c *Counters) keep(key string, d report.Denial, now time.Time) {
 	l.Count++
 }
 
-// dropOldest drops the denial that has not come for the longest time. The caller holds mu.
-func (c *Counters) dropOldest() {
+// dropLatest drops a denial of the tenant who has most of them, the one that has not come for the
+// longest time: a flood of one tenant's must not hide what happens to others. The caller holds mu.
+func (c *Counters) dropLatest() {
+	counts := map[string]int{}
+	most := 0
+	for _, l := range c.latest {
+		counts[l.Denial.Tenant]++
+		if counts[l.Denial.Tenant] > most {
+			most = counts[l.Denial.Tenant]
+		}
+	}
 	oldest, at := "", time.Time{}
 	for key, l := range c.latest {
-		if oldest == "" || l.Last.Before(at) {
+		if counts[l.Denial.Tenant] == most && (oldest == "" || l.Last.Before(at)) {
 			oldest = key
 			at = l.Last
 		}
@@ -129,21 +144,46 @@ func (s *series) advance(now time.Time) {
 	}
 }
 
-// Fill puts what was counted into a state.
-func (c *Counters) Fill(state *State) {
+// copied is a series as it was when it was copied.
+type copied struct {
+	key    seriesKey
+	series series
+}
+
+// copyInto puts what was counted into a state as it is, and returns a copy of the series. Requests
+// wait for it meanwhile.
+func (c *Counters) copyInto(state *State) []copied {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	state.Judged = c.judged
-	state.Observed = []Observed{}
 	for result, count := range c.observed {
 		state.Observed = append(state.Observed, Observed{Result: result, Count: count})
 	}
+	all := make([]copied, 0, len(c.series))
+	for key, s := range c.series {
+		one := copied{key: key, series: *s}
+		one.series.parts = append([]int{}, s.parts...)
+		all = append(all, one)
+	}
+	for _, l := range c.latest {
+		state.Denials.Latest = append(state.Denials.Latest, *l)
+	}
+	state.Hosts = c.hosts.all(state.Now)
+	return all
+}
+
+// Fill puts what was counted into a state.
+func (c *Counters) Fill(state *State) {
+	state.Observed = []Observed{}
+	state.Denials = Denials{Counts: []Count{}, Bars: []Bar{}, Latest: []Latest{}}
+	all := c.copyInto(state)
+	sortHosts(state.Hosts)
 	sort.Slice(state.Observed, func(i, j int) bool {
 		return state.Observed[i].Result < state.Observed[j].Result
 	})
-	state.Denials = Denials{Counts: []Count{}, Bars: []Bar{}, Latest: []Latest{}}
 	byBar := map[Bar]int{}
-	for key, s := range c.series {
+	for i := range all {
+		key, s := all[i].key, &all[i].series
 		s.advance(state.Now)
 		one := Count{Tenant: key.tenant, Reason: key.reason, Mode: key.mode, Total: s.total}
 		for ago := 0; ago < bars; ago++ {
@@ -159,12 +199,10 @@ func (c *Counters) Fill(state *State) {
 		bar.Count = count
 		state.Denials.Bars = append(state.Denials.Bars, bar)
 	}
-	for _, l := range c.latest {
-		kept := *l
-		kept.Words = Words(kept.Denial)
-		state.Denials.Latest = append(state.Denials.Latest, kept)
+	for i := range state.Denials.Latest {
+		l := &state.Denials.Latest[i]
+		l.Words = Words(l.Denial)
 	}
-	state.Hosts = c.hosts.all(state.Now)
 	state.Denials.sort()
 }
 

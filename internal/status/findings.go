@@ -3,6 +3,8 @@ package status
 import (
 	"sort"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // This file is what is made of the answers of Traefik's API.
@@ -82,6 +84,7 @@ func (a *api) askRouters(found *Findings, guarded map[string][]string) {
 func (a *api) look(
 	r apiRouter, found *Findings, guarded map[string][]string, at map[string]int,
 ) {
+	r.Rule = text.Bound(r.Rule, maxText)
 	using := r.Using
 	if len(using) == 0 {
 		using = r.EntryPoints
@@ -99,9 +102,10 @@ func (a *api) look(
 		found.EntryPoints[i].Routers++
 		if guard != "" {
 			found.Names = append(found.Names,
-				GuardedRouter{Name: r.Name, EntryPoint: entryPoint, Guard: guard, Rule: r.Rule})
+				GuardedRouter{Name: r.Name, EntryPoint: entryPoint, Guard: guard, Rule: r.Rule,
+					Namespace: r.Observability.Metadata.Ingress.Namespace})
 		}
-		absent := missing(r.Middlewares, guarded[entryPoint])
+		absent := a.missing(r, guarded[entryPoint])
 		if absent != "" {
 			found.addUnguarded(r, entryPoint, absent)
 			found.EntryPoints[i].Open++
@@ -129,14 +133,15 @@ func (f *Findings) addUnguarded(r apiRouter, entryPoint, absent string) {
 }
 
 // missing returns the first guard of an entry point that a router has not, "" for none. Traefik
-// puts the middlewares of an entry point in front of a router's own as they are written.
-func missing(middlewares, guards []string) string {
+// puts the middlewares of an entry point in front of a router's own as they are written: one without
+// a provider is another provider's for its routers, and may be no guard.
+func (a *api) missing(r apiRouter, guards []string) string {
 	for _, guard := range guards {
 		has := false
-		for _, m := range middlewares {
+		for _, m := range r.Middlewares {
 			has = has || m == guard
 		}
-		if !has {
+		if !has || a.find(qualified(guard, providerOf(r.Name)), 0) == "" {
 			return guard
 		}
 	}

@@ -7,7 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 )
+
+// rendering is held while an answer is made, which takes the interpreter its time.
+var rendering sync.Mutex
 
 // Serve answers a request for the page, /status.json or /metrics, below whatever path the router
 // has. state returns what is so now.
@@ -22,6 +26,8 @@ func Serve(rw http.ResponseWriter, req *http.Request, state func() *State) {
 		http.Error(rw, "wanted GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
+	rendering.Lock() // whoever asks how often, one at a time is made
+	defer rendering.Unlock()
 	last := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
 	switch last {
 	case "":

@@ -18,15 +18,33 @@ func (s *State) Metrics() string {
 			m.value(truth(check.State == CheckOK), "check", check.Check)
 		}
 	}
-	m.begin("certificate_expiry_timestamp_seconds", "gauge",
-		"When the certificate expires that was served for a host in use.")
-	for _, h := range s.Hosts {
-		if !h.NotAfter.IsZero() {
-			m.value(seconds(h.NotAfter), "tenant", h.Tenant, "host", h.Host)
-		}
-	}
+	m.ofCertificates(s)
 	m.ofKubernetes(s)
 	return m.text.String()
+}
+
+// ofCertificates has one value for each pattern of hosts, the earliest: with a wildcard clients make
+// up any number of hosts, and each would be a series.
+func (m *metrics) ofCertificates(s *State) {
+	m.begin("certificate_expiry_timestamp_seconds", "gauge",
+		"When the first certificate expires that was served for a host in use of this pattern.")
+	first := map[hostKey]time.Time{}
+	var keys []hostKey
+	for _, h := range s.Hosts {
+		if h.NotAfter.IsZero() {
+			continue
+		}
+		key := hostKey{host: h.Pattern, tenant: h.Tenant}
+		if before, known := first[key]; !known {
+			keys = append(keys, key)
+			first[key] = h.NotAfter
+		} else if h.NotAfter.Before(before) {
+			first[key] = h.NotAfter
+		}
+	}
+	for _, key := range keys {
+		m.value(seconds(first[key]), "tenant", key.tenant, "host", key.host)
+	}
 }
 
 // metrics writes one family after the other.
@@ -89,9 +107,10 @@ func (m *metrics) ofDenials(s *State) {
 	}
 }
 
+// ofPolicies has nothing of the policies that tenants wrote, of which there may be any number.
 func (m *metrics) ofPolicies(s *State) {
 	m.begin("policy_info", "gauge", "The policies in force. The value is always 1.")
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		if p.InForce {
 			m.value("1", "middleware", p.Middleware, "source", p.Source, "mode", p.Mode,
 				"digest", p.Digest, "version", s.Versions.Plugin)
@@ -99,17 +118,17 @@ func (m *metrics) ofPolicies(s *State) {
 	}
 	m.begin("policy_in_force", "gauge",
 		"Whether a policy is in force: 1, or 0 where every request is answered 503.")
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		m.value(truth(p.InForce), "middleware", p.Middleware)
 	}
 	m.begin("policy_errors", "gauge",
 		"Errors of the policy as it is written now. An earlier one stays in force.")
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		m.value(strconv.Itoa(len(p.Errors)), "middleware", p.Middleware)
 	}
 	m.begin("policy_last_change_timestamp_seconds", "gauge",
 		"When another policy came into force.")
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		if !p.Changed.IsZero() {
 			m.value(seconds(p.Changed), "middleware", p.Middleware)
 		}

@@ -3,7 +3,6 @@ package status
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
 func (p *page) routers(s *State) {
@@ -53,9 +52,6 @@ func (p *page) routers(s *State) {
 	p.raw(`</section>`)
 }
 
-// soon is how long before its end a certificate is one that expires soon.
-const soon = 14 * 24 * time.Hour
-
 func (p *page) hosts(s *State) {
 	p.section("hosts", "Hosts in use")
 	if len(s.Hosts) == 0 {
@@ -81,7 +77,7 @@ func (p *page) hosts(s *State) {
 		p.certificate(t, h)
 		t.begin()
 		if !h.NotAfter.IsZero() {
-			if h.NotAfter.Sub(s.Now) < soon {
+			if h.ExpiresSoon {
 				p.mark(Warning)
 			}
 			p.at(h.NotAfter)
@@ -149,6 +145,9 @@ func (p *page) policies(s *State) {
 	for _, one := range s.Policies {
 		p.policy(one)
 	}
+	if s.MorePolicies > 0 {
+		p.none(count(s.MorePolicies, "more middleware") + " of tenants can't be shown.")
+	}
 	p.raw(`</section>`)
 }
 
@@ -157,6 +156,9 @@ func (p *page) policy(one Policy) {
 	p.escaped(one.Middleware)
 	if one.Middlewares > 1 {
 		p.escaped(" and " + count(one.Middlewares-1, "more middleware"))
+	}
+	if one.ByTenant {
+		p.raw(`, written by a tenant`)
 	}
 	p.raw(`</h3>`)
 	if len(one.Errors) > 0 {

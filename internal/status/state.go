@@ -17,15 +17,17 @@ type State struct {
 	Traefik     Traefik      `json:"traefik"`
 	EntryPoints []EntryPoint `json:"entryPoints"`
 	Policies    []Policy     `json:"policies"`
-	Tenants     []Tenant     `json:"tenants"`
-	Hosts       []Host       `json:"hosts"`
-	Routers     []Router     `json:"routers"`
-	Denials     Denials      `json:"denials"`
-	Kubernetes  []Kubernetes `json:"kubernetes"`
-	SelfCheck   []Check      `json:"selfCheck"`
-	Judged      int          `json:"checked"`
-	Observed    []Observed   `json:"observed"`
-	Versions    Versions     `json:"versions"`
+	// MorePolicies counts the policies that are too many to be shown.
+	MorePolicies int          `json:"morePolicies"`
+	Tenants      []Tenant     `json:"tenants"`
+	Hosts        []Host       `json:"hosts"`
+	Routers      []Router     `json:"routers"`
+	Denials      Denials      `json:"denials"`
+	Kubernetes   []Kubernetes `json:"kubernetes"`
+	SelfCheck    []Check      `json:"selfCheck"`
+	Judged       int          `json:"checked"`
+	Observed     []Observed   `json:"observed"`
+	Versions     Versions     `json:"versions"`
 }
 
 // Versions are those of the programs, each "" where it is not known.
@@ -69,9 +71,11 @@ type Policy struct {
 	// over it.
 	Source         string `json:"source"`
 	FromNamespaces bool   `json:"fromNamespaces"`
-	Mode           string `json:"mode"`
-	Digest         string `json:"digest"`
-	Tenants        int    `json:"tenants"`
+	// ByTenant reports whether a tenant wrote it into a Middleware of theirs.
+	ByTenant bool   `json:"byTenant"`
+	Mode     string `json:"mode"`
+	Digest   string `json:"digest"`
+	Tenants  int    `json:"tenants"`
 	// Enforcing counts the tenants that are not in report mode.
 	Enforcing  int `json:"enforcing"`
 	Hosts      int `json:"hosts"`
@@ -107,7 +111,9 @@ type Host struct {
 	Host   string `json:"host"`
 	Tenant string `json:"tenant"`
 	// Owner is the tenant whose host it is, "" where nobody owns it.
-	Owner   string    `json:"owner"`
+	Owner string `json:"owner"`
+	// Pattern is the pattern of the owner's that the host is of.
+	Pattern string    `json:"pattern"`
 	Router  string    `json:"router"`
 	Verdict string    `json:"verdict"`
 	At      time.Time `json:"at,omitzero"`
@@ -118,6 +124,8 @@ type Host struct {
 	Names       []string  `json:"names"`
 	Issuer      string    `json:"issuer"`
 	NotAfter    time.Time `json:"notAfter,omitzero"`
+	// ExpiresSoon reports whether it is time to renew it.
+	ExpiresSoon bool `json:"expiresSoon"`
 	// Owned is how the certificate comes to serve the tenant.
 	Owned string `json:"owned"`
 }

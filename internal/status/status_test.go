@@ -1,10 +1,12 @@
 package status
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +50,7 @@ func TestLastHour(t *testing.T) {
 		c := NewCounters()
 		d := denialOf("acme", "host-foreign", "enforce", "x.example.com")
 		for i := 0; i < 3; i++ {
-			c.Denied(d, requestFrom("192.0.2.7:1234"), noon.Add(time.Duration(i)*time.Second))
+			c.Denied(d, false, requestFrom("192.0.2.7:1234"), noon.Add(time.Duration(i)*time.Second))
 		}
 		s := filled(c, noon.Add(row.later))
 		if len(s.Denials.Counts) != 1 {
@@ -79,7 +81,7 @@ func TestBounds(t *testing.T) {
 	const tenants = maxSeries + 10
 	for i := 0; i < tenants; i++ {
 		name := fmt.Sprintf("tenant-%d", i)
-		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), requestFrom(""), noon)
+		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
 		c.Served(Serving{Host: name, At: noon})
 	}
 	s := filled(c, noon)
@@ -96,11 +98,98 @@ func TestBounds(t *testing.T) {
 	if len(s.Denials.Latest) != maxLatest {
 		t.Errorf("%d denials are kept, want %d", len(s.Denials.Latest), maxLatest)
 	}
-	if len(s.Hosts) > 2*maxHosts || len(s.Hosts) < maxHosts {
+	if len(s.Hosts) > maxHosts || len(s.Hosts) == 0 {
 		t.Errorf("%d hosts are kept", len(s.Hosts))
 	}
 	if s = filled(c, noon.Add(hostKept)); len(s.Hosts) != 0 {
 		t.Errorf("%d hosts are in use after a day", len(s.Hosts))
+	}
+}
+
+// TestFloodHidesNobody has one tenant be asked for any number of hosts, and be denied as often.
+func TestFloodHidesNobody(t *testing.T) {
+	c := NewCounters()
+	for i := 0; i < 10; i++ {
+		name := fmt.Sprintf("quiet-%d", i)
+		c.Served(Serving{Host: name + ".example.com", Tenant: name, At: noon})
+		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
+	}
+	for i := 0; i < 3*maxHosts; i++ {
+		host, at := fmt.Sprintf("h%d.loud.example.com", i), noon.Add(time.Duration(i)*time.Second)
+		c.Served(Serving{Host: host, Tenant: "loud", At: at})
+		if i < 2*maxLatest {
+			c.Denied(denialOf("loud", "sni-foreign", "enforce", host), false, requestFrom(""), at)
+		}
+	}
+	s := filled(c, noon.Add(time.Hour))
+	quiet, latest := 0, 0
+	for _, h := range s.Hosts {
+		if strings.HasPrefix(h.Tenant, "quiet-") {
+			quiet++
+		}
+	}
+	for _, l := range s.Denials.Latest {
+		if strings.HasPrefix(l.Denial.Tenant, "quiet-") {
+			latest++
+		}
+	}
+	if quiet != 10 || latest != 10 || len(s.Hosts) > maxHosts {
+		t.Errorf("%d hosts and %d denials of quiet tenants, want 10, among %d hosts", quiet, latest,
+			len(s.Hosts))
+	}
+	if last := s.Hosts[len(s.Hosts)-1]; last.Tenant != "quiet-9" {
+		t.Errorf("the hosts are not sorted, the last is %+v", last)
+	}
+}
+
+// TestExpirySeries has one series for all hosts of a pattern, however many clients make up.
+func TestExpirySeries(t *testing.T) {
+	c := NewCounters()
+	for i := 0; i < 5; i++ {
+		leaf := &x509.Certificate{NotAfter: noon.Add(time.Duration(i+1) * time.Hour),
+			DNSNames: []string{strings.Repeat("x", 1000)}}
+		c.Served(Serving{Host: fmt.Sprintf("h%d.acme.example.com", i), Tenant: "acme",
+			Pattern: "*.acme.example.com", Leaf: leaf, At: noon})
+	}
+	s := filled(c, noon)
+	want := fmt.Sprintf("tenantguard_certificate_expiry_timestamp_seconds{tenant=\"acme\","+
+		"host=\"*.acme.example.com\"} %d\n", noon.Add(time.Hour).Unix())
+	text := s.Metrics()
+	if !strings.Contains(text, want) || strings.Count(text, "_expiry_timestamp_seconds{") != 1 {
+		t.Errorf("%s, want one series %s", text, want)
+	}
+	if len(s.Hosts) != 5 || len(s.Hosts[0].Names[0]) > 300 {
+		t.Errorf("hosts: %+v", s.Hosts)
+	}
+}
+
+// TestPoliciesOfTenants has a tenant write a policy of their own, with names and errors as they
+// like: what is said of the operator's stays.
+func TestPoliciesOfTenants(t *testing.T) {
+	c := NewCounters()
+	c.Denied(denialOf("acme", "host-foreign", "enforce", "x"), true, requestFrom(""), noon)
+	s := &State{Now: noon, Traefik: Traefik{Known: true}, Policies: []Policy{
+		{Middleware: "guard@file", InForce: true, Mode: "enforce", Since: noon},
+		{Middleware: "evil_mw@kubernetescrd", ByTenant: true, Errors: []string{"wrong"}},
+	}}
+	c.Fill(s)
+	s.Summarize()
+	if s.Summary.Sentence != "In force on every entry point." || s.Summary.Level != Warning {
+		t.Errorf("%s: %s", s.Summary.Level, s.Summary.Sentence)
+	}
+	if counts := s.Denials.Counts; len(counts) != 1 || counts[0].Tenant != ownPolicy {
+		t.Errorf("denials: %+v, want them not to be acme's", counts)
+	}
+	if text := s.Metrics(); strings.Contains(text, "evil") {
+		t.Errorf("the metrics have what a tenant writes: %s", text)
+	}
+	if !strings.Contains(s.Page(), "written by a tenant") {
+		t.Error("the page does not say who wrote the policy")
+	}
+	s.Policies = s.Policies[1:]
+	s.Summarize()
+	if s.Summary.Level != Bad {
+		t.Errorf("with nothing else: %s: %s", s.Summary.Level, s.Summary.Sentence)
 	}
 }
 
@@ -180,7 +269,7 @@ func hostile() *State {
 				SNI: markup, Router: markup, Certificate: markup, Namespace: markup,
 				Offending: markup, Owner: markup, Other: markup, Detail: markup, Also: markup,
 				EntryPoint: markup, Middleware: markup,
-			}), requestFrom(markup), noon)
+			}), false, requestFrom(markup), noon)
 		}
 	}
 	c.Served(Serving{Host: markup, Tenant: markup, Owner: markup, Router: markup, Verdict: markup,
@@ -244,7 +333,7 @@ func TestVisible(t *testing.T) {
 // TestMetricsEscape writes labels as Prometheus' format has them.
 func TestMetricsEscape(t *testing.T) {
 	c := NewCounters()
-	c.Denied(denialOf("a\"b\\c\nd", "host-foreign", "enforce", ""), requestFrom(""), noon)
+	c.Denied(denialOf("a\"b\\c\nd", "host-foreign", "enforce", ""), false, requestFrom(""), noon)
 	want := `tenantguard_denials_total{tenant="a\"b\\c\nd",reason="host-foreign",mode="enforce"} 1`
 	if got := filled(c, noon).Metrics(); !strings.Contains(got, want+"\n") {
 		t.Errorf("%s, want %s", got, want)
@@ -352,6 +441,8 @@ func TestAsk(t *testing.T) {
 		{"with the entry point's chain", `"using": ["secure"], "middlewares": ["chain@file"]`,
 			1, 0, 0},
 		{"without it", `"using": ["secure"]`, 0, 1, 0},
+		{"with the guard's name in another provider", `"using": ["bare"], "middlewares": ["guard"],
+			"name": "web@http"`, 0, 1, 0},
 		{"with another guard only", `"using": ["secure"], "middlewares": ["unused@docker"]`,
 			1, 1, 0},
 		{"a child", `"using": ["secure"], "parentRefs": ["x@file"]`, 0, 0, 0},
@@ -391,6 +482,34 @@ func TestAskPages(t *testing.T) {
 	found := Ask(api.handler(), nil, func(keys map[string]any) bool { return false })
 	if found.Traefik.Routers != 2 {
 		t.Errorf("%d routers, want those of both pages", found.Traefik.Routers)
+	}
+}
+
+// TestAskLongRouters has routers of which a page of thousand is too large.
+func TestAskLongRouters(t *testing.T) {
+	rule := strings.Repeat("x", maxBody/20)
+	sizes := map[string]int{}
+	api := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/api/http/routers" {
+			traefikAPI("[]").serve(rw, req)
+			return
+		}
+		size, _ := strconv.Atoi(req.URL.Query().Get("per_page"))
+		page, _ := strconv.Atoi(req.URL.Query().Get("page"))
+		sizes[req.URL.Query().Get("per_page")]++
+		var routers []string
+		for i := (page - 1) * size; i < page*size && i < 41; i++ {
+			routers = append(routers, fmt.Sprintf(
+				`{"name": "r%d@file", "using": ["open"], "rule": %q}`, i, rule))
+		}
+		if page*size < 41 {
+			rw.Header().Set("X-Next-Page", strconv.Itoa(page+1))
+		}
+		_, _ = rw.Write([]byte("[" + strings.Join(routers, ",") + "]"))
+	})
+	found := Ask(api, nil, func(keys map[string]any) bool { return false })
+	if !found.Traefik.Known || found.Traefik.Routers != 41 {
+		t.Errorf("%+v, want 41 routers: asked %v", found.Traefik, sizes)
 	}
 }
 

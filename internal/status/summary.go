@@ -30,7 +30,7 @@ type Problem struct {
 func (s *State) Summarize() {
 	s.Summary = Summary{Level: Good, Problems: []Problem{}}
 	reporting, partly := 0, false
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		s.ofPolicy(p)
 		if p.InForce && p.Mode == "report" && p.Enforcing == 0 {
 			reporting++
@@ -38,6 +38,7 @@ func (s *State) Summarize() {
 			partly = true
 		}
 	}
+	s.ofTenantsPolicies()
 	s.ofTraefik()
 	for _, check := range s.SelfCheck {
 		if check.State == CheckFailed {
@@ -119,8 +120,42 @@ func (s *State) sentence(reporting int, partly bool) string {
 	return s.where() + s.how(reporting, partly) + "."
 }
 
-func (s *State) allInForce() bool {
+// counting returns the policies that the first sentence is about: what a tenant wrote is in front of
+// the tenant's own routers only. Where there is nothing else it counts all the same.
+func (s *State) counting() []Policy {
+	var operators []Policy
 	for _, p := range s.Policies {
+		if !p.ByTenant {
+			operators = append(operators, p)
+		}
+	}
+	if len(operators) == 0 {
+		return s.Policies
+	}
+	return operators
+}
+
+// ofTenantsPolicies notes that policies are refused that tenants wrote, unless these are all.
+func (s *State) ofTenantsPolicies() {
+	refused := 0
+	if len(s.counting()) == len(s.Policies) {
+		return
+	}
+	for _, p := range s.Policies {
+		if p.ByTenant && len(p.Errors) > 0 {
+			refused++
+		}
+	}
+	if refused == 1 {
+		s.problem(Warning, "1 policy that a tenant wrote is refused: see Policy.")
+	} else if refused > 1 {
+		s.problem(Warning, fmt.Sprintf("%d policies that tenants wrote are refused: see Policy.",
+			refused))
+	}
+}
+
+func (s *State) allInForce() bool {
+	for _, p := range s.counting() {
 		if !p.InForce {
 			return false
 		}
@@ -152,15 +187,15 @@ func (s *State) where() string {
 // how says what takes from the force.
 func (s *State) how(reporting int, partly bool) string {
 	text := ""
-	if reporting == len(s.Policies) {
-		text = ", in report mode: denied requests pass"
-	} else if reporting > 0 || partly {
-		text = ", in part in report mode"
-	}
-	for _, p := range s.Policies {
+	for _, p := range s.counting() {
 		if len(p.Errors) > 0 {
-			return text + ", with the last good policy"
+			text = ", with the last good policy"
 		}
+	}
+	if reporting == len(s.counting()) {
+		text += ", in report mode: denied requests pass"
+	} else if reporting > 0 || partly {
+		text += ", in part in report mode"
 	}
 	return text
 }

@@ -26,6 +26,8 @@ type Children struct {
 	// IsOwn reports whether the handler is Traefik's own ping or its HTTP-01 challenges, with
 	// nothing in front of it.
 	IsOwn bool
+	// IsAPI reports whether the walk came to Traefik's own API or dashboard.
+	IsAPI bool
 }
 
 // ChildRouters returns the routers that a router's handler leads to. Traefik puts no entry
@@ -64,6 +66,10 @@ func (w *walk) visit(value reflect.Value) {
 	w.seen++
 	w.noteEnd(handler)
 	if handler.Kind() != reflect.Struct || isService(handler.Type()) {
+		return
+	}
+	if isAPI(handler.Type()) {
+		w.IsAPI = true
 		return
 	}
 	w.addName(handler)
@@ -158,6 +164,12 @@ func isOwn(handler reflect.Value) bool {
 	}
 	name := handler.Type().String()
 	return name == "ping.Handler" || name == "acme.ChallengeHTTP"
+}
+
+// isAPI reports whether a type is that of the multiplexer by which Traefik serves its API. No
+// provider's routers lead to one otherwise.
+func isAPI(t reflect.Type) bool {
+	return t.Name() == "Router" && strings.HasSuffix(t.PkgPath(), "/gorilla/mux")
 }
 
 // isService reports whether a type is that of a load balancer, below which there are servers and
