@@ -96,6 +96,15 @@ func TestUpgrade(t *testing.T) {
 			plain := lab.Target{Addr: tr.Addr("web"), Plain: true}
 			ping := lab.Get(t, lab.HTTP1, plain, hostUnowned, "/ping")
 			assert.Equal(t, outcome{status: 200}, outcomeOf(ping))
+			challenge := lab.Get(t, lab.HTTP1, plain, hostUnowned, "/.well-known/acme-challenge/x")
+			assert.Equal(t, outcome{status: 404}, outcomeOf(challenge))
+			tr.Log.Wait(t, "Cannot retrieve the ACME challenge for "+hostUnowned)
+			beside := denied("host-unowned")
+			if row.check == "router-name" {
+				beside = denied("router-unknown")
+			}
+			tenants := lab.Get(t, lab.HTTP1, plain, hostUnowned, "/.well-known/acme-challeng/x")
+			assertOutcome(t, tenants, beside, nil)
 			tr.Apply(t, routes.Clone().Route("more", "Path(`/more`)", n.teamA)) // a reload
 			assertOwnHost()
 
@@ -113,4 +122,29 @@ func TestUpgrade(t *testing.T) {
 		n.assertLegitimate(t, tr)
 		assert.Empty(t, selfChecks(t, tr.Log))
 	})
+}
+
+// TestConnectionWithoutItsCertificate runs the guard on a Go that has renamed the certificate of a
+// connection since it began to say it: then it is observed, as before.
+func TestConnectionWithoutItsCertificate(t *testing.T) {
+	needsLocalCertificate(t)
+	n := newTenants(t)
+	const field = `field := value.FieldByName("LocalCertificate")`
+	tr := lab.Start(t, lab.Options{
+		HTTP3: true, Guard: n.guard(), Dynamic: n.routes,
+		PluginSource: upgraded(t, "certificate.go", field,
+			`field := value.FieldByName("ServedCertificate")`),
+	})
+	n.assertLegitimate(t, tr)
+	said := selfChecks(t, tr.Log)
+	require.Len(t, said, 1)
+	assert.Equal(t, "local-certificate", said[0].Check)
+	assert.Contains(t, said[0].Consequence, "observed by a handshake")
+	hijack := lab.SelfSigned(t, hostA, "zzz.evil.test")
+	tr.Apply(t, n.routes.Clone().Serve(hijack))
+	assertGet(t, tr, hostA, "/", denied("certificate-foreign"), hijack)
+
+	tr = lab.Start(t, lab.Options{HTTP3: true, Guard: n.guard(), Dynamic: n.routes})
+	n.assertLegitimate(t, tr)
+	assert.Empty(t, selfChecks(t, tr.Log))
 }

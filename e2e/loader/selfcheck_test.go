@@ -26,6 +26,10 @@ func (p *pool) ServeHTTP(rw http.ResponseWriter, _ *http.Request) {
 	rw.WriteHeader(http.StatusTeapot)
 }
 
+// ChallengeHTTP has the name of Traefik's handler of challenges, whose package needs that of every
+// DNS provider: that one is asked on real Traefik.
+type ChallengeHTTP struct{ pool }
+
 // ownLines returns the plugin's own lines.
 func ownLines(plugin *Plugin) string { return strings.Join(plugin.Log.Lines(), "\n") }
 
@@ -67,7 +71,7 @@ func TestSelfCheckWithoutARequest(t *testing.T) {
 	}
 }
 
-// TestOwnHandlers has a Traefik give no router's name: its own ping and challenges pass, unless
+// TestOwnHandlers has a Traefik give no router's name: its own ping passes, unless
 // something is in front of them, or a tenant has attached the guard.
 func TestOwnHandlers(t *testing.T) {
 	pings := &ping.Handler{}
@@ -82,6 +86,8 @@ func TestOwnHandlers(t *testing.T) {
 		{"ping behind a middleware", "guard@file", http.StripPrefix("/x", pings),
 			"router-unknown"},
 		{"ping behind a handler", "guard@file", &pool{next: pings}, "router-unknown"},
+		{"what is called a challenge and is none of Traefik's", "guard@file", &ChallengeHTTP{},
+			"router-unknown"},
 		{"a service", "guard@file", teapot, "router-unknown"},
 		{"ping, and a tenant's middleware", "b_guard@kubernetescrd", pings, "router-unbound"},
 	}

@@ -28,9 +28,9 @@ func anothers(t *testing.T, dynamic *lab.Config) lab.Map {
 	}}}
 }
 
-// TestTenantsShowNothing has a tenant put the operator's status page in front of a router of theirs,
-// ask for one of their own, and call tenants as they like in a policy of their own. They see
-// nothing, and what they write is not taken for the operator's.
+// TestTenantsShowNothing has a tenant put the operator's status page in front of a router of
+// theirs, ask for one of their own, and call tenants as they like in a policy of their own. They
+// see nothing, and what they write is not taken for the operator's.
 func TestTenantsShowNothing(t *testing.T) {
 	w := newBackends(t)
 	theirs := lab.NewConfig().

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
+	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/vectors"
@@ -165,6 +166,47 @@ func TestChecksOfRequests(t *testing.T) {
 	reasonOf(g, req.WithContext(vectors.WithIngress(req.Context(), "acme")))
 	if got := stateOf(SelfChecks(), traefik.CheckIngressNamespace); got.State != report.StateOK {
 		t.Errorf("a namespace: %+v, want ok", got)
+	}
+}
+
+// TestCheckOfLocalCertificate has connections say which certificate was served, and not. What they
+// don't say is observed.
+func TestCheckOfLocalCertificate(t *testing.T) {
+	before := hasLocalCertificate
+	defer func() { hasLocalCertificate = before }()
+	entryPoint := serving(t, certificateOf(t, "acme-exact"))
+	served := &observe.Chain{}
+	resumed := at(entryPoint, tlsRequest(hostA, hostA))
+	resumed.TLS.DidResume = true
+	rows := []struct {
+		description string
+		says        bool
+		req         *http.Request
+		chain       *observe.Chain
+		want        string
+	}{
+		{"it says", true, tlsRequest(hostA, hostA), served, report.StateOK},
+		{"it does not", true, tlsRequest(hostA, hostA), nil, report.StateFailed},
+		{"it was resumed", true, resumed, nil, report.StateUnknown},
+		{"no TLS", true, plainRequest(hostA), nil, report.StateUnknown},
+		{"an older Go", false, tlsRequest(hostA, hostA), nil, ""},
+	}
+	for _, row := range rows {
+		hasLocalCertificate = row.says
+		g := acmeGuard("local@file", acmeKeys(nil))
+		withLocalCertificate(g, row.says)
+		g.noteConnection(row.req, row.chain)
+		got := stateOf(g.reload.checks.all(), traefik.CheckLocalCertificate)
+		if got.State != row.want || (got.Consequence != "") != (row.want == report.StateFailed) {
+			t.Errorf("%s: %+v, want %q", row.description, got, row.want)
+		}
+	}
+	hasLocalCertificate = true
+	g := acmeGuard("local@file", acmeKeys(nil))
+	withLocalCertificate(g, true)
+	req := at(entryPoint, tlsRequest(hostA, hostA))
+	if reason := reasonOf(handlerOf(g), req); reason != "pass" {
+		t.Errorf("a connection that does not say it: %s, want that it is observed", reason)
 	}
 }
 

@@ -16,8 +16,9 @@ type Middleware struct {
 	env   Environment
 	share func(key sourceKey, s *source) *source
 	said  report.Said
-	// leftOut are the Namespaces that it was said of that they are left out.
-	leftOut report.News
+	// leftOut are the Namespaces that it was said of that they are left out, and wrongMarks what
+	// was said to be wrong in others.
+	leftOut, wrongMarks report.News
 
 	// updating is held while the inputs are gathered and a policy is made of them. It is the
 	// middleware's own: a tenant's Middleware keeps only the routers waiting that the tenant
@@ -167,8 +168,8 @@ func (m *Middleware) cluster() Cluster {
 	return m.source.cluster
 }
 
-// IsTenants reports whether the policy in force was written by a tenant, who can call anything in it
-// by any name: it is in the keys of a Middleware that is not the operator's.
+// IsTenants reports whether the policy in force was written by a tenant, who can call anything in
+// it by any name: it is in the keys of a Middleware that is not the operator's.
 func (m *Middleware) IsTenants() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -67,6 +67,18 @@ func (m *Middleware) sayLeftOut(s *source, errs []string) {
 	}
 }
 
+// sayWrongMarks says what is wrong in Namespaces of which the policy has the rest, each once: what
+// one tenant changes again and again must not repeat what is wrong with others.
+func (m *Middleware) sayWrongMarks(s *source, errs []string) {
+	news := &m.wrongMarks
+	if s.File != "" {
+		news = &s.wrongMarks
+	}
+	if added := news.Of(errs); len(added) > 0 {
+		m.env.Say(report.Notice{Middleware: m.name, File: s.File, WrongMarks: added})
+	}
+}
+
 // sayInForce says which policy is in force, if it is another one than before, or good again. A
 // tenant's middleware that attaches the operator's file is said once for all such.
 func (m *Middleware) sayInForce() {

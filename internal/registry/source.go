@@ -25,8 +25,9 @@ type source struct {
 	cluster Cluster
 	// said is what was said of a policy file, once for all middlewares with this source.
 	said report.Said
-	// leftOut are the Namespaces that it was said of that they are left out.
-	leftOut report.News
+	// leftOut are the Namespaces that it was said of that they are left out, and wrongMarks what
+	// was said to be wrong in others.
+	leftOut, wrongMarks report.News
 
 	// mu is held while the source is read.
 	mu sync.Mutex

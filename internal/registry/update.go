@@ -144,7 +144,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	if p := next.source.over(next.parsed, snapshot); p != nil {
 		_, problem := next.source.namespaces()
 		m.sayLeftOut(next.source, p.LeftOut)
-		m.say(next.source, "wrong marks", report.Notice{WrongMarks: p.WrongMarks})
+		m.sayWrongMarks(next.source, p.WrongMarks)
 		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
 		m.say(next.source, "alike", report.Notice{Alike: p.Alike})
 		m.say(next.source, "outdated", report.Notice{Outdated: problem})

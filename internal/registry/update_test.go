@@ -258,7 +258,8 @@ func TestNamespacesLeftOutAreSaidOnce(t *testing.T) {
 	r, p := withCluster(t, `{}`, ofAcme, wrong, evil)
 	r.Refresh()
 	late := policy.Namespace{Name: "late", Mode: "report"}
-	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofAcme, wrong, evil, late}}
+	bold := policy.Namespace{Name: "bold", Tenant: "bold", Mode: "bold"}
+	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofAcme, wrong, evil, late, bold}}
 	r.Refresh()
 	var leftOut, marks []string
 	for _, n := range r.notices {
@@ -271,8 +272,9 @@ func TestNamespacesLeftOutAreSaidOnce(t *testing.T) {
 		!strings.Contains(leftOut[1], `"late"`) {
 		t.Errorf("left out %q, want each of two Namespaces once", leftOut)
 	}
-	if p.Tenant("bad") == nil || len(marks) != 1 || !strings.Contains(marks[0], `"a b"`) {
-		t.Errorf("wrong marks %q, want one host", marks)
+	if p.Tenant("bad") == nil || len(marks) != 2 || !strings.Contains(marks[0], `"a b"`) ||
+		!strings.Contains(marks[1], `"bold"`) {
+		t.Errorf("wrong marks %q, want one host and one mode, each once", marks)
 	}
 }
 

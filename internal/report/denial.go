@@ -125,6 +125,8 @@ func (p *Prepared) WithHost(host string) *Prepared {
 // Log writes lines and suppresses repeated ones.
 type Log struct {
 	window time.Duration
+	// now is time.Now, or a test's.
+	now func() time.Time
 
 	mu    sync.Mutex
 	out   io.Writer
@@ -139,8 +141,8 @@ type kind struct {
 	since, until time.Time
 }
 
-func (k *kind) suppress() {
-	k.until = time.Now()
+func (k *kind) suppress(now time.Time) {
+	k.until = now
 	if k.suppressed == 0 {
 		k.since = k.until
 	}
@@ -150,7 +152,7 @@ func (k *kind) suppress() {
 // NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's
 // interpreter that one is Traefik's logger, while os.Stderr is the process's own.
 func NewLog() *Log {
-	return &Log{out: log.Writer(), window: window, kinds: map[string]*kind{}}
+	return &Log{out: log.Writer(), window: window, now: time.Now, kinds: map[string]*kind{}}
 }
 
 // Deny writes a denial, or counts it if one like it was written within the last ten seconds.
@@ -160,7 +162,7 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seen := l.kinds[p.key]; seen != nil {
-		seen.suppress()
+		seen.suppress(l.now())
 		return
 	}
 	key := p.key
@@ -174,7 +176,7 @@ func (l *Log) Deny(p *Prepared, req *http.Request) {
 		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
 	}
 	if seen := l.kinds[key]; seen != nil {
-		seen.suppress()
+		seen.suppress(l.now())
 		return
 	}
 	l.kinds[key] = &kind{denial: d}

@@ -82,6 +82,37 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestTimesOfSuppressed has denials come at known times: a line for the suppressed ones says when
+// the first and the last of them came, and not when the one came that was written at once.
+func TestTimesOfSuppressed(t *testing.T) {
+	log, out := newTestLog(time.Hour)
+	noon := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	at := func(seconds int) {
+		log.now = func() time.Time { return noon.Add(time.Duration(seconds) * time.Second) }
+		deny(log, Denial{Reason: "host-foreign", Host: "a"})
+	}
+	for _, window := range []struct {
+		seconds                  []int
+		suppressed, since, until string
+	}{
+		{[]int{0, 3, 5, 9}, "2", "2026-08-01T12:00:03Z", "2026-08-01T12:00:09Z"},
+		{[]int{12}, "0", "2026-08-01T12:00:12Z", "2026-08-01T12:00:12Z"},
+		{[]int{24, 25}, "1", "2026-08-01T12:00:24Z", "2026-08-01T12:00:25Z"},
+	} {
+		for _, seconds := range window.seconds {
+			at(seconds)
+		}
+		for _, key := range log.kindsNow() {
+			log.endWindow(key)
+		}
+		line := lastLine(t, out)
+		got := fmt.Sprint(line["suppressed"], line["since"], line["until"])
+		if got != window.suppressed+window.since+window.until {
+			t.Errorf("at %v: %s, want %+v", window.seconds, got, window)
+		}
+	}
+}
+
 // TestDenialsOfOtherHosts has one prepared denial be said for several Hosts.
 func TestDenialsOfOtherHosts(t *testing.T) {
 	log, out := newTestLog(time.Minute)

@@ -133,8 +133,8 @@ func (f *Findings) addUnguarded(r apiRouter, entryPoint, absent string) {
 }
 
 // missing returns the first guard of an entry point that a router has not, "" for none. Traefik
-// puts the middlewares of an entry point in front of a router's own as they are written: one without
-// a provider is another provider's for its routers, and may be no guard.
+// puts the middlewares of an entry point in front of a router's own as they are written: one
+// without a provider is another provider's for its routers, and may be no guard.
 func (a *api) missing(r apiRouter, guards []string) string {
 	for _, guard := range guards {
 		has := false

@@ -23,8 +23,8 @@ func (s *State) Metrics() string {
 	return m.text.String()
 }
 
-// ofCertificates has one value for each pattern of hosts, the earliest: with a wildcard clients make
-// up any number of hosts, and each would be a series.
+// ofCertificates has one value for each pattern of hosts, the earliest: with a wildcard clients
+// make up any number of hosts, and each would be a series.
 func (m *metrics) ofCertificates(s *State) {
 	m.begin("certificate_expiry_timestamp_seconds", "gauge",
 		"When the first certificate expires that was served for a host in use of this pattern.")

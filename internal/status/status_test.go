@@ -50,7 +50,8 @@ func TestLastHour(t *testing.T) {
 		c := NewCounters()
 		d := denialOf("acme", "host-foreign", "enforce", "x.example.com")
 		for i := 0; i < 3; i++ {
-			c.Denied(d, false, requestFrom("192.0.2.7:1234"), noon.Add(time.Duration(i)*time.Second))
+			at := noon.Add(time.Duration(i) * time.Second)
+			c.Denied(d, false, requestFrom("192.0.2.7:1234"), at)
 		}
 		s := filled(c, noon.Add(row.later))
 		if len(s.Denials.Counts) != 1 {

@@ -120,8 +120,8 @@ func (s *State) sentence(reporting int, partly bool) string {
 	return s.where() + s.how(reporting, partly) + "."
 }
 
-// counting returns the policies that the first sentence is about: what a tenant wrote is in front of
-// the tenant's own routers only. Where there is nothing else it counts all the same.
+// counting returns the policies that the first sentence is about: what a tenant wrote is in front
+// of the tenant's own routers only. Where there is nothing else it counts all the same.
 func (s *State) counting() []Policy {
 	var operators []Policy
 	for _, p := range s.Policies {
