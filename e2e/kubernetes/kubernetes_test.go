@@ -8,6 +8,7 @@ func TestKubernetes(t *testing.T) {
 	w := newWorld(t)
 	defer w.table(t)
 	t.Run("providers", func(t *testing.T) { testProviders(t, w) })
+	t.Run("seen", func(t *testing.T) { testSeen(t, w) })
 	t.Run("foreign hosts", func(t *testing.T) { testForeignHosts(t, w) })
 	t.Run("certificates", func(t *testing.T) { testCertificates(t, w) })
 	t.Run("forged names", func(t *testing.T) { testForgedNames(t, w) })
