@@ -31,6 +31,7 @@ func TestInForce(t *testing.T) {
 	assert.Equal(t, w.certA.Pin(), state.Hosts[0].Pin)
 	assert.Contains(t, w.API(t, "/api/certificates"), `"`+state.Hosts[0].Fingerprint+`"`)
 	assert.Equal(t, "names, verified to roots", state.Hosts[0].Owned)
+	w.shoot(t, "in-force")
 }
 
 // TestUnguarded has a router whose parent is not there, which Traefik makes a root router without

@@ -95,6 +95,11 @@ func Prepare(d Denial) *Prepared {
 	return &Prepared{denial: d, key: key}
 }
 
+// Denial returns what is said of all such requests.
+func (p *Prepared) Denial() Denial {
+	return p.denial
+}
+
 // Of returns what is said of one request.
 func (p *Prepared) Of(req *http.Request) Denial {
 	d := p.denial

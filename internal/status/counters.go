@@ -29,7 +29,7 @@ type Counters struct {
 	judged   int
 	observed map[string]int
 	series   map[seriesKey]*series
-	latest   map[string]*Latest
+	latest   map[string]*latest
 	hosts    hosts
 }
 
@@ -46,12 +46,18 @@ type series struct {
 	part  int64
 }
 
+// latest is one of the latest denials, with when its request was looked at last.
+type latest struct {
+	Latest
+	seen time.Time
+}
+
 // NewCounters returns counters at zero.
 func NewCounters() *Counters {
 	return &Counters{
 		observed: map[string]int{},
 		series:   map[seriesKey]*series{},
-		latest:   map[string]*Latest{},
+		latest:   map[string]*latest{},
 	}
 }
 
@@ -72,7 +78,7 @@ func (c *Counters) Observed(result string) {
 // Denied counts a denied request. byTenant reports whether the policy was written by a tenant, who
 // can call tenants in it by any name: such denials are counted together.
 func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, now time.Time) {
-	d := p.Of(req)
+	d := p.Denial()
 	if byTenant {
 		d.Tenant = ownPolicy
 	}
@@ -91,20 +97,28 @@ func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, 
 	s.total++
 	s.advance(now)
 	s.parts[int(s.part%bars)]++
-	c.keep(p.Key(), d, now)
+	c.keep(p, d.Tenant, req, now)
 }
 
-// keep keeps a denial among the latest. The caller holds mu.
-func (c *Counters) keep(key string, d report.Denial, now time.Time) {
+// keep keeps a denial among the latest. Of identical ones it looks at one in a second. The caller
+// holds mu.
+func (c *Counters) keep(p *report.Prepared, tenant string, req *http.Request, now time.Time) {
+	key := p.Key()
 	l := c.latest[key]
+	isSeen := l != nil && now.Sub(l.seen) < time.Second
 	if l == nil {
 		if len(c.latest) >= maxLatest {
 			c.dropLatest()
 		}
-		l = &Latest{First: now}
+		l = &latest{}
+		l.First = now
 		c.latest[key] = l
 	}
-	l.Denial = d
+	if !isSeen {
+		l.Denial = p.Of(req)
+		l.Denial.Tenant = tenant
+		l.seen = now
+	}
 	l.Last = now
 	l.Count++
 }
@@ -166,7 +180,7 @@ func (c *Counters) copyInto(state *State) []copied {
 		all = append(all, one)
 	}
 	for _, l := range c.latest {
-		state.Denials.Latest = append(state.Denials.Latest, *l)
+		state.Denials.Latest = append(state.Denials.Latest, l.Latest)
 	}
 	state.Hosts = c.hosts.all(state.Now)
 	return all

@@ -170,7 +170,7 @@ func (p *page) figures(s *State) {
 	p.figure("Denied in the last hour", strconv.Itoa(hour["enforce"]), "")
 	p.figure("Let pass by report mode", strconv.Itoa(hour["report"]), "")
 	p.figure("Routers that miss their guard", unguarded, levelOf(s.Traefik.Unguarded > 0, Bad))
-	p.figure("Routers where no guard is", open, levelOf(s.Traefik.Open > 0, Warning))
+	p.figure("Routers without any guard", open, levelOf(s.Traefik.Open > 0, Warning))
 	p.raw("</dl>")
 }
 

@@ -23,7 +23,11 @@ func (p *page) routers(s *State) {
 				p.element("strong", "", e.Name)
 				p.escaped(" " + e.Address)
 				t.end()
-				t.list(e.Guards)
+				if len(e.Guards) == 0 && e.Routers > 0 && e.Open == 0 {
+					t.cell("none needed: Traefik's own routers")
+				} else {
+					t.list(e.Guards)
+				}
 				t.cell(strconv.Itoa(e.Routers))
 				t.cell(strconv.Itoa(e.Open))
 			}
@@ -31,8 +35,11 @@ func (p *page) routers(s *State) {
 		t.close()
 	}
 	if len(s.Routers) == 0 {
-		if s.Traefik.Known {
+		if s.Traefik.Known && s.allInForce() {
 			p.none("No router is unguarded, unbound or ambiguous.")
+		} else if s.Traefik.Known {
+			p.none("No router is unguarded. Which ones are unbound or ambiguous is not known " +
+				"without a policy.")
 		}
 		p.raw(`</section>`)
 		return
@@ -115,9 +122,13 @@ func (p *page) tenants(s *State) {
 		p.raw(`</section>`)
 		return
 	}
-	hour := map[string]int{}
+	hour, reported := map[string]int{}, map[string]int{}
 	for _, c := range s.Denials.Counts {
-		hour[c.Tenant] += c.Hour
+		if c.Mode == "report" {
+			reported[c.Tenant] += c.Hour
+		} else {
+			hour[c.Tenant] += c.Hour
+		}
 	}
 	t := p.table("Who has what", "Tenant", "Mode", "Namespaces and routers", "Hosts",
 		"Certificates", "Denials in the last hour")
@@ -130,7 +141,11 @@ func (p *page) tenants(s *State) {
 			t.list(append(append([]string{}, tenant.Namespaces...), tenant.Routers...))
 			t.list(tenant.Hosts)
 			t.cell(tenant.Certificates)
-			t.cell(strconv.Itoa(hour[tenant.Name]))
+			text := strconv.Itoa(hour[tenant.Name])
+			if passed := reported[tenant.Name]; passed > 0 {
+				text += ", and " + strconv.Itoa(passed) + " let pass"
+			}
+			t.cell(text)
 		}
 	}
 	t.close()

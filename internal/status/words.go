@@ -18,7 +18,8 @@ func Words(d report.Denial) string {
 		words += " " + strings.ToUpper(d.Detail[:1]) + d.Detail[1:] + "."
 	}
 	if d.Also != "" {
-		words += " Beside that it would be denied as " + d.Also + "."
+		words += " Beside that it would be denied as " +
+			strings.ReplaceAll(d.Also, ",", ", ") + "."
 	}
 	return words
 }
