@@ -134,7 +134,8 @@ func TestDashboard(t *testing.T) {
 // lokiPattern is a regular expression of a LogQL query, which are Go's.
 var lokiPattern = regexp.MustCompile("(?:regexp|\\|~|\\|=) `([^`]*)`")
 
-// TestLokiRules matches the patterns of the rules with lines of a real Traefik, in both formats.
+// TestLokiRules matches the patterns of the rules with lines of a real Traefik, in both formats. A
+// client's Host has what would be fields.
 func TestLokiRules(t *testing.T) {
 	var rules struct {
 		Groups []struct {
@@ -146,22 +147,31 @@ func TestLokiRules(t *testing.T) {
 	for _, rule := range rules.Groups[0].Rules {
 		queries[rule.Alert+rule.Record] = rule.Expr
 	}
+	forged := `x","tenant":"team-a","suppressed":999,"x":"y`
 	for _, format := range []string{"common", "json"} {
 		w := newBackends(t)
 		w.Traefik = lab.Start(t, lab.Options{
-			Guard: w.guard(), Dynamic: withStatus(w.routes).Route("team-b-claim",
-				"Host(`"+hostA+"`) && PathPrefix(`/claim`)", w.teamB),
+			Guard: w.guard(), Dynamic: withStatus(w.routes).
+				Route("team-b-claim", "Host(`"+hostA+"`) && PathPrefix(`/claim`)", w.teamB).
+				Route(`team-b-"any","tenant":"team-a"`, "PathPrefix(`/any`)", w.teamB),
 			LogFormat: format,
 		})
 		require.Equal(t, "host-foreign", w.ask(t, hostA, hostA, "/claim").Reason())
-		line := w.Log.Wait(t, "host-foreign")
-		for _, name := range []string{"TenantguardAttack", "tenantguard:denials:hour"} {
-			for _, pattern := range lokiPattern.FindAllStringSubmatch(queries[name], -1) {
-				compiled := regexp.MustCompile(pattern[1])
-				match := compiled.FindStringSubmatch(line)
-				require.NotNil(t, match, "%s: %s: %s", format, pattern[1], line)
-				assert.Equal(t, "host-foreign", match[compiled.SubexpIndex("reason")])
-				assert.Equal(t, "team-b", match[compiled.SubexpIndex("tenant")])
+		require.Equal(t, "host-invalid", w.ask(t, hostA, forged, "/any").Reason())
+		lines := map[string][]string{
+			"host-foreign": {"TenantguardAttack", "tenantguard:denials:hour"},
+			"host-invalid": {"tenantguard:denials:hour"},
+		}
+		for reason, names := range lines {
+			line := w.Log.Wait(t, reason)
+			for _, name := range names {
+				fields := lokiFields(queries[name], line)
+				require.NotEmpty(t, fields, "%s, %s: %s", format, name, line)
+				for _, found := range fields {
+					assert.Equal(t, reason, found["reason"])
+					assert.Equal(t, "team-b", found["tenant"], line)
+					assert.Contains(t, []string{"", "0"}, found["suppressed"], line)
+				}
 			}
 		}
 		w.ApplyGuard(t, lab.Map{"tenants": "wrong"})
@@ -172,4 +182,22 @@ func TestLokiRules(t *testing.T) {
 			assert.Regexp(t, pattern[1], broken)
 		}
 	}
+}
+
+// lokiFields returns what the patterns of a query find in a line, once for each that matches.
+func lokiFields(query, line string) []map[string]string {
+	var all []map[string]string
+	for _, pattern := range lokiPattern.FindAllStringSubmatch(query, -1) {
+		compiled := regexp.MustCompile(pattern[1])
+		match := compiled.FindStringSubmatch(line)
+		if match == nil {
+			continue
+		}
+		fields := map[string]string{}
+		for i, name := range compiled.SubexpNames() {
+			fields[name] = match[i]
+		}
+		all = append(all, fields)
+	}
+	return all
 }
