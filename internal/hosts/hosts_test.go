@@ -143,6 +143,9 @@ func TestOwner(t *testing.T) {
 		if got := table.Owner(row.name); got != row.want {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
 		}
+		if got := table.PatternOf(row.name); got != row.want {
+			t.Errorf("%s: the pattern is %q, want %q", row.description, got, row.want)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package registry
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tenantguard/tenantguard/internal/policy"
+)
 
 // TestStates has a policy come into force, be broken, be put right as it was, and change.
 func TestStates(t *testing.T) {
@@ -60,5 +64,38 @@ func TestStateOfNamespaces(t *testing.T) {
 	fresh := r.States(map[string]bool{"fresh@file": true})[0]
 	if fresh.Policy != nil || len(fresh.Errors) != 1 {
 		t.Errorf("%+v, want the Namespaces missing", fresh)
+	}
+}
+
+// TestWhosePolicyItIs has tenants attach the operator's file, and write policies of their own.
+func TestWhosePolicyItIs(t *testing.T) {
+	const none, wrong = `{}`, `{"tenants":[{"name":""}]}`
+	rows := []struct {
+		description, middleware, keys string
+		isTenants, shown              bool
+	}{
+		{"the operator's", "guard@file", acme, false, false},
+		{"a CRD of the operator's", "traefik_guard@kubernetescrd", acme, false, false},
+		{"the operator's file, attached by a tenant", "acme_guard@kubernetescrd", none, false, false},
+		{"a tenant's", "acme_guard@kubernetescrd", acme, true, true},
+		{"a container's", "guard@docker", acme, true, true},
+		{"a tenant's that never was good", "acme_guard@kubernetescrd", wrong, false, true},
+	}
+	for _, row := range rows {
+		r := newRecorder()
+		r.readFile = func(_ string) ([]byte, error) { return []byte(acme), nil }
+		r.env[policy.OperatorNamespacesVariable] = "traefik"
+		r.env[policy.PolicyFileVariable] = "policy.json"
+		m := r.Middleware(row.middleware, keys(t, row.keys))
+		m.Policy()
+		if got := m.IsTenants(); got != row.isTenants {
+			t.Errorf("%s: %t, want %t", row.description, got, row.isTenants)
+		}
+		r.Middleware("zulu@file", keys(t, acme))
+		all := r.States(map[string]bool{row.middleware: true, "zulu@file": true})
+		if len(all) != 2 || (all[0].Name == "zulu@file") != row.shown ||
+			all[0].IsTenants || all[1].IsTenants != row.shown {
+			t.Errorf("%s: %+v, want a tenant's behind the operator's", row.description, all)
+		}
 	}
 }
