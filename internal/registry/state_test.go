@@ -76,7 +76,7 @@ func TestWhosePolicyItIs(t *testing.T) {
 	}{
 		{"the operator's", "guard@file", acme, false, false},
 		{"a CRD of the operator's", "traefik_guard@kubernetescrd", acme, false, false},
-		{"the operator's file, attached by a tenant", "acme_guard@kubernetescrd", none, false, false},
+		{"the operator's file, by a tenant", "acme_guard@kubernetescrd", none, false, false},
 		{"a tenant's", "acme_guard@kubernetescrd", acme, true, true},
 		{"a container's", "guard@docker", acme, true, true},
 		{"a tenant's that never was good", "acme_guard@kubernetescrd", wrong, false, true},
