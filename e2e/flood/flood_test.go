@@ -33,8 +33,8 @@ const (
 func TestFloods(t *testing.T) {
 	for _, f := range Floods {
 		t.Run(f.Description, func(t *testing.T) {
-			// These clients are slow, for they look for races, and the machine may be busy: who waits
-			// must do so for another tenant, and not for the processor.
+			// These clients are slow, for they look for races, and the machine may be busy: who
+			// waits must do so for another tenant, and not for the processor.
 			switch {
 			case f.Load.PerConnection > 0:
 				f.Load.Rate /= 2

@@ -13,8 +13,8 @@ import (
 // maxSaid is more than any error has, which repeats a value and where it stands.
 const maxSaid = 2000
 
-// FuzzPolicy reads the file of a policy, which is either in force or wrong, and says why in texts of
-// bounded length.
+// FuzzPolicy reads the file of a policy, which is either in force or wrong, and says why in texts
+// of bounded length.
 func FuzzPolicy(f *testing.F) {
 	all, err := vectors.LoadConfigurations("../../testdata")
 	if err != nil {

@@ -93,13 +93,14 @@ func FuzzGeneratedNames(f *testing.F) {
 			}
 			names = names[end+1:]
 		}
-		for _, written := range []string{join(host), all[0], strings.Replace(all[0], "*", "b", 1)} {
+		below := strings.Replace(all[0], "*", "b", 1)
+		for _, written := range []string{join(host), all[0], below} {
 			compareNames(t, p, all, written)
 		}
 	})
 }
 
-// compareNames compares what comes of a certificate with these names, for a Host that is written so.
+// compareNames compares what comes of a certificate with these names, for a Host written so.
 func compareNames(t *testing.T, p *policy.Effective, names []string, written string) {
 	t.Helper()
 	now := time.Now()
@@ -136,8 +137,8 @@ func compareNames(t *testing.T, p *policy.Effective, names []string, written str
 	}
 }
 
-// isNamed reports whether a certificate names a host: by the name itself, or by one with "*" for its
-// first label (RFC 9525 section 6.3). An address is named by an address alone.
+// isNamed reports whether a certificate names a host: by the name itself, or by one with "*" for
+// its first label (RFC 9525 section 6.3). An address is named by an address alone.
 func isNamed(leaf *x509.Certificate, host string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		for _, address := range leaf.IPAddresses {
@@ -150,7 +151,8 @@ func isNamed(leaf *x509.Certificate, host string) bool {
 	label, below, _ := strings.Cut(host, ".")
 	for _, name := range leaf.DNSNames {
 		name = lower(name)
-		if name == host || (label != host && name == "*."+below) || (label == host && name == "*") {
+		isWildcard := (label != host && name == "*."+below) || (label == host && name == "*")
+		if name == host || isWildcard {
 			return true
 		}
 	}
@@ -168,7 +170,7 @@ func lower(text string) string {
 	return string(letters)
 }
 
-// areOwned reports whether all names are the tenant's or shared, in a plain reading of the patterns.
+// areOwned reports whether all names are the tenant's or shared, in a plain reading of patterns.
 func areOwned(leaf *x509.Certificate, tenant string) bool {
 	names := append([]string{}, leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {
@@ -270,8 +272,8 @@ func FuzzCertificate(f *testing.F) {
 			judged := verdict.OfChain(p, &of, chain, now)
 			r := verdict.Request{Router: verdict.Pass, Tenant: &of, TLS: true,
 				Host: hosts.Parse(written)}
-			if got := verdict.OfCertificate(p, r, chain[0], judged, now).Code; got == verdict.Pass ||
-				got == verdict.Undecided {
+			got := verdict.OfCertificate(p, r, chain[0], judged, now).Code
+			if got == verdict.Pass || got == verdict.Undecided {
 				t.Errorf("%s without any root and with a pin that none has", got)
 			}
 		}
