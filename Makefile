@@ -4,6 +4,7 @@
 # make bench   prints what the guard costs, beside what the same costs without it
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
 # make fuzz    looks for inputs that break the plugin's readers, a minute for each
+# make soak    has everything happen at once for ten minutes, each verdict beside a reference
 # make mutate  changes the code in small ways and lists the changes that no test notices
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
@@ -22,13 +23,15 @@ ROOMS := $(filter-out internal/vectors internal/admission,$(wildcard internal/*)
 # The packages with fuzz targets, and how long each target takes.
 FUZZED := $(sort $(patsubst %/,%,$(dir $(shell grep -l '^func Fuzz' internal/*/*_test.go))))
 FUZZ := 1m
+# How long a real Traefik is soaked.
+SOAK := 10m
 # A Go that says which certificate was served on a connection, and what is tested on it as well.
 NEXT_GO := go1.27.3
 NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
 ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
 .PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
-	fuzz fuzz-short columns mutate
+	fuzz fuzz-short soak columns mutate
 
 demo:
 	cd e2e && go run ./demo
@@ -117,6 +120,12 @@ mutate:
 # Comments and code alike have at most 100 columns.
 columns:
 	@cd e2e && go run ./columns ..
+
+# In make test it takes seconds. The race detector sees nothing of what is interpreted, hence the plugin
+# itself as well.
+soak: traefik
+	cd e2e && go test -race -count=1 -timeout 0 -v ./soak -run Compiled -duration 2m
+	cd e2e && go test -race -count=1 -timeout 0 -v ./soak -run Traefik -duration $(SOAK)
 
 # Findings are kept in testdata/fuzz of the package, and are tried by its tests from then on.
 # FUZZ=1h takes an hour for each target, FUZZ=1000000x so many executions.
