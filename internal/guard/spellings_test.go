@@ -103,7 +103,7 @@ func TestNothingLongIsKept(t *testing.T) {
 		runtime.ReadMemStats(&stats)
 		return stats.HeapAlloc
 	}
-	const requests, size = 100, 1 << 20
+	const requests, size = 40, 256 << 10
 	before := heap()
 	for i := 0; i < requests; i++ {
 		line := fmt.Sprintf("http://h%d.globex.example.com/", i) + strings.Repeat("x", size)
