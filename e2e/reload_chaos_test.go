@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -47,7 +48,11 @@ func TestReloadChaos(t *testing.T) {
 		{"a link to nothing", link(path + ".none"), false, "wanted a readable file"},
 		{"a link to itself", link(path), false, "too many levels of symbolic links"},
 		{"a link to a folder", link(filepath.Dir(path)), false, "is a directory"},
-		{"a link to a file that is no text", link("/proc/self/exe"), false, "wanted JSON"},
+		{"a link to a file that is no text", link("/proc/self/exe"), false,
+			"more than 16777216 bytes"},
+		{"a link to what never ends", link("/dev/zero"), false, "want a regular file"},
+		{"a pipe", func() error { return syscall.Mkfifo(path, 0o600) }, true,
+			"want a regular file"},
 		{"not to be read", func() error {
 			if os.Geteuid() == 0 { // who may read everything but a folder
 				return os.Mkdir(path, 0o700)
