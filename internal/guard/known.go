@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"expvar"
 	"net/http"
 	"strings"
 	"sync"
@@ -43,7 +44,10 @@ type known struct {
 	// lock guards the other fields. It is a pointer because the fast path has it too.
 	lock *sync.RWMutex
 	// names are the Hosts that pass as most requests do: over TLS, with the Host as server name.
-	names map[string]bool
+	// It is read without lock: a map by text that any number may read at a time, which the
+	// interpreter calls once, where a lock and a map cost it three steps. named is how many.
+	names *expvar.Map
+	named int
 	// spelled are Hosts that pass as they were written, such as with a port, by the server name. A
 	// client writes one Host in any number of ways, so there are few of these.
 	spelled map[string]string
