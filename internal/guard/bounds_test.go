@@ -153,29 +153,30 @@ func TestJudgedOnce(t *testing.T) {
 	p := g.middleware.Policy()
 	acme, globex := p.Tenant("acme"), p.Tenant("globex")
 	now := time.Now()
-	first := g.reload.judge(p, acme, chain, now)
-	if g.reload.judge(p, acme, chain, now.Add(acme.Certificates.TTL-1)) != first {
+	r := &reload{} // in which nothing is forgotten while the test runs
+	first := r.judge(p, acme, chain, now)
+	if r.judge(p, acme, chain, now.Add(acme.Certificates.TTL-1)) != first {
 		t.Error("a chain is judged again for the same tenant")
 	}
-	if g.reload.judge(p, acme, chain, now.Add(acme.Certificates.TTL)) == first {
+	if r.judge(p, acme, chain, now.Add(acme.Certificates.TTL)) == first {
 		t.Error("a chain is not judged again after the tenant's ttl")
 	}
-	if other := g.reload.judge(p, globex, chain, now); !other.IsForeign || first.IsForeign {
+	if other := r.judge(p, globex, chain, now); !other.IsForeign || first.IsForeign {
 		t.Error("a chain is judged for another tenant")
 	}
 	next := acmeGuard("judged-otherwise@file", map[string]any{"tenants": twoTenants["tenants"],
 		"shared": map[string]any{"hosts": "**.acme.example.com"}}).middleware.Policy()
-	if g.reload.judge(next, acme, chain, now).HasSharedNames == first.HasSharedNames {
+	if r.judge(next, acme, chain, now).HasSharedNames == first.HasSharedNames {
 		t.Error("a chain is judged under another policy")
 	}
 	for i := 0; i < maxJudged+10; i++ {
 		k := judgedKey{chain: &observe.Chain{}}
-		g.reload.chains[k] = &judgedChain{}
+		r.join(k, now)
 		if i >= maxJudged {
-			g.reload.judge(p, acme, &observe.Chain{Certificates: chain.Certificates[:1]}, now)
+			r.judge(p, acme, &observe.Chain{Certificates: chain.Certificates[:1]}, now)
 		}
-		if len(g.reload.chains) > maxJudged+5 {
-			t.Fatalf("%d chains, want at most %d", len(g.reload.chains), maxJudged)
+		if len(r.chains) > maxJudged+5 {
+			t.Fatalf("%d chains, want at most %d", len(r.chains), maxJudged)
 		}
 	}
 }
@@ -187,13 +188,14 @@ func TestRunningJudgementIsJoined(t *testing.T) {
 	p := g.middleware.Policy()
 	k := judgedKey{chain: &observe.Chain{}, policy: p.Policy, tenant: p.Tenant("acme")}
 	now := time.Now()
-	running, first := g.reload.join(k, now)
-	joined, second := g.reload.join(k, now.Add(time.Hour))
+	r := &reload{} // in which nothing is forgotten while the test runs
+	running, first := r.join(k, now)
+	joined, second := r.join(k, now.Add(time.Hour))
 	if !first || second || joined != running {
 		t.Error("a chain is judged by two requests at once")
 	}
 	running.Run(func() error { panic("unfinished") }, func(_ error) {})
-	if _, third := g.reload.join(k, now); !third {
+	if _, third := r.join(k, now); !third {
 		t.Error("a judgement that did not finish stands")
 	}
 }
