@@ -12,6 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
@@ -128,6 +129,21 @@ func (r request) key() key {
 		}
 	}
 	return k
+}
+
+// answer is what a decision comes to, and what is kept of it.
+type answer struct {
+	code verdict.Code
+	// denial is what the log says of a denial, and enforced reports whether it is carried out.
+	denial   *report.Prepared
+	enforced bool
+	// isPlain reports whether a pass was made with nothing special about the request, so that the
+	// fast path may have it.
+	isPlain bool
+	// key is what it is known by, and until when it is over, zero for as long as its policy is in
+	// force.
+	key   key
+	until time.Time
 }
 
 // find returns the answer to a request, nil where there is none or it is over.
