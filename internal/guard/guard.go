@@ -19,12 +19,11 @@ import (
 
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	if g.known.passesAsWritten(req) {
-		g.next.ServeHTTP(rw, req)
-		return
+	a := g.known.findAsWritten(req)
+	if a == nil {
+		g.identify.Do(func() { g.findRouter() })
+		a = g.decide(req)
 	}
-	g.identify.Do(func() { g.findRouter() })
-	a := g.decide(req)
 	if a.code == verdict.Pass {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -34,7 +33,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		denial = denial.WithHost(req.Host)
 	}
 	log.Deny(denial, req)
-	counters.Denied(denial, g.middleware.IsTenants(), req, time.Now())
+	counters.Denied(denial, a.byTenant, req, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
@@ -62,6 +61,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 	} else {
 		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
+		a.byTenant = g.middleware.IsTenants()
 	}
 	g.remember(req, d, a)
 	return a

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"expvar"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,8 +24,11 @@ const (
 	// maxConnections bounds the connections of one router, whose states stay in memory until they
 	// are cleared.
 	maxConnections = 2000
-	// maxSpelled bounds the other spellings of Hosts of one router.
+	// maxSpelled bounds the other spellings of Hosts of one router that pass, and maxDenied the
+	// Hosts that are denied as they are written, of at most maxWritten bytes.
 	maxSpelled = 16
+	maxDenied  = 64
+	maxWritten = 300
 	// maxLifetime bounds how long the fast path has something, and so how long the timer lives that
 	// a router of an earlier reload leaves behind.
 	maxLifetime = time.Minute
@@ -44,10 +48,13 @@ type known struct {
 	// lock guards the other fields. It is a pointer because the fast path has it too.
 	lock *sync.RWMutex
 	// names are the Hosts that pass as most requests do: over TLS, with the Host as server name.
-	names map[string]bool
-	// spelled are Hosts that pass as they were written, such as with a port, by the server name. A
-	// client writes one Host in any number of ways, so there are few of these.
-	spelled map[string]string
+	// It is read without lock: a map by text that any number may read at a time, which the
+	// interpreter calls once, where a lock and a map cost it three steps. named is how many.
+	names *expvar.Map
+	named int
+	// spelled are Hosts that pass as they were written, such as with a port, and denied are those
+	// that are denied. A client writes one Host in any number of ways, so there are few of these.
+	spelled, denied map[string]*asWritten
 	// connections take the place of names where Go says which certificate a connection was served:
 	// what passes on it passes for that certificate only. They have the Host as it was written.
 	connections map[*tls.ConnectionState]string
@@ -133,6 +140,8 @@ type answer struct {
 	// denial is what the log says of a denial, and enforced reports whether it is carried out.
 	denial   *report.Prepared
 	enforced bool
+	// byTenant reports whether a tenant wrote the policy that a denial is by.
+	byTenant bool
 	// isPlain reports whether a pass was made with nothing special about the request, so that the
 	// fast path may have it.
 	isPlain bool

@@ -95,9 +95,9 @@ func Prepare(d Denial) *Prepared {
 	return &Prepared{denial: d, key: key}
 }
 
-// Denial returns what is said of all such requests.
-func (p *Prepared) Denial() Denial {
-	return p.denial
+// Tenant returns the router's tenant, "" for none.
+func (p *Prepared) Tenant() string {
+	return p.denial.Tenant
 }
 
 // Of returns what is said of one request.

@@ -16,8 +16,12 @@ const (
 	many      = "(many)"
 	// ownPolicy stands for all tenants of policies that tenants wrote.
 	ownPolicy = "(own policy)"
-	// maxLatest bounds the denials that are kept with all that is said of them.
+	// maxLatest bounds the denials that are shown with all that is said of them.
 	maxLatest = 50
+	// maxOfTenant bounds those that are kept of one tenant to twice as many, and maxRecent the
+	// tenants of which some are kept likewise.
+	maxOfTenant = 15
+	maxRecent   = 50
 	// bars is how many parts the last hour has, of barLength each.
 	bars      = 12
 	barLength = 5 * time.Minute
@@ -29,8 +33,23 @@ type Counters struct {
 	judged   int
 	observed map[string]int
 	series   map[seriesKey]*series
-	latest   map[string]*latest
-	hosts    hosts
+	// recent has the latest denials of tenants that were denied lately, and earlier those of tenants
+	// before there were maxRecent of these: so none has to be looked for that may go, and a flood
+	// of one tenant's hides nobody else's.
+	recent, earlier map[string]*recent
+	hosts           hosts
+}
+
+// recent are a tenant's denials that came lately, by what identical ones have in common, and those
+// before there were maxOfTenant of these.
+type recent struct {
+	latest, before map[string]*kept
+}
+
+// kept is a denial that came lately, and what it counts for.
+type kept struct {
+	Latest
+	series *series
 }
 
 type seriesKey struct {
@@ -46,18 +65,12 @@ type series struct {
 	part  int64
 }
 
-// latest is one of the latest denials, with when its request was looked at last.
-type latest struct {
-	Latest
-	seen time.Time
-}
-
 // NewCounters returns counters at zero.
 func NewCounters() *Counters {
 	return &Counters{
 		observed: map[string]int{},
 		series:   map[seriesKey]*series{},
-		latest:   map[string]*latest{},
+		recent:   map[string]*recent{},
 	}
 }
 
@@ -76,15 +89,66 @@ func (c *Counters) Observed(result string) {
 }
 
 // Denied counts a denied request. byTenant reports whether the policy was written by a tenant, who
-// can call tenants in it by any name: such denials are counted together.
+// can call tenants in it by any name: such denials are counted together. What is kept of identical
+// ones is the first one's, as in the log.
 func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, now time.Time) {
-	d := p.Denial()
+	tenant := p.Tenant()
 	if byTenant {
-		d.Tenant = ownPolicy
+		tenant = ownPolicy
 	}
-	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	r := c.recent[tenant]
+	if r == nil {
+		r = c.recentOf(tenant)
+	}
+	k := r.latest[p.Key()]
+	if k == nil {
+		k = c.keep(r, p, req, now)
+		k.Denial.Tenant = tenant
+		k.series = c.seriesOf(k.Denial)
+	}
+	k.Last = now
+	k.Count++
+	k.series.count(now)
+}
+
+// recentOf has a tenant be among those that were denied lately. The caller holds mu.
+func (c *Counters) recentOf(tenant string) *recent {
+	r := c.earlier[tenant]
+	if r == nil {
+		r = &recent{latest: map[string]*kept{}}
+	}
+	if len(c.recent) >= maxRecent {
+		c.earlier = c.recent
+		c.recent = map[string]*recent{}
+	}
+	c.recent[tenant] = r
+	return r
+}
+
+// keep has a denial be among a tenant's latest. The caller holds mu.
+func (c *Counters) keep(
+	r *recent, p *report.Prepared, req *http.Request, now time.Time,
+) *kept {
+	key := p.Key()
+	k := r.before[key]
+	if k == nil {
+		k = &kept{}
+		k.Denial = p.Of(req)
+		k.First = now
+	}
+	if len(r.latest) >= maxOfTenant {
+		r.before = r.latest
+		r.latest = map[string]*kept{}
+	}
+	r.latest[key] = k
+	return k
+}
+
+// seriesOf returns the series of a denial. The caller holds mu.
+func (c *Counters) seriesOf(d report.Denial) *series {
+	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	s := c.series[key]
 	if s == nil && len(c.series) >= maxSeries {
 		key.tenant = many
@@ -94,54 +158,14 @@ func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, 
 		s = &series{parts: make([]int, bars)}
 		c.series[key] = s
 	}
-	s.total++
+	return s
+}
+
+// count counts one denial.
+func (s *series) count(now time.Time) {
 	s.advance(now)
+	s.total++
 	s.parts[int(s.part%bars)]++
-	c.keep(p, d.Tenant, req, now)
-}
-
-// keep keeps a denial among the latest. Of identical ones it looks at one in a second. The caller
-// holds mu.
-func (c *Counters) keep(p *report.Prepared, tenant string, req *http.Request, now time.Time) {
-	key := p.Key()
-	l := c.latest[key]
-	isSeen := l != nil && now.Sub(l.seen) < time.Second
-	if l == nil {
-		if len(c.latest) >= maxLatest {
-			c.dropLatest()
-		}
-		l = &latest{}
-		l.First = now
-		c.latest[key] = l
-	}
-	if !isSeen {
-		l.Denial = p.Of(req)
-		l.Denial.Tenant = tenant
-		l.seen = now
-	}
-	l.Last = now
-	l.Count++
-}
-
-// dropLatest drops a denial of the tenant who has most of them, the one that has not come for the
-// longest time: a flood of one tenant's must not hide what happens to others. The caller holds mu.
-func (c *Counters) dropLatest() {
-	counts := map[string]int{}
-	most := 0
-	for _, l := range c.latest {
-		counts[l.Denial.Tenant]++
-		if counts[l.Denial.Tenant] > most {
-			most = counts[l.Denial.Tenant]
-		}
-	}
-	oldest, at := "", time.Time{}
-	for key, l := range c.latest {
-		if counts[l.Denial.Tenant] == most && (oldest == "" || l.Last.Before(at)) {
-			oldest = key
-			at = l.Last
-		}
-	}
-	delete(c.latest, oldest)
 }
 
 // advance forgets what is older than an hour.
@@ -179,8 +203,13 @@ func (c *Counters) copyInto(state *State) []copied {
 		one.series.parts = append([]int{}, s.parts...)
 		all = append(all, one)
 	}
-	for _, l := range c.latest {
-		state.Denials.Latest = append(state.Denials.Latest, l.Latest)
+	for tenant, r := range c.earlier {
+		if c.recent[tenant] == nil {
+			state.Denials.add(r)
+		}
+	}
+	for _, r := range c.recent {
+		state.Denials.add(r)
 	}
 	state.Hosts = c.hosts.all(state.Now)
 	return all
@@ -213,11 +242,43 @@ func (c *Counters) Fill(state *State) {
 		bar.Count = count
 		state.Denials.Bars = append(state.Denials.Bars, bar)
 	}
+	state.Denials.sort()
+	state.Denials.choose()
 	for i := range state.Denials.Latest {
 		l := &state.Denials.Latest[i]
 		l.Words = Words(l.Denial)
 	}
-	state.Denials.sort()
+}
+
+// add adds the latest denials of a tenant.
+func (d *Denials) add(r *recent) {
+	for key, k := range r.before {
+		if r.latest[key] == nil {
+			d.Latest = append(d.Latest, k.Latest)
+		}
+	}
+	for _, k := range r.latest {
+		d.Latest = append(d.Latest, k.Latest)
+	}
+}
+
+// choose leaves maxLatest of the denials, the latest of each tenant's before more of one's.
+func (d *Denials) choose() {
+	if len(d.Latest) <= maxLatest {
+		return
+	}
+	counts := map[string]int{}
+	var first, rest []Latest
+	for _, l := range d.Latest {
+		counts[l.Denial.Tenant]++
+		if counts[l.Denial.Tenant] <= maxOfTenant {
+			first = append(first, l)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	d.Latest = append(first, rest...)[:maxLatest]
+	d.sort()
 }
 
 func (d *Denials) sort() {
