@@ -33,9 +33,9 @@ type Counters struct {
 	judged   int
 	observed map[string]int
 	series   map[seriesKey]*series
-	// recent has the latest denials of tenants that were denied lately, and earlier those of tenants
-	// before there were maxRecent of these: so none has to be looked for that may go, and a flood
-	// of one tenant's hides nobody else's.
+	// recent has the latest denials of tenants that were denied lately, and earlier those of
+	// tenants before there were maxRecent of these: so none has to be looked for that may go, and a
+	// flood of one tenant's hides nobody else's.
 	recent, earlier map[string]*recent
 	hosts           hosts
 }
