@@ -21,7 +21,7 @@ import (
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	a := g.known.findAsWritten(req)
 	if a == nil {
-		g.identify.Do(func() { g.findRouter() })
+		g.look()
 		a = g.decide(req)
 	}
 	if a.code == verdict.Pass {

@@ -54,7 +54,7 @@ func New(
 	}
 	g.reload = r
 	if len(r.samples) < maxSamples && !r.sampled {
-		r.samples = append(r.samples, func() { g.identify.Do(func() { g.findRouter() }) })
+		r.samples = append(r.samples, g)
 	}
 	g.middleware = r.middlewares[name]
 	if g.middleware == nil {
@@ -112,6 +112,11 @@ var fastByConnection = func(
 		}
 		g.ServeHTTP(rw, req)
 	})
+}
+
+// look finds out which router the guard stands in front of, once.
+func (g *Guard) look() {
+	g.identify.Do(func() { g.findRouter() })
 }
 
 // findRouter takes the router's name from the context, or else the middleware's: but not that of

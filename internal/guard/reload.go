@@ -29,7 +29,7 @@ var (
 	middlewares = registry.New(environment())
 	clusters    = cluster.NewSet()
 	// lasting are the observations that outlive a reload (observe: ttl).
-	lasting = counted(observe.NewLastingCache(chains))
+	lasting = observe.NewLastingCache(chains, counters)
 	// counters count what the status page shows.
 	counters = status.NewCounters()
 	// chains are the served chains, each of them once.
@@ -73,9 +73,8 @@ type reload struct {
 	tables map[string][]*known
 
 	// samples look at some of its routers, and sampled reports whether they were called. reloads
-	// guards both. They are functions because guards point to the reload, and in the interpreter
-	// two types must not point to each other.
-	samples []func()
+	// guards both.
+	samples []sample
 	sampled bool
 	checks  checks
 
@@ -91,6 +90,13 @@ type reload struct {
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex
 	chains map[judgedKey]*judgedChain
+}
+
+// sample is a guard. It is none by name because guards point to the reload, and in the interpreter
+// two types must not point to each other. Nor is it a function: one made in a constructor keeps
+// what that saw, such as the reload before, and with it all that there ever were.
+type sample interface {
+	look()
 }
 
 // judgedKey is a chain for a tenant under a policy.
@@ -188,7 +194,7 @@ func beginReload(done <-chan struct{}) *reload {
 	r := &reload{
 		done:        done,
 		began:       time.Now(),
-		observed:    counted(observe.NewCache(chains)),
+		observed:    observe.NewCache(chains, counters),
 		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
 		tables:      map[string][]*known{},

@@ -156,15 +156,15 @@ func sayGoodAgain(all []report.SelfCheck) {
 func lookAtSamples() {
 	reloads.Lock()
 	r := reloads.current
-	var samples []func()
+	var samples []sample
 	if r != nil {
 		samples = r.samples
 		r.samples = nil
 		r.sampled = true
 	}
 	reloads.Unlock()
-	for _, look := range samples {
-		look()
+	for _, s := range samples {
+		s.look()
 	}
 	if r != nil {
 		r.checks.judgeTree()

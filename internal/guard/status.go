@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/status"
@@ -194,12 +193,6 @@ func sayOpen(found *status.Findings) {
 	if len(entryPoints) > 0 {
 		log.OpenEntryPoints(entryPoints)
 	}
-}
-
-// counted has a cache's handshakes be counted.
-func counted(cache *observe.Cache) *observe.Cache {
-	cache.Count = func(result string) { counters.Observed(result) }
-	return cache
 }
 
 // count counts a request that was judged, and notes which certificate it was served with.

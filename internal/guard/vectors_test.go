@@ -74,7 +74,7 @@ func newGuardIn(
 	router binding.Router,
 ) *Guard {
 	// Another test's listener may have had a port that this one's gets.
-	lasting = observe.NewLastingCache(chains)
+	lasting = observe.NewLastingCache(chains, counters)
 	reloads.Lock()
 	r := beginReload(nil)
 	r.middlewares[name] = all.Middleware(name, keys)
@@ -83,7 +83,7 @@ func newGuardIn(
 	g.ctx = context.Background()
 	g.known.lock = &sync.RWMutex{}
 	withLocalCertificate(g, hasLocalCertificate)
-	g.identify.Do(func() { g.findRouter() })
+	g.look()
 	g.router = router
 	return g
 }

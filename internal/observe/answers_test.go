@@ -106,7 +106,7 @@ func TestWhatIsAnAnswer(t *testing.T) {
 	for _, row := range rows {
 		c := shortened(500 * time.Millisecond)
 		if row.isAnswer {
-			c = NewCache(&Chains{})
+			c = NewCache(&Chains{}, &results{})
 		}
 		chain, _, err := c.Observe(
 			context.Background(), "acme", row.address, victim, time.Minute)

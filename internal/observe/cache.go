@@ -45,6 +45,11 @@ const (
 
 var errUnfinished = errors.New("the observation did not finish")
 
+// Counter counts handshakes by what came of them.
+type Counter interface {
+	Observed(result string)
+}
+
 // Cache holds observations.
 type Cache struct {
 	chains *Chains
@@ -52,8 +57,7 @@ type Cache struct {
 	lasting bool
 	// timeout bounds one observation. It is the constant, or a test's.
 	timeout time.Duration
-	// Count is called with the result of each handshake, nil for nobody who counts.
-	Count func(result string)
+	counter Counter
 
 	mu sync.Mutex
 	// shelves have the observations of each tenant.
@@ -89,13 +93,15 @@ type observation struct {
 }
 
 // NewCache returns an empty cache for the time until the next reload.
-func NewCache(chains *Chains) *Cache {
-	return &Cache{chains: chains, shelves: map[string]*shelf{}, timeout: handshakeTimeout}
+func NewCache(chains *Chains, counter Counter) *Cache {
+	return &Cache{
+		chains: chains, counter: counter, shelves: map[string]*shelf{}, timeout: handshakeTimeout,
+	}
 }
 
 // NewLastingCache returns an empty cache for observations that outlive reloads.
-func NewLastingCache(chains *Chains) *Cache {
-	c := NewCache(chains)
+func NewLastingCache(chains *Chains, counter Counter) *Cache {
+	c := NewCache(chains, counter)
 	c.lasting = true
 	return c
 }
@@ -142,9 +148,6 @@ func (c *Cache) look(k key) (*Chain, error) {
 
 // count counts an observation, nil for one that failed.
 func (c *Cache) count(chain *Chain) {
-	if c.Count == nil {
-		return
-	}
 	result := Failed
 	if chain != nil {
 		result = Refused
@@ -152,7 +155,7 @@ func (c *Cache) count(chain *Chain) {
 			result = Accepted
 		}
 	}
-	c.Count(result)
+	c.counter.Observed(result)
 }
 
 // shelf returns the shelf of a tenant, and reports whether what is observed now may be from before

@@ -34,7 +34,7 @@ func holds(t *testing.T, c *Cache, l *listener, name string, ttl time.Duration) 
 // Traefik may have served the certificate from before.
 func TestFirstSecondAfterAReload(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	if got := holds(t, c, l, "a.acme.example.com", time.Hour); got <= 0 || got > time.Second {
 		t.Errorf("the first observation holds for %s, want up to 1s", got)
 	}
@@ -42,7 +42,8 @@ func TestFirstSecondAfterAReload(t *testing.T) {
 		t.Errorf("another one at once holds for %s, want up to 1s", got)
 	}
 	const short = 500 * time.Millisecond
-	if got := holds(t, NewCache(&Chains{}), l, "a.acme.example.com", short); got > short {
+	c := NewCache(&Chains{}, &results{})
+	if got := holds(t, c, l, "a.acme.example.com", short); got > short {
 		t.Errorf("one with a shorter ttl holds for %s", got)
 	}
 	time.Sleep(time.Second)
@@ -58,14 +59,14 @@ func TestFirstSecondAfterAReload(t *testing.T) {
 // TestLastingCacheHasNoFirstSecond measures from when the handshake began, which takes 10 ms.
 func TestLastingCacheHasNoFirstSecond(t *testing.T) {
 	l := listen(t, nil)
-	got := holds(t, NewLastingCache(&Chains{}), l, "a.acme.example.com", time.Hour)
+	got := holds(t, NewLastingCache(&Chains{}, &results{}), l, "a.acme.example.com", time.Hour)
 	if got <= time.Hour-time.Minute || got > time.Hour-10*time.Millisecond {
 		t.Errorf("an observation holds for %s, want an hour less the handshake", got)
 	}
 }
 
 func TestObservationsAreKeptByAddressAndName(t *testing.T) {
-	c := NewLastingCache(&Chains{})
+	c := NewLastingCache(&Chains{}, &results{})
 	one, two := listen(t, nil), listen(t, nil)
 	for i := 0; i < 3; i++ {
 		observe(t, c, one, "a.acme.example.com", time.Minute)
@@ -81,7 +82,7 @@ func TestObservationsAreKeptByAddressAndName(t *testing.T) {
 func TestFailureIsShared(t *testing.T) {
 	l := listen(t, nil)
 	l.broken.Store(true)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	var all sync.WaitGroup
 	errs := make(chan error, 20)
 	for i := 0; i < cap(errs); i++ {
@@ -109,7 +110,7 @@ func TestFailureIsShared(t *testing.T) {
 func TestFailureStands(t *testing.T) {
 	l := listen(t, nil)
 	l.broken.Store(true)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	failsAt := func() bool {
 		_, _, err := c.Observe(context.Background(), "acme", l.address, victim, time.Minute)
 		return err != nil
@@ -164,7 +165,7 @@ func TestShelfIsBounded(t *testing.T) {
 
 // TestTenantsAreBounded has tenants come and go in a cache that outlives policies.
 func TestTenantsAreBounded(t *testing.T) {
-	c := NewLastingCache(&Chains{})
+	c := NewLastingCache(&Chains{}, &results{})
 	for i := 0; i < maxTenants+10; i++ {
 		c.shelf(strconv.Itoa(i))
 	}
@@ -177,7 +178,7 @@ func TestTenantsAreBounded(t *testing.T) {
 // tenant stay, and are observed again when that tenant's own ttl says so.
 func TestTenantsHaveShelves(t *testing.T) {
 	l := listen(t, nil)
-	c := NewLastingCache(&Chains{})
+	c := NewLastingCache(&Chains{}, &results{})
 	observeFor := func(tenant string, ttl time.Duration) {
 		t.Helper()
 		_, _, err := c.Observe(context.Background(), tenant, l.address, victim, ttl)

@@ -30,7 +30,7 @@ func serveTLS(t *testing.T, config *tls.Config) string {
 
 // shortened is a cache whose observations may not take long.
 func shortened(timeout time.Duration) *Cache {
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	c.timeout = timeout
 	return c
 }
@@ -98,16 +98,15 @@ func TestReplayedCertificate(t *testing.T) {
 			MinVersion:   row.version, MaxVersion: row.version,
 			CipherSuites: row.suites, ClientAuth: row.auth,
 		})
-		c := NewCache(&Chains{})
-		counted := ""
-		c.Count = func(result string) { counted += result }
+		counted := &results{}
+		c := NewCache(&Chains{}, counted)
 		chain, _, err := c.Observe(context.Background(), "acme", address, victim, time.Minute)
 		if err != nil {
 			t.Errorf("%s: %v, want an answer", row.description, err)
 			continue
 		}
-		if (counted == Accepted) != row.observed || (counted == Refused) == row.observed {
-			t.Errorf("%s: counted as %q", row.description, counted)
+		if (counted.all == Accepted) != row.observed || (counted.all == Refused) == row.observed {
+			t.Errorf("%s: counted as %q", row.description, counted.all)
 		}
 		if (len(chain.Certificates) > 0) != row.observed || (chain.Problem == "") != row.observed {
 			t.Errorf("%s: %q, want it observed: %t", row.description, chain.Problem, row.observed)
@@ -148,10 +147,10 @@ func TestObservationHasATimeLimit(t *testing.T) {
 		}
 		_ = listener.Close()
 	}
-	if got := NewCache(&Chains{}).timeout; got != 5*time.Second {
+	if got := NewCache(&Chains{}, &results{}).timeout; got != 5*time.Second {
 		t.Errorf("an observation takes up to %s, want 5s", got)
 	}
-	if got := NewLastingCache(&Chains{}).timeout; got != 5*time.Second {
+	if got := NewLastingCache(&Chains{}, &results{}).timeout; got != 5*time.Second {
 		t.Errorf("a lasting observation takes up to %s, want 5s", got)
 	}
 }
@@ -174,7 +173,7 @@ func TestNobodyListens(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	_ = listener.Close()
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
 	if err == nil {
 		t.Fatal("no error")
@@ -206,7 +205,7 @@ func TestConnectionIsClosed(t *testing.T) {
 		after <- err
 	}()
 	address := listener.Addr().String()
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +221,7 @@ func TestConnectionIsClosed(t *testing.T) {
 func TestOthersAreNotAskedWithoutServerName(t *testing.T) {
 	config := &tls.Config{Certificates: []tls.Certificate{*loadCertificate(t, "acme-exact")}}
 	own := serveTLS(t, config)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	if _, _, err := c.Observe(context.Background(), "acme", own, "", time.Minute); err != nil {
 		t.Errorf("at an own address: %v", err)
 	}
@@ -242,11 +241,10 @@ func TestCountFailures(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	_ = listener.Close()
-	c := NewCache(&Chains{})
-	counted := ""
-	c.Count = func(result string) { counted += result }
+	counted := &results{}
+	c := NewCache(&Chains{}, counted)
 	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
-	if err == nil || counted != Failed {
-		t.Errorf("counted as %q, error %v", counted, err)
+	if err == nil || counted.all != Failed {
+		t.Errorf("counted as %q, error %v", counted.all, err)
 	}
 }

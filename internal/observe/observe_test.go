@@ -61,7 +61,7 @@ func observe(t *testing.T, c *Cache, l *listener, name string, ttl time.Duration
 
 func TestOneObservationAtATime(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	var all sync.WaitGroup
 	for i := 0; i < 50; i++ {
 		all.Add(1)
@@ -85,7 +85,7 @@ func TestOneObservationAtATime(t *testing.T) {
 
 func TestObservationIsRenewedAfterTTL(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	chain, holds, err := c.Observe(context.Background(), "acme", l.address, victim, time.Minute)
 	if err != nil || len(chain.Certificates) == 0 || holds <= 0 || holds > time.Minute {
 		t.Fatalf("%v, holds %s, %v", chain, holds, err)
@@ -100,7 +100,7 @@ func TestObservationIsRenewedAfterTTL(t *testing.T) {
 
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	l := listen(t, nil)
-	c := NewCache(&Chains{})
+	c := NewCache(&Chains{}, &results{})
 	started := make(chan struct{})
 	go func() {
 		close(started)
@@ -141,8 +141,21 @@ func TestHandshake(t *testing.T) {
 	}
 	for _, option := range options {
 		l := listen(t, option.change)
-		if got := observe(t, NewCache(&Chains{}), l, victim, time.Minute); got != victim {
+		c := NewCache(&Chains{}, &results{})
+		if got := observe(t, c, l, victim, time.Minute); got != victim {
 			t.Errorf("%s: observed %q", option.description, got)
 		}
 	}
+}
+
+// results are what handshakes were counted as.
+type results struct {
+	mu  sync.Mutex
+	all string
+}
+
+func (r *results) Observed(result string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all += result
 }
