@@ -1,0 +1,144 @@
+package finding
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"sigs.k8s.io/yaml"
+)
+
+// The formats of --output.
+const (
+	Table = "table"
+	JSON  = "json"
+	YAML  = "yaml"
+)
+
+// Formats returns the formats of --output.
+func Formats() []string {
+	return []string{Table, JSON, YAML}
+}
+
+// A Report is what a command that looks for findings says. Commands with more to say have types of
+// their own.
+type Report struct {
+	Findings List `json:"findings"`
+}
+
+// Write writes a value as JSON or YAML, or else by table.
+func Write(w io.Writer, format string, value any, table func(w io.Writer) error) error {
+	switch format {
+	case Table:
+		return table(w)
+	case JSON:
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+
+		return encoder.Encode(value)
+	case YAML:
+		content, err := yaml.Marshal(value)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(content)
+
+		return err
+	default:
+		return fmt.Errorf("unknown output %q, want one of %s",
+			format, strings.Join(Formats(), ", "))
+	}
+}
+
+// Write writes the findings, the worst first.
+func (l List) Write(w io.Writer, format string) error {
+	l.Sort()
+	if l == nil {
+		l = List{}
+	}
+
+	return Write(w, format, Report{Findings: l}, l.WriteTable)
+}
+
+// WriteTable writes the findings for people: a line for each, and below it what it says.
+func (l List) WriteTable(w io.Writer) error {
+	if len(l) == 0 {
+		_, err := fmt.Fprintln(w, "Nothing found.")
+
+		return err
+	}
+	var heads strings.Builder
+	tabs := tabwriter.NewWriter(&heads, 0, 0, 2, ' ', 0)
+	for _, f := range l {
+		tenant := ""
+		if f.Tenant != "" {
+			tenant = "tenant " + oneLine(f.Tenant)
+		}
+		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\t%s\n",
+			f.Severity, f.ID, oneLine(f.Subject), tenant, oneLine(f.Where))
+	}
+	if err := tabs.Flush(); err != nil {
+		return err
+	}
+	var text strings.Builder
+	for i, head := range strings.Split(strings.TrimSuffix(heads.String(), "\n"), "\n") {
+		text.WriteString(strings.TrimRight(head, " ") + "\n")
+		text.WriteString(indent("    ", l[i].Message))
+		text.WriteString(indent("    ", l[i].Do))
+		text.WriteString(indent("        ", l[i].Fix))
+	}
+	text.WriteString("\n" + l.summary() + "\n")
+	_, err := io.WriteString(w, text.String())
+
+	return err
+}
+
+// summary counts the findings by their severity.
+func (l List) summary() string {
+	var parts []string
+	for _, severity := range []Severity{Error, Warning, Info} {
+		n := l.number(severity)
+		if n == 0 {
+			continue
+		}
+		plural := ""
+		if n > 1 && severity != Info {
+			plural = "s"
+		}
+		parts = append(parts, fmt.Sprintf("%d %s%s", n, severity, plural))
+	}
+
+	return strings.Join(parts, ", ") + "."
+}
+
+// indent writes each line of a text behind a margin, and nothing for "".
+func indent(margin, text string) string {
+	if text == "" {
+		return ""
+	}
+	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimRight(margin+printable(line), " ")
+	}
+
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// oneLine is a text that fits into a cell.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(printable(text)), " ")
+}
+
+// printable is a text without what a terminal would obey: it may be a stranger's.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (r < ' ' || r >= 0x7f && r < 0xa0) {
+			return '\uFFFD'
+		}
+
+		return r
+	}, text)
+}
