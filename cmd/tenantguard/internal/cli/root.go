@@ -102,6 +102,7 @@ func nameInExamples(command *cobra.Command, shown string) {
 // subcommands returns all of them. Each is in a file of its own.
 func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
+		r.admissionCommand(),
 		r.findingsCommand(),
 		r.versionCommand(),
 	}
@@ -132,6 +133,14 @@ func (r *root) found(list finding.List) error {
 	}
 
 	return nil
+}
+
+// showExamples writes the examples of a command and of those below it.
+func showExamples(command *cobra.Command, shown string) {
+	command.Example = examples(command.Example, shown)
+	for _, child := range command.Commands() {
+		showExamples(child, shown)
+	}
 }
 
 // examples indents the example of a command and calls the program by its name.
