@@ -67,16 +67,18 @@ Stops what is everybody's, as the policies tls and gateways do.`,
 			name: "namespaces",
 			comment: `
 Stops a label or annotation that the guard would leave out, such as a host of another tenant, also
-where operators write it. Who may write them is for the policy tenantguard-namespaces.`,
+where operators write it. Who may write them is for the policy tenantguard-namespaces. Whoever takes
+them away, as the last update of a deleted Namespace may, is not asked about.`,
 			resources: []resource{{"", []string{
 				"namespaces", "namespaces/status", "namespaces/finalize"}}},
 			cluster: true,
-			conditions: []expression{{"marks-change", `
+			conditions: []expression{{"marks-are-set", `
 request.operation == 'CREATE' ||
-object.metadata.?labels[?'` + o.Label + `'].orValue('') !=
-  oldObject.metadata.?labels[?'` + o.Label + `'].orValue('') ||
+!(object.metadata.?labels[?'` + o.Label + `'].orValue('') in
+  ['', oldObject.metadata.?labels[?'` + o.Label + `'].orValue('')]) ||
 ` + marks + `.exists(key,
-  object` + of + ` != oldObject` + of + `)`}},
+  !(object` + of + ` in
+    ['', oldObject` + of + `]))`}},
 		},
 	}
 }

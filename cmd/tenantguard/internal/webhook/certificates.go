@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -60,6 +61,9 @@ func (r *Reviewer) certificate(ctx context.Context, v *view, namespace string,
 	switch {
 	case verdict.IsPinned:
 		return pass()
+	case verdict.IsForeign && len(names) > maxNames && !slices.Contains(names, verdict.Offending):
+		return refuse(ReasonUnreadable, fmt.Sprintf("the certificate in %s has %d names, and no more"+
+			" than %d are looked at; use several certificates", certificateKey, len(names), maxNames))
 	case verdict.IsForeign:
 		return r.foreign(v, namespace, tenant, verdict.Offending)
 	case ofPlatform(v.policy, tenant.Name, names):
