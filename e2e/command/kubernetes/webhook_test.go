@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -21,7 +22,11 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	registrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -528,7 +533,13 @@ func (w *world) testFiles(t *testing.T) {
 		}
 	}
 	write(first.Issue(t, name))
-	hook := startWebhook(t, w.config, w.port, "--tls-cert", cert, "--tls-key", key)
+	w.c.Namespace(t, "platform")
+	w.c.Apply(t, w.c.Admin(), example(t, "webhook/shared.yaml"))
+	policyFile := filepath.Join(folder, "policy.yaml")
+	require.NoError(t, os.WriteFile(policyFile, []byte(
+		"shared: {hosts: ['*.platform.test'], namespaces: [platform]}"), 0o600))
+	hook := startWebhook(t, w.config, w.port, "--tls-cert", cert, "--tls-key", key,
+		"--policy", policyFile)
 	bundle := func(authorities ...*lab.Cert) {
 		var content []byte
 		for _, c := range authorities {
@@ -539,6 +550,7 @@ func (w *world) testFiles(t *testing.T) {
 	}
 	bundle(first, second)
 	w.waitInForce(t)
+	w.testPlatform(t)
 	own := secret(t, "own", lab.SelfSigned(t, "acme.test"))
 	client := w.client(t, w.acme.Config).CoreV1().Secrets("acme")
 	stop := hammer(t.Context(), func(ctx context.Context) error {
@@ -566,6 +578,25 @@ func (w *world) testFiles(t *testing.T) {
 	assert.Contains(t, metrics, "tenantguard_admission_failures_total 0\n")
 	assert.Contains(t, hook.log.String(), `"event":"stale"`)
 	hook.stop(t)
+}
+
+// testPlatform has a tenant copy the platform's certificate, and forge it.
+func (w *world) testPlatform(t *testing.T) {
+	genuine, forged := lab.SelfSigned(t, "*.platform.test"), lab.SelfSigned(t, "*.platform.test")
+	_, err := w.client(t, w.c.Admin()).CoreV1().Secrets("platform").
+		Create(t.Context(), secret(t, "wildcard", genuine), metav1.CreateOptions{})
+	require.NoError(t, err)
+	create := func(certificate *lab.Cert) error {
+		_, err := w.client(t, w.globex.Config).CoreV1().Secrets("globex").
+			Create(t.Context(), secret(t, "wildcard", certificate),
+				metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+
+		return err
+	}
+	assert.NoError(t, create(genuine), "a copy of the platform's certificate")
+	err = create(forged)
+	assert.Equal(t, "webhook", refused(err))
+	assert.ErrorContains(t, err, "lies in no Secret in platform")
 }
 
 // setBundle writes the authorities into the webhook's configuration.
@@ -640,16 +671,49 @@ metadata:
 		30*time.Second, 50*time.Millisecond, log)
 }
 
-// TestWebhookExamples decodes the manifests of the webhook strictly.
+// TestWebhookExamples decodes the manifests of the webhook as strictly as can be.
 func TestWebhookExamples(t *testing.T) {
-	c := cluster.Start(t)
-	c.Namespace(t, "platform")
-	admin := c.Admin()
-	for _, name := range []string{"rbac.yaml", "shared.yaml", "deployment.yaml", "configuration.yaml"} {
-		var any map[string]any
-		for _, document := range strings.Split(example(t, "webhook/"+name), "\n---\n") {
-			require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(document), &any))
-			c.Apply(t, admin, document)
+	kinds := map[string]func() any{
+		"ServiceAccount":                 func() any { return &corev1.ServiceAccount{} },
+		"Secret":                         func() any { return &corev1.Secret{} },
+		"Service":                        func() any { return &corev1.Service{} },
+		"Deployment":                     func() any { return &appsv1.Deployment{} },
+		"PodDisruptionBudget":            func() any { return &policyv1.PodDisruptionBudget{} },
+		"Role":                           func() any { return &rbacv1.Role{} },
+		"RoleBinding":                    func() any { return &rbacv1.RoleBinding{} },
+		"ClusterRole":                    func() any { return &rbacv1.ClusterRole{} },
+		"ClusterRoleBinding":             func() any { return &rbacv1.ClusterRoleBinding{} },
+		"ValidatingWebhookConfiguration": func() any { return &registrationv1.ValidatingWebhookConfiguration{} },
+	}
+	seen := map[string]any{}
+	for _, name := range []string{"rbac", "shared", "deployment", "configuration"} {
+		for _, document := range strings.Split(example(t, "webhook/"+name+".yaml"), "\n---\n") {
+			var kind metav1.TypeMeta
+			require.NoError(t, kubernetesyaml.Unmarshal([]byte(document), &kind))
+			require.Contains(t, kinds, kind.Kind)
+			object := kinds[kind.Kind]()
+			require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(document), object), name)
+			seen[kind.Kind] = object
 		}
+	}
+	assert.Len(t, seen, len(kinds))
+
+	// The flags in the Deployment are the command's, and lead to the ports of the probes.
+	container := seen["Deployment"].(*appsv1.Deployment).Spec.Template.Spec.Containers[0]
+	binary, err := built()
+	require.NoError(t, err)
+	output, err := exec.Command(binary, append(container.Args, "--kubeconfig", "/none")...).
+		CombinedOutput()
+	require.Error(t, err)
+	assert.Contains(t, string(output), "/none", "nothing but the cluster is missing")
+	help, err := exec.Command(binary, "admission", "serve", "--help").CombinedOutput()
+	require.NoError(t, err)
+	for _, port := range container.Ports {
+		assert.Contains(t, string(help), fmt.Sprintf("(default \":%d\")", port.ContainerPort))
+	}
+	for _, hook := range seen["ValidatingWebhookConfiguration"].(*registrationv1.ValidatingWebhookConfiguration).Webhooks {
+		assert.Equal(t, registrationv1.Fail, *hook.FailurePolicy)
+		assert.Equal(t, "tenantguard.io/tenant", hook.NamespaceSelector.MatchExpressions[0].Key)
+		assert.Equal(t, seen["Service"].(*corev1.Service).Name, hook.ClientConfig.Service.Name)
 	}
 }

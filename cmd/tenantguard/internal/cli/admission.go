@@ -69,7 +69,7 @@ func (t *tenancy) restConfig() (*rest.Config, error) {
 		return nil, err
 	}
 	config.UserAgent = "tenantguard"
-	config.QPS, config.Burst = 20, 40
+	config.QPS, config.Burst = 50, 100
 
 	return config, nil
 }

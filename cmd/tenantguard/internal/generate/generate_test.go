@@ -116,6 +116,7 @@ func TestOwnersAreBounded(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
+	applyPause = 100 * time.Millisecond
 	client := fake.NewClientset(labelled("acme", "acme.test"))
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
@@ -165,7 +166,11 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, has(2, "globex.test"), 5*time.Second, 10*time.Millisecond)
 
-	before := count()
+	before := -1
+	for before != count() { // the last changes are applied
+		before = count()
+		time.Sleep(3 * settle)
+	}
 	other := labelled("globex", "globex.test")
 	other.Labels["other"] = "x"
 	_, err = all.Update(ctx, other, metav1.UpdateOptions{})
@@ -176,7 +181,7 @@ func TestWatch(t *testing.T) {
 	_, err = all.Create(ctx, labelled("third", "third.test"), metav1.CreateOptions{})
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return count() >= before+2 && has(3, "third.test")() },
-		3*applyPause, 50*time.Millisecond, "a failure is tried again")
+		5*time.Second, 50*time.Millisecond, "a failure is tried again")
 	require.NoError(t, all.Delete(ctx, "globex", metav1.DeleteOptions{}))
 	require.Eventually(t, has(2, "third.test"), 5*time.Second, 10*time.Millisecond)
 	cancel()

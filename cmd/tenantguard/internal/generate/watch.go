@@ -15,13 +15,14 @@ import (
 const (
 	// settle is how long changes are collected before they are applied.
 	settle = 200 * time.Millisecond
-	// applyPatience is how long one application may take, and applyPause how long the next one waits
-	// after a failure.
+	// applyPatience is how long one application may take.
 	applyPatience = 30 * time.Second
-	applyPause    = 5 * time.Second
 	// repeatEvery is how often the same is applied again, should somebody have changed it.
 	repeatEvery = 10 * time.Minute
 )
+
+// applyPause is how long the next application waits after a failure.
+var applyPause = 5 * time.Second
 
 // errNotListed is that the Namespaces can't be listed.
 var errNotListed = errors.New("the Namespaces could not be listed")

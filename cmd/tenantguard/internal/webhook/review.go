@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
@@ -76,22 +77,32 @@ type Options struct {
 type Reviewer struct {
 	tenants *Tenants
 	options Options
+
+	mu sync.Mutex
+	// askedAt is when the API was asked for a Namespace last.
+	askedAt map[string]time.Time
 }
 
 // NewReviewer returns a Reviewer for the tenants.
 func NewReviewer(tenants *Tenants, options Options) *Reviewer {
-	return &Reviewer{tenants: tenants, options: options}
+	return &Reviewer{tenants: tenants, options: options, askedAt: map[string]time.Time{}}
 }
 
-// freshPatience is how long a Namespace is waited for.
-const freshPatience = 2 * time.Second
+const (
+	// freshPatience is how long a Namespace is waited for.
+	freshPatience = 2 * time.Second
+	// freshPause is how long the API is not asked for the same Namespace again: whoever is refused
+	// may try again without pause.
+	freshPause = time.Second
+	// maxAsked bounds the Namespaces of which it is known when they were asked for.
+	maxAsked = 10000
+)
 
 // Review decides on a request of the API server. Before it refuses anything it looks at the
 // Namespace once more: a Secret often comes right behind the Namespace or the host that it is for.
 func (r *Reviewer) Review(ctx context.Context, request *admissionv1.AdmissionRequest) Answer {
 	answer := r.review(ctx, request)
-	if answer.Allowed || r.options.Fresh == nil || request.Namespace == "" ||
-		request.Resource.Resource != "secrets" {
+	if answer.Allowed || request.Resource.Resource != "secrets" || !r.mayAsk(request.Namespace) {
 		return answer
 	}
 	limited, cancel := context.WithTimeout(ctx, freshPatience)
@@ -102,6 +113,25 @@ func (r *Reviewer) Review(ctx context.Context, request *admissionv1.AdmissionReq
 	}
 
 	return r.review(ctx, request)
+}
+
+// mayAsk reports whether the API may be asked for a Namespace now.
+func (r *Reviewer) mayAsk(namespace string) bool {
+	if r.options.Fresh == nil || namespace == "" {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	if now.Sub(r.askedAt[namespace]) < freshPause {
+		return false
+	}
+	if len(r.askedAt) >= maxAsked {
+		r.askedAt = map[string]time.Time{}
+	}
+	r.askedAt[namespace] = now
+
+	return true
 }
 
 func (r *Reviewer) review(ctx context.Context, request *admissionv1.AdmissionRequest) Answer {

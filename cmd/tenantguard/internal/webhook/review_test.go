@@ -447,7 +447,15 @@ func TestFresh(t *testing.T) {
 	assert.True(t, review("new", "new.test"), "and is known now")
 	assert.Equal(t, 1, asked)
 	assert.False(t, review("new", "acme.test"), "which helps nobody to a foreign host")
+	assert.Equal(t, 1, asked, "it was asked for a moment before")
 	assert.False(t, review("acme", "new.test"), "nor does an API that is down")
+	assert.Equal(t, 2, asked)
+	for range 10 {
+		assert.False(t, review("acme", "new.test"), "who tries again and again")
+	}
+	assert.Equal(t, 2, asked, "does not have the API asked again and again")
+	reviewer.askedAt = map[string]time.Time{}
+	assert.False(t, review("acme", "new.test"))
 	assert.Equal(t, 3, asked)
 }
 

@@ -290,6 +290,11 @@ func TestSharedSecrets(t *testing.T) {
 		has(genuine, "shared")
 	}
 	assert.Len(t, client.Actions(), calls, "what is not there is looked for once a second")
+	for range maxComparing {
+		shared.places <- struct{}{}
+	}
+	_, err := shared.Has(t.Context(), []string{"shared"}, genuine.certificate.Raw)
+	assert.ErrorIs(t, err, errComparing)
 }
 
 func TestRunRefusesABadPolicy(t *testing.T) {

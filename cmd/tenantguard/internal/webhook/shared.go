@@ -19,13 +19,19 @@ const (
 	// after one look another is taken for one that was not there.
 	sharedFor   = 30 * time.Second
 	sharedPause = time.Second
+	// maxComparing is how many requests wait for a look: the others must not wait for these.
+	maxComparing = 3
 )
 
-var errTooMany = errors.New("there are too many Secrets")
+var (
+	errTooMany   = errors.New("there are too many Secrets")
+	errComparing = errors.New("too many are compared at once, try again")
+)
 
 // SharedSecrets knows the certificates in the Secrets of shared namespaces: a digest of each.
 type SharedSecrets struct {
 	client kubernetes.Interface
+	places chan struct{}
 
 	mu     sync.Mutex
 	leaves map[string]map[[sha256.Size]byte]bool
@@ -35,15 +41,21 @@ type SharedSecrets struct {
 // NewSharedSecrets returns SharedSecrets that have read nothing.
 func NewSharedSecrets(client kubernetes.Interface) *SharedSecrets {
 	return &SharedSecrets{
-		client: client,
+		client: client, places: make(chan struct{}, maxComparing),
 		leaves: map[string]map[[sha256.Size]byte]bool{}, readAt: map[string]time.Time{},
 	}
 }
 
 // Has reports whether a certificate, in DER, lies in a Secret of one of the namespaces. One request
-// looks at a time, and the others wait for it.
+// looks at a time, and a few others wait for it.
 func (s *SharedSecrets) Has(ctx context.Context, namespaces []string, der []byte) (bool, error) {
 	leaf := sha256.Sum256(der)
+	select {
+	case s.places <- struct{}{}:
+		defer func() { <-s.places }()
+	default:
+		return false, errComparing
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var failure error
