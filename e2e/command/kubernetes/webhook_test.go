@@ -643,7 +643,9 @@ spec: {routes: [{kind: Rule, match: "Host(`+"`acme.test`"+`)"}]}`)
 		return refused(err) == "policy"
 	}, 20*time.Second, 100*time.Millisecond, "the policies come into force: %v", err)
 
-	keeping := command(t, w.c.Admin(), "admission", "generate", "--owners-only", "--watch")
+	w.c.Apply(t, w.c.Admin(), example(t, "webhook/owners.yaml"))
+	keeping := command(t, account(t, w.c, "tenantguard-owners"),
+		"admission", "generate", "--owners-only", "--watch")
 	log := &output{}
 	keeping.Stdout, keeping.Stderr = log, log
 	require.NoError(t, keeping.Start())
@@ -675,6 +677,7 @@ metadata:
 func TestWebhookExamples(t *testing.T) {
 	kinds := map[string]func() any{
 		"ServiceAccount":                 func() any { return &corev1.ServiceAccount{} },
+		"ConfigMap":                      func() any { return &corev1.ConfigMap{} },
 		"Secret":                         func() any { return &corev1.Secret{} },
 		"Service":                        func() any { return &corev1.Service{} },
 		"Deployment":                     func() any { return &appsv1.Deployment{} },
@@ -685,8 +688,10 @@ func TestWebhookExamples(t *testing.T) {
 		"ClusterRoleBinding":             func() any { return &rbacv1.ClusterRoleBinding{} },
 		"ValidatingWebhookConfiguration": func() any { return &registrationv1.ValidatingWebhookConfiguration{} },
 	}
-	seen := map[string]any{}
-	for _, name := range []string{"rbac", "shared", "deployment", "configuration"} {
+	seen, deployments := map[string]any{}, map[string]*appsv1.Deployment{}
+	for _, name := range []string{
+		"rbac", "shared", "owners", "deployment", "configuration",
+	} {
 		for _, document := range strings.Split(example(t, "webhook/"+name+".yaml"), "\n---\n") {
 			var kind metav1.TypeMeta
 			require.NoError(t, kubernetesyaml.Unmarshal([]byte(document), &kind))
@@ -694,12 +699,15 @@ func TestWebhookExamples(t *testing.T) {
 			object := kinds[kind.Kind]()
 			require.NoError(t, kubernetesyaml.UnmarshalStrict([]byte(document), object), name)
 			seen[kind.Kind] = object
+			if deployment, is := object.(*appsv1.Deployment); is {
+				deployments[deployment.Name] = deployment
+			}
 		}
 	}
 	assert.Len(t, seen, len(kinds))
 
 	// The flags in the Deployment are the command's, and lead to the ports of the probes.
-	container := seen["Deployment"].(*appsv1.Deployment).Spec.Template.Spec.Containers[0]
+	container := deployments["tenantguard-webhook"].Spec.Template.Spec.Containers[0]
 	binary, err := built()
 	require.NoError(t, err)
 	output, err := exec.Command(binary, append(container.Args, "--kubeconfig", "/none")...).

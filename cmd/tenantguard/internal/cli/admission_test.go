@@ -28,6 +28,7 @@ labels: {team: acme}, annotations: {tenantguard.io/hosts: "*.acme.test"}}}`)
 	middleware := file("middleware.yaml", `{apiVersion: traefik.io/v1alpha1, kind: Middleware,
 spec: {plugin: {tenantguard: {kubernetes: {enabled: true, tenantLabel: team,
 hosts: ["{namespace}.apps.test"]}}}}}`)
+	none := file("none.yaml", "tenants: []")
 	wrong := file("wrong.json", `{"tenants": [{"name": "x"}]}`)
 	cases := []struct {
 		description string
@@ -50,6 +51,10 @@ hosts: ["{namespace}.apps.test"]}}}}}`)
 			"--owners-only"}, CodeClean, "file.test: file\n", "", ""},
 		{"by the label and the hosts of a Middleware", []string{"--namespaces", documents, "--policy",
 			middleware, "--owners"}, CodeClean, "acme.apps.test: acme\n", "", "tenantguard.io/tenant'"},
+		{"hosts by rule", []string{"--hosts", "{namespace}.apps.test"}, CodeClean,
+			"['{namespace}.apps.test']", "", ""},
+		{"a policy without tenants", []string{"--policy", none, "--namespaces", namespaces,
+			"--owners-only"}, CodeClean, "-.acme.test: acme\n", "", ""},
 		{"the webhook", []string{"--webhook"}, CodeClean, "kind: ValidatingWebhookConfiguration", "",
 			""},
 		{"owners of nobody", []string{"--owners"}, CodeFailed, "", "the owners come from", ""},

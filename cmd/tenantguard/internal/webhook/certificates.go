@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -61,7 +60,7 @@ func (r *Reviewer) certificate(ctx context.Context, v *view, namespace string,
 	switch {
 	case verdict.IsPinned:
 		return pass()
-	case verdict.IsForeign && len(names) > maxNames && !slices.Contains(names, verdict.Offending):
+	case verdict.IsForeign && len(names) > maxNames:
 		return refuse(ReasonUnreadable, fmt.Sprintf("the certificate in %s has %d names, and no more"+
 			" than %d are looked at; use several certificates", certificateKey, len(names), maxNames))
 	case verdict.IsForeign:

@@ -20,7 +20,7 @@ func (r *Reviewer) namespaceRequest(v *view, request *admissionv1.AdmissionReque
 	}
 	if request.Operation == admissionv1.Update {
 		if json.Unmarshal(request.OldObject.Raw, &before) == nil &&
-			sameMarks(r.tenants.read(&object), r.tenants.read(&before)) {
+			r.tenants.read(&object) == r.tenants.read(&before) {
 			return pass()
 		}
 	}
@@ -47,13 +47,6 @@ func (r *Reviewer) namespaceRequest(v *view, request *admissionv1.AdmissionReque
 
 	return refuse(ReasonMarks, bounded(wrong)+"; the guard would leave this out, write it right "+
 		"or remove it")
-}
-
-// sameMarks reports whether two Namespaces of one name say the same.
-func sameMarks(one, other namespace) bool {
-	one.Created, other.Created = "", ""
-
-	return one == other
 }
 
 // wrongOf returns what the guard would say is wrong with a Namespace.

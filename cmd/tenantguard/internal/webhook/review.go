@@ -152,7 +152,7 @@ func (r *Reviewer) review(ctx context.Context, request *admissionv1.AdmissionReq
 		return refuse(ReasonShared, "a TLSStore is everybody's, whatever namespace it lies in, so "+
 			"it is the operators'; name the Secret in tls.secretName of your routes")
 	case "traefik.io/tlsoptions":
-		if request.Name != "default" && nameOf(request.Object.Raw) != "default" {
+		if nameOf(request.Object.Raw) != "default" {
 			return pass()
 		}
 

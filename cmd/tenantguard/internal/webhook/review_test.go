@@ -147,7 +147,7 @@ func world(t *testing.T, keys map[string]any, namespaces ...*corev1.Namespace) *
 		object("acme", "acme", "acme.test, *.acme.test"),
 		object("acme-two", "acme", "second.test"),
 		object("globex", "globex", "globex.test, *.globex.test, inside.acme.test, 192.0.2.7"),
-		object("com", "com", "com.test"),
+		object("com", "com", "com.test, intranet, db.acme.svc, *.own.acme.svc"),
 		object("plain", "", "")) {
 		tenants.Set(n)
 	}
@@ -252,9 +252,12 @@ func TestSecret(t *testing.T) {
 			"no host name that can be checked"},
 		{"a name with two asterisks", "globex", named(t, "*.*.test"), ReasonUnreadable, ""},
 		{"a dot behind", "globex", named(t, "acme.test."), ReasonUnreadable, ""},
-		{"its own Services", "acme", named(t, "db", "db.acme", "db.acme.svc", "*.db.acme.svc",
+		{"its own Services", "acme", named(t, "db", "db.acme", "web.acme.svc", "*.web.acme.svc",
 			"db.acme.svc.cluster.local", "localhost", "127.0.0.1", "::1"), "", ""},
 		{"another namespace's Services", "acme", named(t, "db.globex.svc"), ReasonUnowned, ""},
+		{"a Service that is another tenant's host", "acme", named(t, "db.acme.svc"), ReasonForeign, ""},
+		{"a wildcard over such ones", "acme", named(t, "*.acme.svc"), ReasonForeign, ""},
+		{"one label that is another tenant's host", "acme", named(t, "intranet"), ReasonForeign, ""},
 		{"a Service in a Namespace that is called like a domain", "com", named(t, "shop.com"),
 			ReasonUnowned, ""},
 		{"a wildcard in it", "acme", named(t, "*.acme"), ReasonUnowned, ""},
@@ -263,6 +266,9 @@ func TestSecret(t *testing.T) {
 		{"as many names as are looked at", "acme", named(t, many(1000, "n%d.acme.test")...), "", ""},
 		{"more", "acme", named(t, many(1001, "n%d.acme.test")...), ReasonUnreadable,
 			"has 1001 names, and no more than 1000"},
+		{"more, of which many would not count", "acme", named(t,
+			append(many(600, "n%d.acme.test"), many(600, "s%d.acme.svc.cluster.local")...)...),
+			ReasonUnreadable, "1200 names"},
 		{"ten thousand", "acme", named(t, many(10000, "n%d.acme.test")...), ReasonUnreadable, ""},
 		{"a labelled Namespace that the policy leaves out", "left-out", named(t, "acme.test"),
 			ReasonNoTenant, "of no tenant"},
