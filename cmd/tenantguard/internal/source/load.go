@@ -2,11 +2,9 @@ package source
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"os"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/files"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/report"
@@ -34,9 +32,6 @@ type Loaded struct {
 	// PolicyFile is the policy file, "" where the policy is inline.
 	PolicyFile string
 }
-
-// maxFile bounds, in bytes, what is read of a file.
-const maxFile = 64 << 20
 
 // Load has the plugin's own registry read the policy, with the files and the environment that it
 // would have in Traefik.
@@ -76,36 +71,21 @@ func (env Environment) getenv(name string) string {
 
 // readFile reads a file for the plugin: the policy's own as it is converted, others from where they
 // are here.
-func (l *Loaded) readFile(path string, files map[string]string) ([]byte, error) {
+func (l *Loaded) readFile(path string, local map[string]string) ([]byte, error) {
 	if l.Content != "" && path == l.File {
 		return []byte(l.Content), nil
 	}
 	here := path
-	if files[path] != "" {
-		here = files[path]
+	if local[path] != "" {
+		here = local[path]
 	}
-	content, err := ReadFile(here)
+	content, err := files.Read(here)
 	if err != nil {
 		return nil, err
 	}
 	l.Written[path] = content
 
 	return content, nil
-}
-
-// ReadFile reads a file of a size that makes sense. Its error does not repeat the path.
-func ReadFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxFile {
-		return nil, fmt.Errorf("wanted at most %d bytes", maxFile)
-	}
-	content, err := os.ReadFile(path)
-	var failed *os.PathError
-	if errors.As(err, &failed) {
-		return nil, failed.Err
-	}
-
-	return content, err
 }
 
 // listed is a cluster whose Namespaces were listed before.

@@ -124,7 +124,7 @@ func (r *reader) readDocuments(content []byte) error {
 			continue
 		}
 		if err := r.readNode(document.Content[0], content); err != nil {
-			return err
+			return withHint(content, err)
 		}
 	}
 }
@@ -137,6 +137,12 @@ func (r *reader) notYAML(content []byte, err error) error {
 
 		return nil
 	}
+
+	return withHint(content, err)
+}
+
+// withHint adds what is likely to be the cause.
+func withHint(content []byte, err error) error {
 	if bytes.Contains(content, []byte("{{")) {
 		return fmt.Errorf("%w: the file has templates, give it as Traefik sees it", err)
 	}
