@@ -102,6 +102,7 @@ func nameInExamples(command *cobra.Command, shown string) {
 // subcommands returns all of them. Each is in a file of its own.
 func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
+		r.checkCommand(),
 		r.findingsCommand(),
 		r.versionCommand(),
 	}
