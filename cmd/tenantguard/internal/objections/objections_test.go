@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/objections"
-	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/source"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 	"github.com/tenantguard/tenantguard/internal/admission"
 )
 
@@ -64,7 +64,7 @@ func checkCase(
 		c.Namespace = "acme"
 	}
 	kind, _ := c.Object["kind"].(string)
-	object := source.Object{}
+	object := running.Object{}
 	object.Object = c.Object
 	if object.GetName() == "" {
 		object.SetName("made-up")
@@ -76,7 +76,7 @@ func checkCase(
 		}
 		c.Object["data"] = data
 	}
-	group, resource := source.ResourceOf(object)
+	group, resource := running.ResourceOf(object)
 	found := policies.Check(objections.Request{
 		Group: group, Resource: resource, Kind: kind, Object: object.Object,
 		Namespace: namespaces[c.Namespace],

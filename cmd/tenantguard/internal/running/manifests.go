@@ -1,4 +1,4 @@
-package source
+package running
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
@@ -32,6 +33,15 @@ func ReadManifests(paths []string) (*Objects, error) {
 	objects.sort()
 
 	return objects, nil
+}
+
+// ParseManifests reads the objects in a text.
+func ParseManifests(name string, content []byte) (*Objects, error) {
+	objects := &Objects{Where: name}
+	err := objects.readDocuments(name, content)
+	objects.sort()
+
+	return objects, err
 }
 
 func isManifest(path string) bool {
@@ -72,7 +82,7 @@ func (o *Objects) readDocuments(path string, content []byte) error {
 			o.add(object, path)
 			continue
 		}
-		err = object.EachListItem(func(item runtimeObject) error {
+		err = object.EachListItem(func(item runtime.Object) error {
 			if one, ok := item.(*unstructured.Unstructured); ok {
 				o.add(*one, path)
 			}

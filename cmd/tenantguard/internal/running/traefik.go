@@ -1,4 +1,6 @@
-package source
+// Package running reads what runs: the configuration that Traefik tells of by its API, and the objects of
+// a cluster or of manifests.
+package running
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package source
+package running
 
 import (
 	"context"
@@ -6,14 +6,11 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
-
-type runtimeObject = runtime.Object
 
 // Kube is which cluster is read, as kubectl has it.
 type Kube struct {

@@ -1,4 +1,4 @@
-package source
+package running
 
 import (
 	"cmp"
@@ -18,6 +18,8 @@ type Objects struct {
 	Secrets []Secret
 	// Unread says which kinds could not be read, and why: what would be found in them is not.
 	Unread []string
+
+	byKind map[string][]Object
 }
 
 // Object is one object.
@@ -50,14 +52,8 @@ func (o *Objects) Of(kind string) []Object {
 	if o == nil {
 		return nil
 	}
-	var found []Object
-	for _, object := range o.All {
-		if object.GetKind() == kind {
-			found = append(found, object)
-		}
-	}
 
-	return found
+	return o.byKind[kind]
 }
 
 // add adds an object as it was read, and leaves out what nobody may see of it.
@@ -132,12 +128,16 @@ func ResourceOf(object Object) (group, name string) {
 	return group, ""
 }
 
-// sort puts objects in order.
+// sort puts objects in order, and by their kind.
 func (o *Objects) sort() {
 	slices.SortStableFunc(o.All, func(a, b Object) int {
 		return cmp.Or(cmp.Compare(a.GetKind(), b.GetKind()),
 			cmp.Compare(a.GetNamespace(), b.GetNamespace()), cmp.Compare(a.GetName(), b.GetName()))
 	})
+	o.byKind = map[string][]Object{}
+	for _, object := range o.All {
+		o.byKind[object.GetKind()] = append(o.byKind[object.GetKind()], object)
+	}
 	slices.SortStableFunc(o.Secrets, func(a, b Secret) int {
 		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
