@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/cluster"
+	"github.com/tenantguard/tenantguard/internal/files"
 	"github.com/tenantguard/tenantguard/internal/flight"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
@@ -39,7 +40,7 @@ var (
 func environment() registry.Environment {
 	return registry.Environment{
 		Getenv:   os.Getenv,
-		ReadFile: os.ReadFile,
+		ReadFile: func(path string) ([]byte, error) { return files.Read(path) },
 		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusterOf(k) },
 		Say:      func(n report.Notice) { log.Policy(n) },
 		Changed:  func(middleware string) { forget(middleware) },
