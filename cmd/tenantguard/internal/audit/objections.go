@@ -78,7 +78,7 @@ func (a *auditor) ofPolicies(
 		Namespace: namespace, Owners: owners,
 	})
 	for _, o := range found {
-		f := finding.New("admission", object.Title(),
+		f := finding.New("admission-refused", object.Title(),
 			fmt.Sprintf("The admission policy tenantguard-%s would refuse it: %s.",
 				o.Policy, strings.TrimSuffix(o.Message, ".")),
 			"Put it right before the policies are in force: what is there stays, but can't be "+
@@ -161,10 +161,19 @@ func (a *auditor) claims() []policy.Namespace {
 func Namespaces(objects *running.Objects, label string) []policy.Namespace {
 	var all []policy.Namespace
 	for _, object := range objects.Of("Namespace") {
-		created := object.GetCreationTimestamp().UTC().Format("2006-01-02T15:04:05Z")
-		all = append(all, policy.NewNamespace(object.GetName(), created, label,
+		all = append(all, policy.NewNamespace(object.GetName(), Created(object), label,
 			object.GetLabels(), object.GetAnnotations()))
 	}
 
 	return all
+}
+
+// Created returns when an object was created, as the API writes it.
+func Created(object running.Object) string {
+	return object.GetCreationTimestamp().UTC().Format("2006-01-02T15:04:05Z")
+}
+
+// PluginKeys returns the keys that a Middleware has for a plugin, nil for none.
+func PluginKeys(object running.Object, plugin string) map[string]any {
+	return sub(object.Object, "spec", "plugin", plugin)
 }

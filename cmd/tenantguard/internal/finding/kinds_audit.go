@@ -12,7 +12,7 @@ var auditKinds = []Kind{
 	{"tls-required", "audit", Error, "the router serves plaintext, which the policy denies"},
 	{"rule-any-host", "audit", Error, "the rule names no host, so it takes requests for hosts of " +
 		"others"},
-	{"rule-unreadable", "audit", Warning, "Traefik does not take the rule"},
+	{"rule-unreadable", "audit", Warning, "the rule is one that Traefik does not take"},
 	{"host-claimed-twice", "audit", Error, "routers of several tenants claim one host"},
 	{"host-shadowed", "audit", Error, "a router of another tenant has precedence over a host's own"},
 	{"certificate-name", "audit", Error, "the certificate that Traefik serves for a host is not " +
@@ -62,7 +62,7 @@ var auditKinds = []Kind{
 		"more, and Ingresses of both can have one name"},
 	{"namespace-left-out", "audit", Error, "a Namespace's label is wrong, so it is left out"},
 	{"namespace-mark", "audit", Warning, "a mark of a Namespace is wrong and left out"},
-	{"safe-naming-off", "audit", Error, "Traefik runs with legacy names, which prove no namespace"},
+	{"safe-naming-off", "audit", Error, "routers have legacy names, which prove no namespace"},
 	{"setting-safe-naming", "audit", Warning, "breaks when safeNaming is turned on"},
 	{"setting-cross-namespace", "audit", Warning, "breaks with allowCrossNamespace: false"},
 	{"setting-cross-provider", "audit", Warning, "breaks when kubernetesCRD.crossProviderNamespaces " +
@@ -72,5 +72,5 @@ var auditKinds = []Kind{
 	{"setting-default-tls", "audit", Warning, "breaks when defaultTLSResourcesNamespace is set"},
 	{"setting-strict-tls", "audit", Warning, "breaks with strictTLSOptions: true"},
 	{"not-looked", "audit", Warning, "something could not be read, so nothing was found in it"},
-	{"admission", "audit", Warning, "an admission policy would refuse the object"},
+	{"admission-refused", "audit", Warning, "an admission policy would refuse the object"},
 }
