@@ -120,6 +120,7 @@ func Run(in Input, say func(format string, args ...any)) (*Report, error) {
 	}
 	a.rows()
 	a.report.Findings.Sort()
+	a.report.Findings = slices.Compact(a.report.Findings) // one router on several entry points
 
 	return &a.report, nil
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 )
 
-// expiresSoon is how long before its end a certificate is warned of. Renewal is usual a third of
-// its life before, which is later only for ones of less than 42 days.
+// expiresSoon is how long before its end a certificate is warned of, at most: one of a few days a
+// fifth of its life before. Renewal is usual a third of its life before.
 const expiresSoon = 14 * 24 * time.Hour
 
 // served is the certificate of a host, nil where that is not known, with the verdict on it.
@@ -263,7 +263,8 @@ func tenantList(names []string) string {
 func (a *auditor) expiring() {
 	for _, s := range a.store {
 		left := s.leaf.NotAfter.Sub(a.Now)
-		if len(s.hosts) == 0 || left < 0 || left > expiresSoon {
+		soon := min(expiresSoon, s.leaf.NotAfter.Sub(s.leaf.NotBefore)/5)
+		if len(s.hosts) == 0 || left < 0 || left > soon {
 			continue
 		}
 		f := finding.New("certificate-expires", "certificate "+described(s),

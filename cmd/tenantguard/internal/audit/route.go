@@ -22,6 +22,8 @@ const (
 type route struct {
 	// name is the qualified name, as Traefik says it, or would say it with safe naming.
 	name string
+	// base is the name without the entry point that Traefik puts before it where there are several.
+	base string
 	// object is the object that it is from, "" where that is not known, and where its place.
 	object, where string
 	// namespace is where the object lies, "" where nothing proves it.
@@ -67,13 +69,18 @@ func (r *route) precedence() int {
 	return len(r.rule)
 }
 
+// hasPriority reports whether somebody gave it a priority: Traefik's API has one of every router.
+func (r *route) hasPriority() bool {
+	return r.priority != 0 && r.priority != len(r.rule)
+}
+
 // title is the router for a reader: its object where there is one.
 func (r *route) title() string {
 	if r.object != "" {
 		return r.object
 	}
 
-	return "router " + r.name
+	return "router " + r.base
 }
 
 // readRoutes finds all routers: those that Traefik says where it was asked, for they are what runs,
@@ -93,6 +100,28 @@ func (a *auditor) readRoutes() {
 	}
 	for _, r := range a.routes {
 		a.prepare(r)
+	}
+	nameBases(a.routes)
+}
+
+// nameBases finds the routers that are one on several entry points.
+func nameBases(routes []*route) {
+	count := map[string]int{}
+	base := func(r *route) string {
+		if len(r.entryPoints) != 1 {
+			return r.name
+		}
+
+		return strings.TrimPrefix(r.name, r.entryPoints[0]+"-")
+	}
+	for _, r := range routes {
+		count[base(r)]++
+	}
+	for _, r := range routes {
+		r.base = r.name
+		if count[base(r)] > 1 {
+			r.base = base(r)
+		}
 	}
 }
 

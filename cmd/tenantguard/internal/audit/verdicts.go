@@ -58,7 +58,7 @@ func (a *auditor) ofRoute(id string, r *route, message, do string) finding.Findi
 // unbound says that a router has no tenant, and what would give it one.
 func (a *auditor) unbound(r *route) {
 	message := fmt.Sprintf("The router %s has no tenant: its requests are denied as %s.",
-		r.name, r.binding.Code)
+		r.base, r.binding.Code)
 	do := "List its namespace in a tenant's namespaces."
 	fix := ""
 	switch {
@@ -73,7 +73,7 @@ func (a *auditor) unbound(r *route) {
 		fix = fmt.Sprintf("kubectl label namespace %s %s=TENANT", r.namespace,
 			a.Policy.Kubernetes.TenantLabel)
 	case !strings.HasPrefix(r.provider(), "kubernetes"):
-		do = fmt.Sprintf("List the router in a tenant's routers: %s.", quoted(r.name))
+		do = fmt.Sprintf("List the router in a tenant's routers: %s.", quoted(r.base))
 	}
 	f := a.ofRoute(string(r.binding.Code), r, message, do)
 	f.Fix = fix
@@ -308,7 +308,7 @@ func (a *auditor) twice(host string, winner, other *route) finding.Finding {
 	why := fmt.Sprintf("its rule is longer (%d to %d)", winner.precedence(), other.precedence())
 	if winner.precedence() == other.precedence() {
 		why = "both have the same precedence, so it may be either"
-	} else if winner.priority != 0 || other.priority != 0 {
+	} else if winner.hasPriority() || other.hasPriority() {
 		why = fmt.Sprintf("its priority is higher (%d to %d)",
 			winner.precedence(), other.precedence())
 	}
