@@ -103,6 +103,7 @@ func nameInExamples(command *cobra.Command, shown string) {
 func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
 		r.auditCommand(),
+		r.checkCommand(),
 		r.findingsCommand(),
 		r.versionCommand(),
 	}

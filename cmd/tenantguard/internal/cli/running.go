@@ -60,7 +60,7 @@ func (w *what) addPolicyFlags(c *cobra.Command) {
 	flags := c.Flags()
 	flags.StringVarP(&w.policy, "policy", "p", "",
 		"`file` with the policy; without it the one in force, or the marks of Namespaces")
-	flags.BoolVar(&w.fromNamespaces, "namespaces", false,
+	flags.BoolVar(&w.fromNamespaces, "from-namespaces", false,
 		"take tenants from Namespaces too, as with kubernetes.enabled")
 	flags.StringToStringVar(&w.files, "file", nil,
 		"`PATH=FILE`: read FILE where the policy says PATH, as for roots")

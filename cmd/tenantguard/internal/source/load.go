@@ -29,14 +29,20 @@ type Loaded struct {
 	Errors []string
 	// Written are the files that were read, by the path that the policy has for each.
 	Written map[string][]byte
-	// PolicyFile is the policy file, "" where the policy is inline.
+	// HasNamespaces reports whether the Namespaces of the cluster are known.
+	HasNamespaces bool
+	// Parsed are the keys of the middleware, and PolicyFile is the policy file, "" where the policy
+	// is inline.
+	Parsed     *policy.Keys
 	PolicyFile string
 }
 
 // Load has the plugin's own registry read the policy, with the files and the environment that it
 // would have in Traefik.
 func (p *Policy) Load(env Environment) *Loaded {
-	l := &Loaded{Policy: p, Written: map[string][]byte{}}
+	l := &Loaded{
+		Policy: p, Written: map[string][]byte{}, HasNamespaces: env.Namespaces != nil,
+	}
 	seen := map[string]bool{}
 	all := registry.New(registry.Environment{
 		Getenv:   env.getenv,
@@ -56,7 +62,8 @@ func (p *Policy) Load(env Environment) *Loaded {
 	})
 	l.Effective = all.Middleware(p.Middleware, p.Keys).Policy()
 	refusal := policy.Refusal(p.Middleware, env.getenv)
-	l.PolicyFile = policy.ParseKeys(p.Keys, refusal, env.getenv(policy.PolicyFileVariable)).File
+	l.Parsed = policy.ParseKeys(p.Keys, refusal, env.getenv(policy.PolicyFileVariable))
+	l.PolicyFile = l.Parsed.File
 
 	return l
 }

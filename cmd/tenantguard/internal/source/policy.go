@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -84,7 +85,10 @@ func Read(name string, content []byte, o Options) ([]*Policy, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if len(r.found) == 0 && len(r.skipped) > 0 {
-		return nil, fmt.Errorf("%s: %w, found %s", name, errNothing, strings.Join(r.skipped, ", "))
+		slices.Sort(r.skipped)
+
+		return nil, fmt.Errorf("%s: %w, found %s", name, errNothing,
+			strings.Join(slices.Compact(r.skipped), ", "))
 	}
 	if len(r.found) == 0 {
 		return nil, fmt.Errorf("%s: %w", name, errNothing)
