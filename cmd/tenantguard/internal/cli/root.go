@@ -72,7 +72,7 @@ Exit codes: 0 nothing found, 1 findings, 2 could not look.`,
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: shown},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return r.checkOutput() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return r.checkOutput(c) },
 		Args:              cobra.NoArgs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -102,17 +102,25 @@ func nameInExamples(command *cobra.Command, shown string) {
 // subcommands returns all of them. Each is in a file of its own.
 func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
+		r.auditCommand(),
 		r.checkCommand(),
 		r.findingsCommand(),
 		r.versionCommand(),
 	}
 }
 
+// moreFormats is the annotation of a command that has a format of its own.
+const moreFormats = "formats"
+
 // checkOutput refuses a format before a command does long work.
-func (r *root) checkOutput() error {
-	if !slices.Contains(finding.Formats(), r.output) {
+func (r *root) checkOutput(c *cobra.Command) error {
+	formats := finding.Formats()
+	if more := c.Annotations[moreFormats]; more != "" {
+		formats = append(formats, more)
+	}
+	if !slices.Contains(formats, r.output) {
 		return fmt.Errorf("unknown --output %q, want one of %s",
-			r.output, strings.Join(finding.Formats(), ", "))
+			r.output, strings.Join(formats, ", "))
 	}
 
 	return nil
