@@ -104,6 +104,7 @@ func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
 		r.auditCommand(),
 		r.checkCommand(),
+		r.explainCommand(),
 		r.findingsCommand(),
 		r.versionCommand(),
 	}
@@ -150,7 +151,7 @@ func examples(text, shown string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
-		line = strings.ReplaceAll(strings.TrimSpace(line), "$ tenantguard", shown)
+		line = strings.ReplaceAll(strings.TrimLeft(line, "\t"), "$ tenantguard", shown)
 		lines[i] = strings.TrimRight("  "+line, " ")
 	}
 

@@ -30,6 +30,9 @@ func (e *explainer) allOfCertificate() []verdict.Code {
 		return []verdict.Code{verdict.Unobserved(e.policy, e.parsed)}
 	}
 	if chain == nil {
+		e.stepWith("certificate", "", "It is not known. What else it would be denied for says "+
+			"--cert.")
+
 		return nil
 	}
 	if chain.Leaf() == nil {
