@@ -104,7 +104,9 @@ func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
 		r.auditCommand(),
 		r.checkCommand(),
+		r.diffCommand(),
 		r.findingsCommand(),
+		r.initCommand(),
 		r.versionCommand(),
 	}
 }
