@@ -107,6 +107,7 @@ func (r *root) subcommands() []*cobra.Command {
 		r.diffCommand(),
 		r.findingsCommand(),
 		r.initCommand(),
+		r.rulesCommand(),
 		r.versionCommand(),
 	}
 }
