@@ -151,7 +151,7 @@ func (a *auditor) namespaces() {
 			"Put the label right, or list the namespace in the policy."))
 	}
 	for _, text := range a.Policy.WrongMarks {
-		a.find(finding.New("namespace-mark", "Namespaces", sentence(text),
+		a.find(finding.New("namespace-marks", "Namespaces", sentence(text),
 			"Put the label or the annotation right."))
 	}
 }

@@ -104,8 +104,11 @@ func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
 		r.auditCommand(),
 		r.checkCommand(),
+		r.diffCommand(),
 		r.explainCommand(),
 		r.findingsCommand(),
+		r.initCommand(),
+		r.rulesCommand(),
 		r.versionCommand(),
 	}
 }

@@ -28,7 +28,6 @@ var auditKinds = []Kind{
 	{"certificate-secret", "audit", Error, "the certificate that Traefik serves for a host is in " +
 		"no Secret of its tenant's"},
 	{"certificate-contested", "audit", Warning, "several tenants have a certificate for one host"},
-	{"certificate-expires", "audit", Warning, "a certificate that is served expires within 14 days"},
 	{"certificate-copied", "audit", Warning, "one wildcard certificate lies in namespaces of " +
 		"several tenants"},
 	{"shared-host-missing", "audit", Error, "a platform certificate has a name that shared.hosts " +
@@ -58,10 +57,6 @@ var auditKinds = []Kind{
 		"in Traefik"},
 	{"router-collision", "audit", Error, "routers of Ingresses of several tenants have one name " +
 		"in Traefik"},
-	{"namespaces-alike", "audit", Warning, "one tenant's namespace is another's with a hyphen and " +
-		"more, and Ingresses of both can have one name"},
-	{"namespace-left-out", "audit", Error, "a Namespace's label is wrong, so it is left out"},
-	{"namespace-mark", "audit", Warning, "a mark of a Namespace is wrong and left out"},
 	{"safe-naming-off", "audit", Error, "routers have legacy names, which prove no namespace"},
 	{"setting-safe-naming", "audit", Warning, "breaks when safeNaming is turned on"},
 	{"setting-cross-namespace", "audit", Warning, "breaks with allowCrossNamespace: false"},
