@@ -2,9 +2,9 @@
 # make test    runs everything
 # make traefik builds the Traefik of the tests and prints where it is
 # make bench   prints what the guard costs, beside what the same costs without it
-# make soak    runs requests, reloads and changes against each other for twenty minutes
 # make compat  runs the end-to-end tests on the newest Traefik 3.6 and 3.7
 # make fuzz    looks for inputs that break the plugin's readers, a minute for each
+# make soak    has everything happen at once for ten minutes, each verdict beside a reference
 # make mutate  changes the code in small ways and lists the changes that no test notices
 # make command builds the command tenantguard into .cache and prints where it is
 # make tidy    brings the go.mod of the command up to date
@@ -25,6 +25,8 @@ ROOMS := $(filter-out internal/vectors internal/admission,$(wildcard internal/*)
 # The packages with fuzz targets, and how long each target takes.
 FUZZED := $(sort $(patsubst %/,%,$(dir $(shell grep -l '^func Fuzz' internal/*/*_test.go))))
 FUZZ := 1m
+# How long a real Traefik is soaked.
+SOAK := 10m
 # A Go that says which certificate was served on a connection, and what is tested on it as well.
 NEXT_GO := go1.27.3
 NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
@@ -44,11 +46,15 @@ command:
 		echo $(CACHE)/tenantguard
 
 # The command's go.mod has no replacement, or go install would refuse it. So go mod tidy, which looks
-# at no go.work, needs one meanwhile.
+# at no go.work, needs one meanwhile. The versions are those of the workspace: what go install builds
+# is what the tests run.
 PLUGIN_MODULE := github.com/tenantguard/tenantguard
+OF_WORKSPACE := {{with .Module}}{{with .Version}}{{$$.Module.Path}}@{{.}}{{end}}{{end}}
 tidy:
-	cd cmd/tenantguard && go mod edit -replace $(PLUGIN_MODULE)=../.. && \
-		{ GOWORK=off go mod tidy; done=$$?; \
+	cd cmd/tenantguard && \
+		versions=$$(go list -deps -test -f '$(OF_WORKSPACE)' ./... | sort -u) && \
+		go mod edit -replace $(PLUGIN_MODULE)=../.. && \
+		{ GOWORK=off go get $$versions && GOWORK=off go mod tidy; done=$$?; \
 		go mod edit -dropreplace $(PLUGIN_MODULE) -require $(PLUGIN_MODULE)@v0.1.0; exit $$done; }
 
 # Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
@@ -137,6 +143,13 @@ mutate:
 columns:
 	@cd e2e && go run ./columns ..
 
+# In make test it takes seconds. The race detector sees nothing of what is interpreted, hence the
+# plugin itself as well.
+soak: traefik
+	cd e2e && go test -race -count=1 -timeout 0 -v ./soak -run Compiled -duration 2m
+	cd e2e && go test -race -count=1 -timeout 0 -v ./soak -run Traefik -duration $(SOAK)
+	cd e2e && go test -race -count=15 -timeout 0 -run 'UnderLoad$$' .
+
 # Findings are kept in testdata/fuzz of the package, and are tried by its tests from then on.
 # FUZZ=1h takes an hour for each target, FUZZ=1000000x so many executions.
 fuzz:
@@ -150,10 +163,3 @@ fuzz:
 # Of test: enough to see that each target works and finds nothing at once.
 fuzz-short:
 	@$(MAKE) --no-print-directory fuzz FUZZ=2000x
-
-# What make test does for seconds, for some twenty minutes: many requests at once, while routers are
-# built anew and certificates and policies change, compiled with the race detector and on real
-# Traefik. Each answer is held to what is served at the time.
-soak: traefik
-	go test -race ./internal/guard -run TestSoak -timeout 30m -soak 10m
-	cd e2e && go test -race -count=15 -timeout 60m -run 'UnderLoad$$' .

@@ -86,7 +86,7 @@ func (l *certLab) denialLine(t *testing.T) {
 
 	var keys map[string]any
 	require.NoError(t, lab.Decode(l.on.Log.Wait(t, l.hijack.Pin()), &keys))
-	assert.Len(t, keys, 13)
+	assert.Len(t, keys, 19)
 }
 
 func (l *certLab) platformCertificates(t *testing.T) {

@@ -84,7 +84,7 @@ func TestPolicyUnderLoad(t *testing.T) {
 
 	// A broken policy does not end a stream, and neither does a reload by Traefik.
 	replaceFile(t, path, []byte("{"))
-	tr.Log.Wait(t, "wanted JSON")
+	tr.Log.Wait(t, "the file ends too early")
 	running.assertFlowing(t)
 	tr.Apply(t, routes.Clone().Route("team-a-more", "Host(`"+hostA+"`) && Path(`/more`)", n.teamA))
 	running.assertFlowing(t)

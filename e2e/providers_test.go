@@ -36,8 +36,8 @@ func TestFileSentAway(t *testing.T) {
 	safe, tr := start()
 
 	line := tr.Log.Wait(t, `"middleware":"leak@http"`)
-	for _, want := range []string{secret, safe.endpoint, policy.OperatorProvidersVariable,
-		`list \"http\"`} {
+	for _, want := range []string{"kubernetes: only the operator", `list \"http\"`,
+		policy.OperatorProvidersVariable} {
 		assert.Contains(t, line, want)
 	}
 	requireRouters(t, tr, "team-b-web@http")

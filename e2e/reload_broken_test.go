@@ -32,7 +32,7 @@ func refusedPolicies(log *lab.Log) []refusedPolicy {
 }
 
 const (
-	brokenError  = `tenants[0].hosts[1]: "a..example.com": `
+	brokenError  = `tenants[0].hosts[1] of "team-a": "a..example.com": `
 	lastGood     = "the policy is refused, the last good one stays in force"
 	noEarlierOne = "the policy is refused and there is no earlier one: " +
 		"every request is answered 503"
@@ -78,7 +78,7 @@ func TestReloadBrokenPolicy(t *testing.T) {
 
 		// Each other error is logged, and none of these policies applies.
 		for _, fault := range []struct{ content, wrong string }{
-			{"{", "wanted JSON"},
+			{"{", "the file ends too early"},
 			{"{} {}", "wanted one JSON value"},
 			{string(policyJSON(t, m.list(lab.Map{"tennants": []lab.Map{}}))), "tennants: "},
 		} {
@@ -113,7 +113,7 @@ func TestReloadBrokenPolicy(t *testing.T) {
 			"host": {lab.Merge(exposed, m.broken()), brokenError},
 			"unknown key": {lab.Merge(lab.Map{"exposeReason": true, "polcyFile": "/etc/p.json"},
 				m.policy(hostGiven)), `polcyFile: "/etc/p.json": unknown key`},
-			"no policy": {lab.Map{"exposeReason": true}, `tenants: "": `},
+			"no policy": {lab.Map{"exposeReason": true}, "tenants: wanted "},
 		} {
 			t.Run(name, func(t *testing.T) {
 				tr := lab.Start(t, lab.Options{HTTP3: true, Dynamic: m.routes,

@@ -42,7 +42,7 @@ func connections(t lab.T, s settings) {
 	f := ratio(6, fmt.Sprintf("new connections/s, of %d names", connectionNames), base, guard, 1)
 	f.atLeast = 0.90
 	f.print()
-	load.Names = 0
+	load.Names, load.First = 0, connectionNames // none of which was there before
 	var cpuOff, cpuOn sample
 	for range s.times(newNameRounds) {
 		before := measure(t, off, http.StatusOK, load)

@@ -248,6 +248,7 @@ func eventually(t *testing.T, what string, condition func() error) {
 func events(tr *cluster.Traefik) []string {
 	return slices.DeleteFunc(tr.Log.With(`"event":"`), func(line string) bool {
 		return strings.Contains(line, `"event":"warning"`) ||
+			strings.Contains(line, `"event":"in-force"`) ||
 			strings.Contains(line, `"reason":"sni-foreign"`)
 	})
 }

@@ -21,6 +21,7 @@ func TestNamespacesOfTheField(t *testing.T) {
 	t.Run("Namespace and route at once", func(t *testing.T) { testPreviews(t, l) })
 	t.Run("hosts by rule", func(t *testing.T) { testRules(t, l) })
 	t.Run("certificate before its Secret", func(t *testing.T) { testLateSecret(t, l) })
+	t.Run("long annotation", func(t *testing.T) { testLongAnnotation(t, l) })
 	t.Run("fresh guard", func(t *testing.T) { testFreshGuard(t, l) })
 }
 

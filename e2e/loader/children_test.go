@@ -107,7 +107,7 @@ func TestChildRouters(t *testing.T) {
 			for range 2 { // two routers
 				assert.Equal(t, row.reason, reasonOf(t, plugin, row.next))
 			}
-			said := strings.Count(plugin.Log.String(), "self-check failed")
+			said := strings.Count(ownLines(plugin), failed("child-routers"))
 			want := 0
 			if row.unreadable {
 				want = 1

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/traefik"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -94,7 +96,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 // continued is where a text goes on in the next line.
-var continued = regexp.MustCompile(`" \+\n\s*"`)
+var continued = regexp.MustCompile(`" ?\+\n\s*"`)
 
 var isVariable = regexp.MustCompile(`^[A-Z]+(?:_[A-Z]+)+$`)
 
@@ -121,7 +123,7 @@ func TestOnePlace(t *testing.T) {
 	for _, p := range papers(t) {
 		for _, table := range p.tables() {
 			title := table.titles[0]
-			if title == "field" { // of a line of the log: mode and status are there as well
+			if strings.HasPrefix(title, "field") { // of a line of the log: mode is there as well
 				continue
 			}
 			for _, row := range table.rows {
@@ -158,15 +160,32 @@ func productionFiles(t *testing.T) []string {
 func checkNotice(t *testing.T, line string) {
 	t.Helper()
 	var shown struct {
-		Event, Middleware, File, Message string
-		Errors, Tenants                  []string
+		Event, Level, Middleware, File, Message    string
+		Source, Mode, Digest, Version, Traefik, Go string
+		Check, State, Detail, Consequence          string
+		Counts                                     report.Counts
+		Errors, Tenants                            []string
 	}
 	reader := json.NewDecoder(strings.NewReader(line))
 	reader.DisallowUnknownFields()
 	require.NoError(t, reader.Decode(&shown))
-	source := continued.ReplaceAllString(string(readFile(t, "internal/report/notice.go")), "")
+	source := ""
+	for _, name := range []string{
+		"internal/report/notice.go", "internal/report/selfcheck.go",
+		"internal/traefik/selfcheck.go",
+	} {
+		source += continued.ReplaceAllString(string(readFile(t, name)), "")
+	}
+	for _, text := range []string{shown.Check, shown.State, shown.Detail, shown.Consequence} {
+		assert.True(t, text == "" || strings.Contains(source, strconv.Quote(text)), text)
+	}
 	assert.Contains(t, source, strconv.Quote(shown.Message))
 	assert.Contains(t, source, strconv.Quote(shown.Event))
+	assert.Contains(t, source, strconv.Quote(shown.Level))
+	if shown.Event == "in-force" {
+		assert.Equal(t, report.Version, shown.Version)
+		assert.Equal(t, traefik.Own, "v"+shown.Traefik)
+	}
 	for _, text := range shown.Errors {
 		assert.Contains(t, shownErrors(t), text)
 	}

@@ -87,7 +87,7 @@ func checkJSON(t *testing.T, b block) {
 		switch event.Event {
 		case "deny":
 			checkDenial(t, strings.TrimSpace(line))
-		case "policy", "warning":
+		case "policy", "warning", "in-force", "self-check":
 			checkNotice(t, strings.TrimSpace(line))
 		default:
 			assert.Fail(t, "no rule knows how to check this line", line)

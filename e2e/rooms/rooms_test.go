@@ -66,6 +66,45 @@ func TestNoSelect(t *testing.T) {
 	}
 }
 
+// offTheClock are methods of a time after which a difference to another one is that of the wall
+// clock, and functions whose times never had another.
+var offTheClock = []string{"Round", "Truncate", "UTC", "Local", "In", "Unix", "UnixMilli",
+	"UnixMicro", "UnixNano", "Date", "AddDate", "Parse", "ParseInLocation"}
+
+// TestNoWallClock finds times without the reading of the monotonic clock: what holds for a while
+// must hold as long when the clock is stepped. Only the validity of certificates is of the wall
+// clock, as crypto/x509 reads it.
+func TestNoWallClock(t *testing.T) {
+	for room, files := range production(t) {
+		if room == "internal/admission" {
+			continue
+		}
+		for _, name := range files {
+			file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			require.NoError(t, err)
+			if !importsTime(file) {
+				continue
+			}
+			ast.Inspect(file, func(node ast.Node) bool {
+				used, isSelector := node.(*ast.SelectorExpr)
+				if isSelector && slices.Contains(offTheClock, used.Sel.Name) {
+					of, isName := used.X.(*ast.Ident)
+					isOther := isName && of.Name != "time" && used.Sel.Name == "Parse"
+					assert.True(t, isOther, "%s uses %s, whose time steps with the clock",
+						name, used.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
+func importsTime(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(spec *ast.ImportSpec) bool {
+		return spec.Path.Value == `"time"`
+	})
+}
+
 // table is the table of rooms: the rooms that each imports, sorted.
 func table(t *testing.T) map[string][]string {
 	t.Helper()

@@ -66,7 +66,7 @@ func TestCheck(t *testing.T) {
 		{"a label without a prefix", "team", nil, ""},
 		{"both placeholders", "team", []string{"{namespace}.{tenant}.test"}, ""},
 		{"a wildcard", "team", []string{"*.{tenant}.test", "**.x-{namespace}.test"}, ""},
-		{"no label", "", nil, `kubernetes.tenantLabel: ""`},
+		{"no label", "", nil, `kubernetes.tenantLabel: wanted`},
 		{"a label that ends a string in CEL", "a'b", nil, `kubernetes.tenantLabel: "a'b"`},
 		{"no placeholder", "team", []string{"a.test"}, `kubernetes.hosts[0]: "a.test"`},
 		{"an unknown placeholder", "team", []string{"{tenant}.test", "{name}.{tenant}.test"},

@@ -18,6 +18,9 @@ type Binding struct {
 	// Namespaces are those that the router may lie in, one where it is certain. One that ends in
 	// "*" is a prefix.
 	Namespaces []string
+	// Other names who else the router may be of where it is ambiguous: the tenants, with commas, or
+	// the router below it. It is "" where nobody is known.
+	Other string
 	// FromCluster reports whether the result depends on the list of Namespaces, so that it is as
 	// old as that list.
 	FromCluster bool
@@ -114,7 +117,9 @@ func bindLegacy(p *policy.Policy, names []string, legacyNames bool) Binding {
 	binding := c.bind()
 	binding.FromCluster = p.ClusterKnown()
 	if !p.ClusterKnown() && !legacyNames {
-		return Binding{Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces}
+		return Binding{
+			Code: verdict.RouterAmbiguous, Namespaces: binding.Namespaces, Other: binding.Other,
+		}
 	}
 	return binding
 }
@@ -125,7 +130,9 @@ func bindPatterns(p *policy.Policy, router Router) Binding {
 	for _, name := range router.candidateNames {
 		for _, tenant := range p.RouterTenants(name + "@" + router.provider) {
 			if found.Tenant != nil && found.Tenant != tenant {
-				return Binding{Code: verdict.RouterAmbiguous}
+				return Binding{
+					Code: verdict.RouterAmbiguous, Other: found.Tenant.Name + "," + tenant.Name,
+				}
 			}
 			found = Binding{Code: verdict.Pass, Tenant: tenant}
 		}

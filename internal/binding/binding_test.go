@@ -172,3 +172,29 @@ func TestFromMiddleware(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoElse names who else an ambiguous router may be of.
+func TestWhoElse(t *testing.T) {
+	p := policyOf(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "routers": "acme-*@docker", "namespaces": "acme"},
+		map[string]any{"name": "globex", "routers": "*-web@docker", "namespaces": "acme-web"},
+	}})
+	const legacy = "acme-web-x-0123456789abcdef0123@kubernetescrd"
+	rows := []struct {
+		description, router string
+		legacyNames         bool
+		want                string
+	}{
+		{"one tenant", "acme-x@docker", false, ""},
+		{"patterns of two", "acme-web@docker", false, "acme,globex"},
+		{"nobody's", "x@docker", false, ""},
+		{"namespaces of two", legacy, true, "acme,globex"},
+		{"namespaces of two, and perhaps others", legacy, false, "acme,globex"},
+	}
+	for _, row := range rows {
+		got := binding.Bind(p, binding.Parse(row.router, "web"), "", row.legacyNames)
+		if got.Other != row.want {
+			t.Errorf("%s: %q, want %q", row.description, got.Other, row.want)
+		}
+	}
+}

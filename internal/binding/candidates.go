@@ -82,12 +82,34 @@ func (c *candidates) bind() Binding {
 	}
 	sort.Strings(namespaces)
 	if several || (found == nil && len(namespaces) > 1) {
-		return Binding{Code: verdict.RouterAmbiguous, Namespaces: namespaces}
+		return Binding{
+			Code: verdict.RouterAmbiguous, Namespaces: namespaces, Other: c.names(namespaces),
+		}
 	}
 	if found == nil || !c.exists {
 		return Binding{Code: verdict.RouterUnbound, Namespaces: namespaces}
 	}
 	return Binding{Code: verdict.Pass, Tenant: found, Namespaces: namespaces}
+}
+
+// nobody stands for a namespace without a tenant among the names of tenants, none of which is so.
+const nobody = "(no tenant)"
+
+// names returns the tenants of namespaces, each once, with commas.
+func (c *candidates) names(namespaces []string) string {
+	var names []string
+	known := map[string]bool{}
+	for _, namespace := range namespaces {
+		name := nobody
+		if tenant := c.tenants[namespace]; tenant != nil {
+			name = tenant.Name
+		}
+		if !known[name] {
+			known[name] = true
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
 }
 
 // couldBegin reports whether a legacy name may begin with the namespace.

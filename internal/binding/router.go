@@ -47,6 +47,16 @@ func Parse(name, entryPoint string) Router {
 	return parse(name, entryPoint, safeRouter)
 }
 
+// Internal is a router of Traefik's own whose name is not known.
+func Internal() Router {
+	return Router{provider: providerInternal}
+}
+
+// IsInternal reports whether the router is Traefik's own.
+func (r Router) IsInternal() bool {
+	return r.provider == providerInternal
+}
+
 // FromMiddleware stands in where Traefik does not say the router's name: a middleware from a CRD
 // lies in the namespace that its own name says, and only routers of that namespace use it unless
 // Traefik allows references across namespaces. The router is unknown where the middleware is not

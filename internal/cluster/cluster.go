@@ -17,6 +17,7 @@ import (
 // Cluster is one cluster, by one address and token.
 type Cluster struct {
 	address    string
+	endpoint   string
 	namespaces *source
 	secrets    *secrets.Store
 
@@ -82,6 +83,7 @@ func (s *Set) Of(k policy.Kubernetes) (*Cluster, error) {
 	}
 	c := &Cluster{
 		address:    address,
+		endpoint:   k.Endpoint,
 		namespaces: newSource(client, k.TenantLabel),
 		secrets:    store,
 	}

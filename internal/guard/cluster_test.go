@@ -246,7 +246,7 @@ func TestSlowFirstList(t *testing.T) {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
 		}
 		got := denialOf(g, req)
-		if got.Mode != row.logs || got.Reason != "policy-invalid" || got.Certificate == "" {
+		if got.Mode != row.logs || got.Reason != "policy-invalid" || got.Detail == "" {
 			t.Errorf("%s: %+v, want it logged in mode %s", row.description, got, row.logs)
 		}
 		if remembers(g, req) {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"expvar"
 	"net/http"
 	"strings"
 	"time"
@@ -76,15 +77,27 @@ func (n *known) passesAsWritten(req *http.Request) bool {
 	return serverName != "" && serverName == req.TLS.ServerName
 }
 
+// passes is the value of each name.
+var passes = new(expvar.Int)
+
 // addName has a name pass. The caller holds lock.
 func (n *known) addName(host string) {
-	for other := range n.names {
-		if len(n.names) < maxKnown {
-			break
-		}
-		delete(n.names, other)
+	if n.names.Get(host) != nil {
+		return
 	}
-	n.names[host] = true
+	if n.named >= maxKnown {
+		n.emptyNames()
+	}
+	n.names.Set(host, passes)
+	n.named++
+}
+
+// emptyNames has no name pass any more. The caller holds lock.
+func (n *known) emptyNames() {
+	if n.names != nil {
+		n.names.Init()
+	}
+	n.named = 0
 }
 
 // clearBy has the fast path forget everything after a lifetime at the latest. One timer is enough:
@@ -120,9 +133,7 @@ func (n *known) clearFast() {
 func (n *known) emptyFast() {
 	n.count(-len(n.connections))
 	n.spelled = nil
-	for host := range n.names {
-		delete(n.names, host)
-	}
+	n.emptyNames()
 	for connection := range n.connections {
 		delete(n.connections, connection)
 	}

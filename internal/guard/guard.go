@@ -33,27 +33,13 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
 		denial = denial.WithHost(req.Host)
 	}
-	log.Deny(denial, req.RemoteAddr)
+	log.Deny(denial, req)
+	counters.Denied(denial, req, time.Now())
 	if !a.enforced {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
 	g.deny(rw, req, a.code)
-}
-
-// answer is what a decision comes to, and what is kept of it.
-type answer struct {
-	code verdict.Code
-	// denial is what the log says of a denial, and enforced reports whether it is carried out.
-	denial   *report.Prepared
-	enforced bool
-	// isPlain reports whether a pass was made with nothing special about the request, so that the
-	// fast path may have it.
-	isPlain bool
-	// key is what it is known by, and until when it is over, zero for as long as its policy is in
-	// force.
-	key   key
-	until time.Time
 }
 
 // decide finds the answer to a request that was found a moment ago, or judges the request.
@@ -69,6 +55,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 		return a
 	}
 	d := g.check(req, r)
+	g.count(d)
 	a := &answer{code: d.code}
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
@@ -148,6 +135,7 @@ func (d decision) conditions() conditions {
 func (g *Guard) check(req *http.Request, r request) decision {
 	d := g.findTenant(req)
 	d.request = r
+	g.noteConnection(req, r.chain)
 	if d.policy == nil {
 		d.code = verdict.PolicyInvalid
 		return d
@@ -184,6 +172,7 @@ func (g *Guard) findTenant(req *http.Request) decision {
 	namespace := ""
 	if g.router.HasIngressNamespace() {
 		namespace = traefik.IngressNamespace(req.Context())
+		g.reload.checks.note(traefik.CheckIngressNamespace, traefik.NoNamespace(namespace))
 	}
 	bound := g.bindOnce(p, namespace)
 	if !bound.FromCluster {
@@ -224,6 +213,7 @@ func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
 		if bound.Code == verdict.Pass && !same {
 			return binding.Binding{
 				Code:        verdict.RouterAmbiguous,
+				Other:       child.Name,
 				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
 				FromCluster: bound.FromCluster,
 			}
@@ -251,10 +241,13 @@ func (g *Guard) checkCertificate(req *http.Request, d decision) decision {
 	leaf := chain.Certificates[0]
 	served := verdict.OfCertificate(d.policy, d.request.Request, leaf, d.judged, now)
 	d.code = served.Code
-	if served.Secret == verdict.Anywhere {
-		return d
+	if served.Secret != verdict.Anywhere {
+		d = g.checkSecret(req, d, tenant, served)
 	}
-	return g.checkSecret(req, d, tenant, served)
+	if d.code == verdict.Pass {
+		g.warnOfExpiry(tenant.Name, leaf, now)
+	}
+	return d
 }
 
 // observe finds the served chain, and how long it holds.
@@ -266,6 +259,7 @@ func (g *Guard) observe(
 		return r.chain, certificates.TTL, nil
 	}
 	address, err := addressOf(req, r)
+	g.reload.checks.note(traefik.CheckListener, textOf(err))
 	if err != nil {
 		return nil, 0, err
 	}

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"crypto/x509"
+	"expvar"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -73,9 +74,9 @@ func TestNewWithLocalCertificate(t *testing.T) {
 			t.Fatalf("local certificate %t: %d tables, want 1", local, len(tables))
 		}
 		n := tables[0]
-		if (len(n.names) == 1) == local || (len(n.connections) == 1) != local {
+		if (n.named == 1) == local || (len(n.connections) == 1) != local {
 			t.Errorf("local certificate %t: %d names and %d connections",
-				local, len(n.names), len(n.connections))
+				local, n.named, len(n.connections))
 		}
 	}
 }
@@ -179,10 +180,11 @@ func TestFirstReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	New(ctx, http.NotFoundHandler(), acmeKeys(nil), name)
-	table := &known{lock: &sync.RWMutex{}, names: map[string]bool{hostA: true}}
+	table := &known{lock: &sync.RWMutex{}, names: &expvar.Map{}}
+	table.addName(hostA)
 	currentReload().addTable(name, table)
 	forget(name)
-	if len(table.names) != 0 {
+	if table.named != 0 || table.names.Get(hostA) != nil {
 		t.Error("what was allowed in the first reload is not forgotten")
 	}
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"expvar"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -94,7 +95,7 @@ func withLocalCertificate(g *Guard, local bool) {
 	if local {
 		g.known.connections = map[*tls.ConnectionState]string{}
 	} else {
-		g.known.names = map[string]bool{}
+		g.known.names = &expvar.Map{}
 	}
 }
 
@@ -103,7 +104,7 @@ func handlerOf(g *Guard) http.Handler {
 	if g.hasLocalCertificate {
 		return fastByConnection(g, g.next, g.known.lock, g.known.connections)
 	}
-	return fast(g, g.next, g.known.lock, g.known.names)
+	return fast(g, g.next, g.known.names)
 }
 
 // passesFast reports whether a request takes the fast path: no answer and no policy is there to let

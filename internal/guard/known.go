@@ -2,6 +2,7 @@ package guard
 
 import (
 	"crypto/tls"
+	"expvar"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
+	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
@@ -43,7 +45,10 @@ type known struct {
 	// lock guards the other fields. It is a pointer because the fast path has it too.
 	lock *sync.RWMutex
 	// names are the Hosts that pass as most requests do: over TLS, with the Host as server name.
-	names map[string]bool
+	// It is read without lock: a map by text that any number may read at a time, which the
+	// interpreter calls once, where a lock and a map cost it three steps. named is how many.
+	names *expvar.Map
+	named int
 	// spelled are Hosts that pass as they were written, such as with a port, by the server name. A
 	// client writes one Host in any number of ways, so there are few of these.
 	spelled map[string]string
@@ -124,6 +129,21 @@ func (r request) key() key {
 		}
 	}
 	return k
+}
+
+// answer is what a decision comes to, and what is kept of it.
+type answer struct {
+	code verdict.Code
+	// denial is what the log says of a denial, and enforced reports whether it is carried out.
+	denial   *report.Prepared
+	enforced bool
+	// isPlain reports whether a pass was made with nothing special about the request, so that the
+	// fast path may have it.
+	isPlain bool
+	// key is what it is known by, and until when it is over, zero for as long as its policy is in
+	// force.
+	key   key
+	until time.Time
 }
 
 // find returns the answer to a request, nil where there is none or it is over.

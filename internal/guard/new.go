@@ -3,6 +3,8 @@ package guard
 import (
 	"context"
 	"crypto/tls"
+	"expvar"
+	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -10,7 +12,6 @@ import (
 	"github.com/tenantguard/tenantguard/internal/binding"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
-	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 )
 
@@ -25,10 +26,11 @@ type Guard struct {
 	// hasLocalCertificate is traefik.HasLocalCertificate, or a test's.
 	hasLocalCertificate bool
 
-	// ctx is the constructor's, until the router is found with the first request.
-	ctx      context.Context
-	identify sync.Once
-	router   binding.Router
+	// ctx is the constructor's, until the router is found.
+	ctx        context.Context
+	identify   sync.Once
+	entryPoint string
+	router     binding.Router
 	// children are the routers below this one, and moreChildren is true where there may be more
 	// than these.
 	children     []binding.Router
@@ -51,7 +53,16 @@ func New(
 		isNew = true
 	}
 	g.reload = r
+	if len(r.samples) < maxSamples && !r.sampled {
+		r.samples = append(r.samples, func() { g.identify.Do(func() { g.findRouter() }) })
+	}
 	g.middleware = r.middlewares[name]
+	if g.middleware == nil {
+		page := r.addPage(next)
+		reloads.Unlock()
+		startPolling()
+		return page
+	}
 	reloads.Unlock()
 	if isNew {
 		startPolling()
@@ -62,25 +73,20 @@ func New(
 		g.known.connections = connections
 		return fastByConnection(g, next, lock, connections)
 	}
-	names := map[string]bool{}
+	names := &expvar.Map{}
 	g.known.names = names
-	return fast(g, next, lock, names)
+	return fast(g, next, names)
 }
 
 // fast returns the guard as most requests pass it: over TLS, with the Host as server name,
-// allowed a moment ago. next, lock and names are the guard's. A closure and no call cost the
+// allowed a moment ago. next and names are the guard's. A closure and no call cost the
 // interpreter half of what a method does. And it is a variable because what a closure is made in
 // stays in memory: for one made by a function these are the frames of all that called it, 2 KiB
 // for each router.
-var fast = func(
-	g *Guard, next http.Handler, lock *sync.RWMutex, names map[string]bool,
-) http.Handler {
+var fast = func(g *Guard, next http.Handler, names *expvar.Map) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		if req.TLS != nil && req.Host == req.TLS.ServerName {
-			lock.RLock()
-			passes := names[req.Host]
-			lock.RUnlock()
-			if passes {
+			if names.Get(req.Host) != nil {
 				next.ServeHTTP(rw, req)
 				return
 			}
@@ -109,23 +115,41 @@ var fastByConnection = func(
 }
 
 // findRouter takes the router's name from the context, or else the middleware's: but not that of
-// the operator's own, which stands in front of everybody's routers.
+// the operator's own, which stands in front of everybody's routers. Where there is neither, what
+// the router leads to may tell that it is Traefik's own.
 func (g *Guard) findRouter() {
 	router := traefik.RouterOf(g.ctx)
-	g.ctx = nil
-	g.router = binding.Parse(router.Name, router.EntryPoint)
-	if router.Name == "" && !policy.IsOperators(g.name, os.Getenv) {
-		g.router = binding.FromMiddleware(g.name)
-	}
 	children := traefik.ChildRouters(g.next)
+	g.entryPoint = router.EntryPoint
+	g.router = binding.Parse(router.Name, router.EntryPoint)
+	problem := ""
+	if router.Name == "" {
+		problem = traefik.NoRouterName(g.ctx)
+		if !policy.IsOperators(g.name, os.Getenv) {
+			g.router = binding.FromMiddleware(g.name)
+		} else if children.IsOwn {
+			g.router = binding.Internal()
+		}
+	}
+	g.ctx = nil
+	g.reload.checks.note(traefik.CheckRouterName, problem)
 	for _, child := range children.Names {
 		g.children = append(g.children, binding.Parse(child, router.EntryPoint))
 	}
 	g.moreChildren = children.Truncated || children.Unreadable
-	if children.Unreadable {
-		unreadable.Do(func() {
-			log.Policy(report.Notice{Middleware: g.name, Unreadable: router.Name})
-		})
-	}
+	g.noteChildren(router.Name, children)
 	g.reload.addTable(g.name, &g.known)
+}
+
+// noteChildren notes whether the routers below this one could be read.
+func (g *Guard) noteChildren(router string, children traefik.Children) {
+	if children.Unreadable {
+		g.reload.checks.note(traefik.CheckChildRouters, fmt.Sprintf(
+			"a router that router %.100q leads to has no name that can be read", router))
+	} else if len(children.Names) > 0 {
+		g.reload.checks.note(traefik.CheckChildRouters, "")
+	}
+	if router != "" && !g.router.IsInternal() { // Traefik's own lead to other handlers
+		g.reload.checks.noteTree(children)
+	}
 }

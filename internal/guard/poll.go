@@ -50,8 +50,10 @@ func lookForChanges(all *registry.Registry) {
 			log.Policy(report.Notice{InForce: true, Errors: []string{text}})
 		}
 	}()
+	lookAtSamples()
 	all.Refresh()
 	clusters.Keep(all.Clusters())
+	askTraefik()
 }
 
 func pollAgain() {

@@ -141,8 +141,8 @@ func TestWhatIsSaid(t *testing.T) {
 	g := acmeGuard("said@file", acmeKeys(nil))
 	reasonOf(g, plainRequest("said.example.net"))
 	wants := []string{
-		`"reason":"host-unowned","status":403,"router":"acme_web_0@kubernetescrd",` +
-			`"namespace":"acme","tenant":"acme","host":"said.example.net"`,
+		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
+			`"method":"GET","host":"said.example.net"`,
 		`"middleware":"refused@file","message":"the policy is refused and there is no earlier one`,
 		`"message":"the policy is refused, the last good one stays in force",` +
 			`"errors":["looking for changes failed: a bug"]`,

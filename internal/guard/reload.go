@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/cluster"
+	"github.com/tenantguard/tenantguard/internal/files"
 	"github.com/tenantguard/tenantguard/internal/flight"
 	"github.com/tenantguard/tenantguard/internal/observe"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"github.com/tenantguard/tenantguard/internal/registry"
 	"github.com/tenantguard/tenantguard/internal/report"
+	"github.com/tenantguard/tenantguard/internal/status"
 	"github.com/tenantguard/tenantguard/internal/traefik"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 	"github.com/tenantguard/tenantguard/internal/wait"
@@ -27,22 +29,24 @@ var (
 	middlewares = registry.New(environment())
 	clusters    = cluster.NewSet()
 	// lasting are the observations that outlive a reload (observe: ttl).
-	lasting = observe.NewLastingCache(chains)
+	lasting = counted(observe.NewLastingCache(chains))
+	// counters count what the status page shows.
+	counters = status.NewCounters()
 	// chains are the served chains, each of them once.
 	chains              = &observe.Chains{}
 	hasLocalCertificate = traefik.HasLocalCertificate()
-	// unreadable says once that child routers can't be read: they can't in any reload.
-	unreadable = &sync.Once{}
 )
 
 // environment returns what the registry needs from outside.
 func environment() registry.Environment {
 	return registry.Environment{
 		Getenv:   os.Getenv,
-		ReadFile: os.ReadFile,
+		ReadFile: func(path string) ([]byte, error) { return files.Read(path) },
 		Cluster:  func(k policy.Kubernetes) (registry.Cluster, error) { return clusterOf(k) },
 		Say:      func(n report.Notice) { log.Policy(n) },
 		Changed:  func(middleware string) { forget(middleware) },
+		Traefik:  traefik.Version(),
+		Go:       traefik.GoVersion(),
 	}
 }
 
@@ -68,9 +72,19 @@ type reload struct {
 	// tables have what each router's guard decided, by middleware.
 	tables map[string][]*known
 
+	// samples look at some of its routers, and sampled reports whether they were called. reloads
+	// guards both. They are functions because guards point to the reload, and in the interpreter
+	// two types must not point to each other.
+	samples []func()
+	sampled bool
+	checks  checks
+
 	// total counts what all tables have, and clearing is held while they are cleared.
 	total    *atomic.Int64
 	clearing sync.Mutex
+
+	// page is the status page's part, nil where no router leads to one. It is guarded by reloads.
+	page *statusPage
 
 	// mu guards chains, which have what served chains are for tenants.
 	mu     sync.Mutex
@@ -160,7 +174,9 @@ func register(done <-chan struct{}, keys map[string]any, name string) *reload {
 	if r == nil || r.done != done || done == nil {
 		r = beginReload(done)
 	}
-	r.middlewares[name] = middlewares.Middleware(name, keys)
+	if !isStatus(keys, name) {
+		r.middlewares[name] = middlewares.Middleware(name, keys)
+	}
 	registered = true
 	return r
 }
@@ -170,7 +186,7 @@ func beginReload(done <-chan struct{}) *reload {
 	r := &reload{
 		done:        done,
 		began:       time.Now(),
-		observed:    observe.NewCache(chains),
+		observed:    counted(observe.NewCache(chains)),
 		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
 		tables:      map[string][]*known{},

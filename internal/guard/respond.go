@@ -3,11 +3,7 @@ package guard
 import (
 	"io"
 	"net/http"
-	"strings"
 
-	"github.com/tenantguard/tenantguard/internal/hosts"
-	"github.com/tenantguard/tenantguard/internal/policy"
-	"github.com/tenantguard/tenantguard/internal/report"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -38,40 +34,4 @@ func (g *Guard) deny(rw http.ResponseWriter, req *http.Request, code verdict.Cod
 	}
 	rw.WriteHeader(status)
 	_, _ = io.WriteString(rw, http.StatusText(status)+"\n")
-}
-
-// denial returns what the log says of a denied request.
-func (g *Guard) denial(req *http.Request, d decision, enforced bool) report.Denial {
-	denial := report.Denial{
-		Mode:        policy.ModeReport,
-		Reason:      string(d.code),
-		Status:      verdict.Status(d.code),
-		Router:      g.router.Name,
-		Namespace:   strings.Join(d.binding.Namespaces, ","),
-		Host:        req.Host,
-		Certificate: d.problem,
-	}
-	if d.request.Host != "" { // one line for all its spellings
-		denial.Host = hosts.Authority(d.request.Host)
-	}
-	if enforced {
-		denial.Mode = policy.ModeEnforce
-	}
-	if req.TLS != nil {
-		denial.SNI = req.TLS.ServerName
-	}
-	if d.binding.Tenant != nil {
-		denial.Tenant = d.binding.Tenant.Name
-		denial.Guest = verdict.IsGuest(d.policy, d.request.Request)
-	}
-	if d.code == verdict.CertificateForeign {
-		denial.Offending = d.judged.Offending
-	}
-	if d.chain != nil && d.problem == "" {
-		denial.Certificate = d.chain.Problem
-		if len(d.chain.Certificates) > 0 {
-			denial.Certificate = verdict.Describe(d.chain.Certificates[0])
-		}
-	}
-	return denial
 }

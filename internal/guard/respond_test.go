@@ -164,23 +164,25 @@ func TestDenials(t *testing.T) {
 		{"a certificate", acmeKeys(nil), acme, "acme-b", tlsRequest(hostA, hostA),
 			report.Denial{Mode: "enforce", Reason: "certificate-name", Status: 421, Router: acme,
 				Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA,
-				Certificate: describe(t, "acme-b", hostB)}},
+				Certificate: describe(t, "acme-b", hostB), Owner: "acme",
+				Detail: "it is not valid for the Host"}},
 		{"Secrets that can't be asked for", unasked, acme, "acme-exact", tlsRequest(hostA, hostA),
 			report.Denial{Mode: "enforce", Reason: "certificate-unavailable", Status: 503,
 				Router: acme, Namespace: "acme", Tenant: "acme", Host: hostA, SNI: hostA,
-				Certificate: `the right to list secrets in namespace "acme" ` +
+				Owner: "acme", Certificate: `the right to list secrets in namespace "acme" ` +
 					"is missing: the Kubernetes API refuses: " +
 					"GET /api/v1/namespaces/acme/secrets: 403 Forbidden"}},
 		{"a router of nobody", acmeKeys(nil), "x_web_0@kubernetescrd", "", plainRequest(hostA),
 			report.Denial{Mode: "enforce", Reason: "router-unbound", Status: 403,
-				Router: "x_web_0@kubernetescrd", Namespace: "x", Host: hostA}},
+				Router: "x_web_0@kubernetescrd", Namespace: "x", Host: hostA, Owner: "acme"}},
 		{"a router that may be two tenants'", legacy,
 			"acme-web-x-0123456789abcdef0123@kubernetescrd",
 			"", plainRequest(hostA), report.Denial{Mode: "enforce", Reason: "router-ambiguous",
 				Status: 403, Router: "acme-web-x-0123456789abcdef0123@kubernetescrd",
-				Namespace: "acme,acme-web", Host: hostA}},
+				Namespace: "acme,acme-web", Host: hostA, Owner: "acme", Other: "acme,globex"}},
 		{"no router", acmeKeys(nil), "", "", plainRequest(hostA),
-			report.Denial{Mode: "enforce", Reason: "router-unknown", Status: 403, Host: hostA}},
+			report.Denial{Mode: "enforce", Reason: "router-unknown", Status: 403, Host: hostA,
+				Owner: "acme", Detail: "Traefik does not say the router's name"}},
 		{"no policy", map[string]any{"tenants": "wrong", "mode": "report"}, acme, "",
 			tlsRequest(hostA, hostB), report.Denial{Mode: "enforce", Reason: "policy-invalid",
 				Status: 503, Router: acme, Host: hostA, SNI: hostB}},
@@ -202,6 +204,7 @@ func TestDenials(t *testing.T) {
 			served = certificateOf(t, row.certificate)
 		}
 		req := at(serving(t, served), row.req)
+		row.want.Middleware = g.name
 		if got := denialOf(g, req); got != row.want {
 			t.Errorf("%s:\n%+v, want\n%+v", row.description, got, row.want)
 		}

@@ -84,9 +84,9 @@ func TestManySpellings(t *testing.T) {
 				}
 			}
 			n := &g.known
-			if len(n.answers) != 1 || len(n.names) > 1 || len(n.connections) > 1 {
+			if len(n.answers) != 1 || n.named > 1 || len(n.connections) > 1 {
 				t.Errorf("%q, local certificate %t: %d answers, %d names and %d connections",
-					host, local, len(n.answers), len(n.names), len(n.connections))
+					host, local, len(n.answers), n.named, len(n.connections))
 			}
 		}
 	}

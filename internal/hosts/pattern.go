@@ -16,6 +16,7 @@ var (
 	errWildcard = errors.New(`wanted a host name, "*." or "**." and a host name, or an IP address`)
 	errUnicode  = errors.New("wanted A-labels (xn--…) instead of Unicode")
 	errPort     = errors.New("wanted a host name without a port")
+	errSeveral  = errors.New("wanted one host name, separate hosts by commas")
 )
 
 // Pattern is a host pattern: a name itself, "*.name" for exactly one label more, or "**.name" for
@@ -53,6 +54,9 @@ func parsePatternName(kind int, s string) Name {
 }
 
 func patternError(s string) error {
+	if fields := strings.Fields(s); len(fields) > 1 || strings.Contains(s, ";") {
+		return errSeveral
+	}
 	for _, r := range s {
 		if r > 127 {
 			return errUnicode

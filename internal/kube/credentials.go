@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/files"
 )
 
 const (
@@ -126,7 +127,7 @@ func (c *credentials) load() (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	ca, err := os.ReadFile(c.caFile)
+	ca, err := files.Read(c.caFile)
 	if err != nil {
 		return nil, fmt.Errorf("the file of authorities: %w", err)
 	}
@@ -148,7 +149,7 @@ func (c *credentials) load() (*session, error) {
 
 // readToken reads a token. Whatever is wrong with it, no error repeats it.
 func readToken(path string) (string, error) {
-	content, err := os.ReadFile(path)
+	content, err := files.Read(path)
 	if err != nil {
 		return "", fmt.Errorf("the file of the token: %w", err)
 	}

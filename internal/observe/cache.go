@@ -34,6 +34,15 @@ const (
 	failureHolds = 200 * time.Millisecond
 )
 
+// The results of a handshake.
+const (
+	// Accepted is a certificate that Go accepts, and Refused one that it does not, or none.
+	Accepted = "accepted"
+	Refused  = "refused"
+	// Failed is a handshake that does not say which certificate is served.
+	Failed = "failed"
+)
+
 var errUnfinished = errors.New("the observation did not finish")
 
 // Cache holds observations.
@@ -43,6 +52,8 @@ type Cache struct {
 	lasting bool
 	// timeout bounds one observation. It is the constant, or a test's.
 	timeout time.Duration
+	// Count is called with the result of each handshake, nil for nobody who counts.
+	Count func(result string)
 
 	mu sync.Mutex
 	// shelves have the observations of each tenant.
@@ -116,12 +127,32 @@ func (c *Cache) Observe(
 func (c *Cache) look(k key) (*Chain, error) {
 	certificates, err := handshake(k.address, k.serverName, c.timeout)
 	if err == nil {
-		return c.chains.of(certificates), nil
+		chain := c.chains.of(certificates)
+		c.count(chain)
+		return chain, nil
 	}
 	if isUnreachable(err) {
+		c.count(nil)
 		return nil, err
 	}
-	return &Chain{Problem: err.Error()}, nil
+	chain := &Chain{Problem: err.Error()}
+	c.count(chain)
+	return chain, nil
+}
+
+// count counts an observation, nil for one that failed.
+func (c *Cache) count(chain *Chain) {
+	if c.Count == nil {
+		return
+	}
+	result := Failed
+	if chain != nil {
+		result = Refused
+		if len(chain.Certificates) > 0 {
+			result = Accepted
+		}
+	}
+	c.Count(result)
 }
 
 // shelf returns the shelf of a tenant, and reports whether what is observed now may be from before

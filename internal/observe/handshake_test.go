@@ -99,10 +99,15 @@ func TestReplayedCertificate(t *testing.T) {
 			CipherSuites: row.suites, ClientAuth: row.auth,
 		})
 		c := NewCache(&Chains{})
+		counted := ""
+		c.Count = func(result string) { counted += result }
 		chain, _, err := c.Observe(context.Background(), "acme", address, victim, time.Minute)
 		if err != nil {
 			t.Errorf("%s: %v, want an answer", row.description, err)
 			continue
+		}
+		if (counted == Accepted) != row.observed || (counted == Refused) == row.observed {
+			t.Errorf("%s: counted as %q", row.description, counted)
 		}
 		if (len(chain.Certificates) > 0) != row.observed || (chain.Problem == "") != row.observed {
 			t.Errorf("%s: %q, want it observed: %t", row.description, chain.Problem, row.observed)
@@ -226,5 +231,22 @@ func TestOthersAreNotAskedWithoutServerName(t *testing.T) {
 	_, _, err := c.Observe(context.Background(), "acme", other, "", time.Minute)
 	if err == nil || !strings.Contains(err.Error(), "bind") {
 		t.Errorf("at another machine's address: %v, want it not to be asked", err)
+	}
+}
+
+// TestCountFailures observes where nobody listens.
+func TestCountFailures(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	c := NewCache(&Chains{})
+	counted := ""
+	c.Count = func(result string) { counted += result }
+	_, _, err = c.Observe(context.Background(), "acme", address, victim, time.Minute)
+	if err == nil || counted != Failed {
+		t.Errorf("counted as %q, error %v", counted, err)
 	}
 }

@@ -31,7 +31,8 @@ func (b *builder) addRouter(path, text string, tenant *Tenant) {
 		b.fail(path, text, "wanted the names of routers: "+err.Error())
 		return
 	}
-	b.policy.routers = append(b.policy.routers, routerPattern{match: match, tenant: tenant})
+	b.policy.routers = append(b.policy.routers, routerPattern{
+		text: text, match: match, tenant: tenant})
 }
 
 // checkProvider refuses a pattern that does not end with a provider: whoever can write for another
@@ -54,7 +55,7 @@ func (b *builder) checkProvider(path, text string) {
 
 // warn notes a pattern that claims more than one tenant is likely to own.
 func (b *builder) warn(path, text, reason string) {
-	b.policy.addBroad(fmt.Sprintf("%s: %s: %s", path, quote(text), reason))
+	b.policy.addBroad(b.where(path, text) + ": " + reason)
 }
 
 func (p *Policy) addBroad(text string) {

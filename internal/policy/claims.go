@@ -92,6 +92,9 @@ func (b *builder) failClaims(one, other claim) {
 	if one.order < other.order {
 		one, other = other, one
 	}
+	before := b.decoder.tenant
+	b.decoder.tenant = one.tenant.Name
+	defer func() { b.decoder.tenant = before }()
 	b.fail(one.path, one.text, fmt.Sprintf("tenant %s claims this namespace as well, with %s",
 		quote(other.tenant.Name), quote(other.text)))
 }

@@ -16,6 +16,8 @@ import (
 // comma-separated strings or as maps with the keys "0", "1", …, and keys in any case.
 type decoder struct {
 	errs []string
+	// tenant is the name of the tenant that is read, "" for none: errors have it beside the index.
+	tenant string
 }
 
 // maxErrors bounds what is collected: whoever writes a tenant's Middleware could have the log
@@ -36,8 +38,22 @@ func (d *decoder) fail(path string, value any, wanted string) {
 		d.errs = append(d.errs, moreErrors())
 		return
 	}
-	path = text.Bound(path, maxQuoted) // which ends in a key that somebody made up
-	d.errs = append(d.errs, fmt.Sprintf("%s: %s: %s", path, quote(value), wanted))
+	d.errs = append(d.errs, d.where(path, value)+": "+wanted)
+}
+
+// where returns the place of an error, and its value unless that is empty.
+func (d *decoder) where(path string, value any) string {
+	where := text.Bound(path, maxQuoted) // which ends in a key that somebody made up
+	if d.tenant != "" {
+		where += " of " + quote(d.tenant)
+	}
+	if value == nil || value == "" {
+		return where
+	}
+	if where == "" {
+		return quote(value)
+	}
+	return where + ": " + quote(value)
 }
 
 // full reports whether no more errors are collected, so that reading on is of no use.
@@ -63,8 +79,8 @@ func (d *decoder) section(path string, value any, keys ...string) map[string]any
 		}
 		key := knownKey(given, keys)
 		if key == "" {
-			wanted := "unknown key, wanted one of " + strings.Join(keys, ", ")
-			d.fail(join(path, given), values[given], wanted)
+			d.fail(join(path, given), values[given], "unknown key, "+didYouMean(given, keys)+
+				"wanted one of "+strings.Join(keys, ", "))
 			continue
 		}
 		if _, twice := section[key]; twice {
@@ -273,8 +289,15 @@ func index(path string, i int) string {
 // maxQuoted bounds, in bytes, what an error repeats of a value.
 const maxQuoted = 300
 
-// quote writes a value as an error repeats it.
+// quote writes a value as an error repeats it. Of maps and lists it says only that.
 func quote(value any) string {
+	kind := reflect.ValueOf(value).Kind()
+	if kind == reflect.Map {
+		return "a map"
+	}
+	if kind == reflect.Slice || kind == reflect.Array {
+		return "a list"
+	}
 	text := fmt.Sprint(value)
 	if len(text) > maxQuoted {
 		text = text[:maxQuoted] + "…"

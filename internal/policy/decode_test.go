@@ -40,7 +40,7 @@ func checkDecoded(t *testing.T, rows []decoded, read func(d *decoder, value any)
 }
 
 func TestSection(t *testing.T) {
-	unknown := `key.hots: "1": unknown key, wanted one of hosts, mode`
+	unknown := `key.hots: "1": unknown key, did you mean hosts? wanted one of hosts, mode`
 	rows := []decoded{
 		{"a map", object{"hosts": 1}, object{"hosts": 1}, ""},
 		{"another kind of map", map[string]int{"hosts": 1}, object{"hosts": 1}, ""},
@@ -52,7 +52,7 @@ func TestSection(t *testing.T) {
 		{"an unknown key", object{"hots": 1, "mode": 1}, object{"mode": 1}, unknown},
 		{"an empty text", "", object{}, ""},
 		{"a text", "x", object(nil), `key: "x": wanted a map with the keys hosts, mode`},
-		{"a list", []any{}, object(nil), `key: "[]": wanted a map with the keys hosts, mode`},
+		{"a list", []any{}, object(nil), `key: a list: wanted a map with the keys hosts, mode`},
 	}
 	checkDecoded(t, rows, func(d *decoder, value any) any {
 		return d.section("key", value, "hosts", "mode")
@@ -75,10 +75,10 @@ func TestList(t *testing.T) {
 		{"an empty text", "", array(nil), ""},
 		{"a numbered map", map[string]any{"1": "b", "0": "a"}, array{"a", "b"}, ""},
 		{"a map that does not begin at 0", map[string]any{"1": "b"}, array(nil),
-			`key: "map[1:b]": wanted a list`},
+			`key: a map: wanted a list`},
 		{"a map with other keys", map[string]any{"a": "b"}, array(nil),
-			`key: "map[a:b]": wanted a list`},
-		{"an empty map", map[string]any{}, array(nil), `key: "map[]": wanted a list`},
+			`key: a map: wanted a list`},
+		{"an empty map", map[string]any{}, array(nil), `key: a map: wanted a list`},
 		{"a number", 1, array(nil), `key: "1": wanted a list`},
 	}
 	checkDecoded(t, rows, func(d *decoder, value any) any { return d.list("key", value) })
@@ -90,7 +90,7 @@ func TestStrings(t *testing.T) {
 		{"nothing", nil, []string(nil), ""},
 		{"a list", []any{"a", "b"}, []string{"a", "b"}, ""},
 		{"a number among them", []any{"a", 1}, []string{"a", ""}, `key[1]: "1"` + wanted},
-		{"an empty item", "a,,b", []string{"a", "", "b"}, `key[1]: ""` + wanted},
+		{"an empty item", "a,,b", []string{"a", "", "b"}, "key[1]" + wanted},
 	}
 	checkDecoded(t, rows, func(d *decoder, value any) any { return d.strings("key", value) })
 }
@@ -104,7 +104,7 @@ func TestText(t *testing.T) {
 		{"a float64", 3.0, "3", ""},
 		{"a bool", true, "", `key: "true": wanted a string`},
 		{"a float32", float32(3), "", `key: "3": wanted a string`},
-		{"a list", []any{"a"}, "", `key: "[a]": wanted a string`},
+		{"a list", []any{"a"}, "", `key: a list: wanted a string`},
 	}
 	checkDecoded(t, rows, func(d *decoder, value any) any { return d.text("key", value) })
 }
@@ -137,7 +137,7 @@ func TestBoolean(t *testing.T) {
 		{"a text", "true", true, ""},
 		{"another text", "0", false, ""},
 		{"a text that is neither", "yes", false, `key: "yes": wanted true or false`},
-		{"an empty text", "", false, `key: "": wanted true or false`},
+		{"an empty text", "", false, `key: wanted true or false`},
 		{"a number", 1, false, `key: "1": wanted true or false`},
 	}
 	checkDecoded(t, rows, func(d *decoder, value any) any { return d.boolean("key", value) })
@@ -192,15 +192,17 @@ func TestParseFile(t *testing.T) {
 		wrong string
 	}{
 		{"a policy", `{` + tenants + `}`, false, ""},
-		{"no tenants", `{}`, false, `tenants: "": wanted at least one tenant`},
+		{"no tenants", `{}`, false, `tenants: wanted at least one tenant`},
 		{"no tenants but those of a cluster", `{}`, true, ""},
 		{"a file that is not there", "", false, `"policy.json": wanted a readable file: not there`},
-		{"no JSON", `{`, false, `"policy.json": wanted JSON: unexpected EOF`},
-		{"two values", `{` + tenants + `} {}`, false, `"policy.json": wanted one JSON value`},
+		{"no JSON", `{`, false, `"policy.json": line 1, column 2: the file ends too early`},
+		{"two values", `{` + tenants + `} {}`, false,
+			`"policy.json": line 1, column 53: wanted one JSON value and nothing after it`},
 		{"a list", `[]`, false, "wanted a map with the keys tenants, shared, certificates"},
 		{"a key of a middleware", `{` + tenants + `,"mode":"report"}`, false,
 			`mode: "report": unknown key`},
 		{"a wrong tenant", `{"tenants":[{"name":"acme"}]}`, false, "the tenant is empty"},
+		{"an empty file", "\n", false, `"policy.json": the file is empty`},
 	}
 	for _, row := range rows {
 		made, errs := ParseFile("policy.json", func(path string) (string, error) {
@@ -229,6 +231,8 @@ func TestQuote(t *testing.T) {
 	}{
 		{"a text", "a\nb", `"a\nb"`},
 		{"a number", 1, `"1"`},
+		{"a map", object{"a": 1}, "a map"},
+		{"a list", []string{"a"}, "a list"},
 		{"as long as it may be", long, `"` + long + `"`},
 		{"longer by one", long + "y", `"` + long + `…"`},
 	}

@@ -3,7 +3,6 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 )
 
 // ParseFile reads a policy file. readFile reads it, and the files of roots that it names. clustered
@@ -16,22 +15,24 @@ func ParseFile(
 		return nil, []string{fmt.Sprintf("policyFile: %q: wanted a readable file: %s", path, err)}
 	}
 	raw, errs := decodeFile(path, content, clustered)
-	if len(errs) > 0 {
+	if raw == nil {
 		return nil, errs
 	}
-	return Parse(raw, readFile, "", clustered)
+	parsed, more := Parse(raw, readFile, "", clustered)
+	if len(errs) == 0 {
+		return parsed, more
+	}
+	for _, text := range more {
+		errs = appendBounded(errs, text)
+	}
+	return nil, errs
 }
 
 // decodeFile reads the keys of a policy from the content of a file.
 func decodeFile(path, content string, clustered bool) (raw map[string]any, errs []string) {
 	var value any
-	reader := json.NewDecoder(strings.NewReader(content))
-	if err := reader.Decode(&value); err != nil {
-		return nil, []string{fmt.Sprintf("policyFile: %q: wanted JSON: %s", path, err)}
-	}
-	if reader.More() {
-		wanted := "wanted one JSON value and nothing after it"
-		return nil, []string{fmt.Sprintf("policyFile: %q: %s", path, wanted)}
+	if err := json.Unmarshal([]byte(content), &value); err != nil {
+		return nil, []string{fmt.Sprintf("policyFile: %q: %s", path, notJSON(content, err))}
 	}
 	d := &decoder{}
 	raw = d.section("", value, policyKeys...)

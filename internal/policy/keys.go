@@ -1,5 +1,10 @@
 package policy
 
+import (
+	"sort"
+	"strings"
+)
+
 const (
 	// ModeEnforce carries denials out.
 	ModeEnforce = "enforce"
@@ -9,7 +14,6 @@ const (
 	// PolicyFileVariable names the policy file of every middleware that brings no tenants of its
 	// own.
 	PolicyFileVariable = "TENANTGUARD_POLICY_FILE"
-	notYet             = "not available in this version"
 )
 
 // Settings are the keys of one middleware that are not part of its policy.
@@ -37,6 +41,8 @@ type Settings struct {
 // Keys are what one middleware asks for: its settings, and where its policy is.
 type Keys struct {
 	Settings Settings
+	// Status reports whether this instance shows what the others do, and guards nothing itself.
+	Status bool
 	// File is the policy file, "" where the policy is inline.
 	File string
 	// Inline has the keys tenants, shared and certificates as they were written beside the others.
@@ -88,21 +94,48 @@ func ParseKeys(raw map[string]any, refusal, defaultFile string) *Keys {
 	k.Settings.Proxies = d.networks("trustedProxies", section["trustedProxies"])
 	k.Broad = tooWide("trustedProxies", k.Settings.Proxies)
 	k.Settings.Kubernetes = d.kubernetes(section["kubernetes"])
-	if v := section["status"]; v != nil && d.boolean("status", v) {
-		d.fail("status", v, notYet)
-	}
+	k.Status = d.boolean("status", section["status"])
 	d.operatorOnly(section, refusal)
+	if k.Status && refusal == "" {
+		d.statusAlone(section)
+	}
 	k.File = d.text("policyFile", section["policyFile"])
 	d.locate(k, section, defaultFile)
 	k.Errors = d.errs
 	return k
 }
 
+// statusAlone refuses every other key beside status: who writes one means to guard something.
+func (d *decoder) statusAlone(section map[string]any) {
+	var others []string
+	for key, v := range section {
+		if key != "status" && v != nil {
+			others = append(others, key)
+		}
+	}
+	sort.Strings(others)
+	for _, key := range others {
+		d.fail(key, section[key], "wanted no key beside status: true, which guards nothing")
+	}
+}
+
+// WantsStatus reports whether the keys of a middleware ask for the status page. They may be wrong
+// in what else they say, or not the operator's: see ParseKeys.
+func WantsStatus(raw map[string]any) bool {
+	for key, v := range raw {
+		if strings.EqualFold(key, "status") {
+			d := &decoder{}
+			return d.boolean("status", v) && len(d.errs) == 0
+		}
+	}
+	return false
+}
+
 // locate finds where the policy is: in a file or in the inline keys, not in a mixture of which
 // nobody can tell what holds.
 func (d *decoder) locate(k *Keys, section map[string]any, defaultFile string) {
 	from := "policyFile"
-	if k.File == "" && section["tenants"] == nil && !k.Settings.Kubernetes.Enabled {
+	if k.File == "" && section["tenants"] == nil && !k.Settings.Kubernetes.Enabled && !k.Status {
 		k.File = defaultFile
 		from = PolicyFileVariable
 		if k.File == "" {

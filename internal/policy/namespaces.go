@@ -77,8 +77,8 @@ func (b *Parsed) copyPolicy() *Policy {
 		p.prefixes[text] = p.byName[tenant.Name]
 	}
 	for _, pattern := range b.Policy.routers {
-		p.routers = append(p.routers,
-			routerPattern{match: pattern.match, tenant: p.byName[pattern.tenant.Name]})
+		p.routers = append(p.routers, routerPattern{
+			text: pattern.text, match: pattern.match, tenant: p.byName[pattern.tenant.Name]})
 	}
 	return p
 }

@@ -100,6 +100,9 @@ func operatorsAlone(refusal string) string {
 func (d *decoder) operatorOnly(section map[string]any, refusal string) {
 	for _, key := range []string{"policyFile", "kubernetes", "status"} {
 		if v := section[key]; v != nil && refusal != "" {
+			if _, isMap := asMap(v); isMap {
+				v = nil // of which there is nothing to repeat
+			}
 			d.fail(key, v, operatorsAlone(refusal))
 		}
 	}

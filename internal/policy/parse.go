@@ -39,6 +39,8 @@ type builder struct {
 	// refusal is why the keys are not the operator's, "" if they are.
 	refusal string
 	pools   map[string]*x509.CertPool
+	// digests are those of pools.
+	digests map[*x509.CertPool]string
 	// optional reports whether tenants may come from the cluster alone.
 	optional bool
 	claims   map[string]claim
@@ -57,6 +59,7 @@ func Parse(
 		refusal:  refusal,
 		optional: clustered,
 		pools:    map[string]*x509.CertPool{},
+		digests:  map[*x509.CertPool]string{},
 		claims:   map[string]claim{},
 		routers:  map[string]*Tenant{},
 		policy:   newPolicy(),
@@ -105,6 +108,8 @@ func (b *builder) tenants(value any, general Certificates) {
 }
 
 func (b *builder) tenant(path string, value any, general Certificates) {
+	b.decoder.tenant = nameIn(value)
+	defer func() { b.decoder.tenant = "" }()
 	section := b.section(path, value, "name", "namespaces", "routers", "hosts", "mode",
 		"certificates", "kubernetesNamespaces", "guest")
 	if section == nil {
@@ -135,6 +140,17 @@ func (b *builder) tenant(path string, value any, general Certificates) {
 	tenant.Guest = b.guest(path+".guest", section["guest"])
 	tenant.Certificates = b.certificates(path+".certificates", section["certificates"], general)
 	b.policy.addTenant(tenant)
+}
+
+// nameIn returns the name of a tenant that is not read yet, "" for none.
+func nameIn(value any) string {
+	values, _ := asMap(value)
+	for key, value := range values {
+		if name, ok := value.(string); ok && strings.EqualFold(key, "name") {
+			return name
+		}
+	}
+	return ""
 }
 
 func (b *builder) name(path string, tenant *Tenant) {
@@ -174,6 +190,7 @@ func (b *builder) certificates(path string, value any, base Certificates) Certif
 	}
 	if v := section["roots"]; v != nil {
 		c.Roots = b.roots(path+".roots", v)
+		c.RootsDigest = b.digests[c.Roots]
 	}
 	if v := section["pins"]; v != nil {
 		c.Pins = b.pins(path+".pins", v)
@@ -220,6 +237,7 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 		if err != nil {
 			return nil, "the system's roots can't be read: " + err.Error()
 		}
+		b.digests[pool] = text
 		return pool, ""
 	}
 	if b.refusal != "" {
@@ -233,6 +251,7 @@ func (b *builder) pool(text string) (*x509.CertPool, string) {
 	if !pool.AppendCertsFromPEM([]byte(pem)) {
 		return nil, "wanted a PEM file with a certificate"
 	}
+	b.digests[pool] = digestOf(pem)
 	return pool, ""
 }
 

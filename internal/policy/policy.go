@@ -92,6 +92,8 @@ type Certificates struct {
 	Check bool
 	// Roots are what the served chain must verify to, nil for no such demand.
 	Roots *x509.CertPool
+	// RootsDigest is the same for the same roots, "" for none.
+	RootsDigest string
 	// Pins are SPKI pins of which one must match, empty for no such demand.
 	Pins map[string]bool
 	// Secrets demands that the leaf is in a Secret of one of the tenant's namespaces or of a
@@ -106,6 +108,7 @@ type Certificates struct {
 }
 
 type routerPattern struct {
+	text   string
 	match  *regexp.Regexp
 	tenant *Tenant
 }
@@ -251,6 +254,28 @@ func (p *Policy) RouterTenants(router string) []*Tenant {
 		}
 	}
 	return tenants
+}
+
+// RouterPatterns returns the patterns of routers of each tenant, by its name.
+func (p *Policy) RouterPatterns() map[string][]string {
+	patterns := map[string][]string{}
+	for _, pattern := range p.routers {
+		name := pattern.tenant.Name
+		patterns[name] = append(patterns[name], pattern.text)
+	}
+	return patterns
+}
+
+// HostPatterns returns the patterns of hosts of each tenant, by its name.
+func (p *Policy) HostPatterns() map[string][]string {
+	patterns := map[string][]string{}
+	p.Hosts.Each(func(pattern hosts.Pattern, owner string) {
+		patterns[owner] = append(patterns[owner], pattern.String())
+	})
+	for _, list := range patterns {
+		sort.Strings(list)
+	}
+	return patterns
 }
 
 // CheckedByNameOnly returns the tenants whose certificates are held to their names alone, which a

@@ -79,8 +79,10 @@ func TestWherePoliciesAre(t *testing.T) {
 			}},
 		{"keys beside the file of the environment", object{"shared": 1}, "/d.json", "/d.json", true,
 			[]string{`shared: "1": wanted in the file "/d.json" of TENANTGUARD_POLICY_FILE`}},
-		{"a status page", object{"tenants": "x", "status": true}, "", "", true,
-			[]string{`status: "true": not available`}},
+		{"a status page", object{"status": true}, "/d.json", "", false, nil},
+		{"a status page beside a policy", object{"tenants": "x", "status": true, "mode": "report"},
+			"", "", true, []string{`mode: "report": wanted no key beside status`,
+				`tenants: "x": wanted no key beside status`}},
 	}
 	for _, row := range rows {
 		keys := ParseKeys(row.keys, "", row.defaultFile)
@@ -90,6 +92,29 @@ func TestWherePoliciesAre(t *testing.T) {
 		}
 		if !eachBegins(keys.Errors, row.wrong) {
 			t.Errorf("%s: errors %q, want %q", row.description, keys.Errors, row.wrong)
+		}
+	}
+}
+
+func TestWantsStatus(t *testing.T) {
+	rows := []struct {
+		description string
+		keys        object
+		want        bool
+	}{
+		{"a boolean", object{"status": true}, true},
+		{"a label, in another case", object{"Status": "true"}, true},
+		{"off", object{"status": "false"}, false},
+		{"another key", object{"exposeReason": true}, false},
+		{"nothing", nil, false},
+		{"no boolean", object{"status": "page"}, false},
+	}
+	for _, row := range rows {
+		if got := WantsStatus(row.keys); got != row.want {
+			t.Errorf("%s: %t, want %t", row.description, got, row.want)
+		}
+		if keys := ParseKeys(row.keys, "", "/d.json"); keys.Status != row.want {
+			t.Errorf("%s: parsed as %t, want %t", row.description, keys.Status, row.want)
 		}
 	}
 }
@@ -254,8 +279,8 @@ func TestTenantsThatAreWrong(t *testing.T) {
 		{"two without a name, with one host", object{"tenants": array{
 			object{"hosts": "a.example.com"}, object{"hosts": "a.example.com"},
 		}}, false, []string{
-			`tenants[0].name: "": wanted the tenant's name`,
-			`tenants[1].name: "": wanted the tenant's name`,
+			`tenants[0].name: wanted the tenant's name`,
+			`tenants[1].name: wanted the tenant's name`,
 			`tenants[1].hosts[0]: "a.example.com": tenant "tenants[0]" claims this host`,
 		}},
 		{"a tenant that says all twice", object{"tenants": array{object{

@@ -16,6 +16,10 @@ type Middleware struct {
 	env   Environment
 	share func(key sourceKey, s *source) *source
 	said  report.Said
+	// leftOut are the Namespaces that it was said of that they are left out, and isTenants reports
+	// whether the middleware is not the operator's.
+	leftOut   report.News
+	isTenants bool
 
 	// updating is held while the inputs are gathered and a policy is made of them. It is the
 	// middleware's own: a tenant's Middleware keeps only the routers waiting that the tenant
@@ -23,6 +27,10 @@ type Middleware struct {
 	updating    sync.Mutex
 	fingerprint string
 	inputs      inputs
+	// announced is what was last said to be in force. refused reports whether the inputs have
+	// errors, and again whether they had until now.
+	announced      *policy.Effective
+	refused, again bool
 
 	// mu is held for moments only. Who holds updating may read keys, source and lastGood without
 	// it.
@@ -36,6 +44,7 @@ type Middleware struct {
 	keys     *policy.Keys
 	source   *source
 	lastGood good
+	times    times
 	// unusedReloads counts the reloads since one had a router with this middleware.
 	unusedReloads int
 }
@@ -60,6 +69,16 @@ type good struct {
 	// known.
 	effective *policy.Effective
 	snapshot  *policy.Snapshot
+}
+
+// times say since when what is so. They are zero where it is not.
+type times struct {
+	// inForce is since when a policy is in force without a break, and changed when another one came
+	// into force.
+	inForce, changed time.Time
+	// errs are what is wrong with what is written now, and wrong since when there is something.
+	errs  []string
+	wrong time.Time
 }
 
 // Policy returns what is in force, nil where there was no good policy yet.

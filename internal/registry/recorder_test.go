@@ -16,6 +16,8 @@ import (
 type recorder struct {
 	*Registry
 	notices []report.Notice
+	// current are the notices of policies in force.
+	current []report.Notice
 	changes int
 	env     map[string]string
 	// readFile is os.ReadFile, or a test's.
@@ -42,10 +44,18 @@ func newRecorder() *recorder {
 			r.asked++
 			return r, nil
 		},
-		Say:     func(n report.Notice) { r.notices = append(r.notices, n) },
+		Say:     func(n report.Notice) { r.say(n) },
 		Changed: func(_ string) { r.changes++ },
 	})
 	return r
+}
+
+func (r *recorder) say(n report.Notice) {
+	if n.Current != nil {
+		r.current = append(r.current, n)
+		return
+	}
+	r.notices = append(r.notices, n)
 }
 
 // again returns a middleware as a reload finds it: with the keys that it had.

@@ -41,6 +41,8 @@ type Environment struct {
 	Say func(report.Notice)
 	// Changed is called with the name of a middleware after another policy came into force for it.
 	Changed func(middleware string)
+	// Traefik and Go are the versions that are said with a policy.
+	Traefik, Go string
 }
 
 // Registry holds all middlewares. Those that name the same policy share it: a file is parsed once.
@@ -116,14 +118,20 @@ func (r *Registry) Refresh() {
 	all := r.all()
 	looked := map[*source]bool{}
 	for _, m := range all {
-		r.try(m, func() { m.update(looked) })
+		r.try(m, func() {
+			m.update(looked)
+			m.sayInForce()
+		})
 	}
 	end := time.Now().Add(r.readingTime)
 	for _, m := range all {
 		if !time.Now().Before(end) {
 			return
 		}
-		r.try(m, func() { m.readNewKeys() })
+		r.try(m, func() {
+			m.readNewKeys()
+			m.sayInForce()
+		})
 	}
 }
 

@@ -25,6 +25,8 @@ type source struct {
 	cluster Cluster
 	// said is what was said of a policy file, once for all middlewares with this source.
 	said report.Said
+	// leftOut are the Namespaces that it was said of that they are left out.
+	leftOut report.News
 
 	// mu is held while the source is read.
 	mu sync.Mutex
@@ -34,6 +36,9 @@ type source struct {
 	parsed   *policy.Parsed
 	snapshot *policy.Snapshot
 	laid     *policy.Policy
+	// digested is the policy whose digest is in digest.
+	digested *policy.Policy
+	digest   string
 }
 
 // revision is what a source said at one time. It does not change.
@@ -109,4 +114,15 @@ func (s *source) over(parsed *policy.Parsed, snapshot *policy.Snapshot) *policy.
 		s.snapshot = snapshot
 	}
 	return s.laid
+}
+
+// digestOf returns the digest of a policy of the source, which takes long with many tenants.
+func (s *source) digestOf(p *policy.Policy) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.digested != p {
+		s.digest = p.Digest()
+		s.digested = p
+	}
+	return s.digest
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // This file is how a policy comes into force: gather the inputs, and if one of them is new,
-// parse, lay the Namespaces over the last good parse, publish the result, and say what is new.
-// Whoever calls its functions holds the middleware's updating.
+// parse, lay the Namespaces over the last good parse, and publish the result. say.go says what is
+// new. Whoever calls its functions holds the middleware's updating.
 
 // refresh reads the keys if they are new, asks the cluster, and returns what is in force then.
 func (m *Middleware) refresh() *policy.Effective {
@@ -49,6 +49,7 @@ func (m *Middleware) readNewKeys() {
 
 // configure reads keys, and finds the source of their policy.
 func (m *Middleware) configure(raw map[string]any, fingerprint, refusal string) {
+	m.isTenants = refusal != ""
 	keys := policy.ParseKeys(raw, refusal, m.env.Getenv(policy.PolicyFileVariable))
 	s := &source{Source: keys.Source(refusal), open: m.env.ReadFile}
 	key := sourceKey{file: keys.File}
@@ -118,8 +119,10 @@ func (m *Middleware) latestGood(next inputs) good {
 	}
 	if len(m.keys.Errors)+len(errs) > 0 {
 		m.sayErrors(errs)
+		m.noteErrors(append(append([]string{}, m.keys.Errors...), errs...))
 		return m.lastGood
 	}
+	m.noteErrors(nil)
 	p := m.source.over(next.revision.parsed, next.snapshot)
 	if p == nil {
 		return m.lastGood
@@ -140,7 +143,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	next.snapshot = snapshot
 	if p := next.source.over(next.parsed, snapshot); p != nil {
 		_, problem := next.source.namespaces()
-		m.say(next.source, "namespaces", report.Notice{LeftOut: p.LeftOut})
+		m.sayLeftOut(next.source, p.LeftOut)
 		m.say(next.source, "wrong marks", report.Notice{WrongMarks: p.WrongMarks})
 		m.say(next.source, "broad patterns", report.Notice{Broad: p.Broad})
 		m.say(next.source, "alike", report.Notice{Alike: p.Alike})
@@ -152,47 +155,7 @@ func (m *Middleware) publish(next good, from inputs) bool {
 	}
 	m.mu.Lock()
 	m.lastGood = next
+	m.noteChange(before)
 	m.mu.Unlock()
 	return before != nil && before != next.effective
-}
-
-// sayErrors says what is wrong with the keys and with the policy that they ask for.
-func (m *Middleware) sayErrors(errs []string) {
-	subject, inForce := "policy", m.lastGood.effective != nil
-	if !inForce {
-		subject = "policy of those without one"
-	}
-	own := m.keys.Errors
-	if m.source.File == "" {
-		own = append(append([]string{}, own...), errs...)
-	} else if len(errs) > 0 {
-		m.say(m.source, subject, report.Notice{Errors: errs, InForce: inForce})
-	}
-	m.sayOnce(&m.said, m.source, "keys", report.Notice{Errors: own, InForce: inForce})
-}
-
-// sayGood says what an operator should know of a policy without errors.
-func (m *Middleware) sayGood(p *policy.Policy) {
-	m.say(m.source, "policy", report.Notice{ByNameOnly: p.CheckedByNameOnly()})
-	m.say(m.source, "policy of those without one", report.Notice{})
-	m.sayOnce(&m.said, m.source, "keys", report.Notice{})
-	m.sayOnce(&m.said, m.source, "broad keys", report.Notice{Broad: m.keys.Broad})
-}
-
-// say says a notice about a source: of inline keys for the middleware itself, of a file once for
-// all middlewares.
-func (m *Middleware) say(s *source, subject string, n report.Notice) {
-	if s.File == "" {
-		m.sayOnce(&m.said, s, subject, n)
-		return
-	}
-	m.sayOnce(&s.said, s, subject, n)
-}
-
-func (m *Middleware) sayOnce(memory *report.Said, s *source, subject string, n report.Notice) {
-	if memory.IsNew(subject, n) {
-		n.Middleware = m.name
-		n.File = s.File
-		m.env.Say(n)
-	}
 }

@@ -257,13 +257,19 @@ func TestNamespacesLeftOutAreSaidOnce(t *testing.T) {
 	evil := policy.Namespace{Name: "evil", Hosts: "a.example.com"}
 	r, p := withCluster(t, `{}`, ofAcme, wrong, evil)
 	r.Refresh()
+	late := policy.Namespace{Name: "late", Mode: "report"}
+	r.snapshot = &policy.Snapshot{Namespaces: []policy.Namespace{ofAcme, wrong, evil, late}}
+	r.Refresh()
 	var leftOut, marks []string
 	for _, n := range r.notices {
-		leftOut = append(leftOut, n.LeftOut...)
+		if n.LeftOut != "" {
+			leftOut = append(leftOut, n.LeftOut)
+		}
 		marks = append(marks, n.WrongMarks...)
 	}
-	if p.Tenant("acme") == nil || len(leftOut) != 1 || !strings.Contains(leftOut[0], `"evil"`) {
-		t.Errorf("left out %q, want one Namespace", leftOut)
+	if p.Tenant("acme") == nil || len(leftOut) != 2 || !strings.Contains(leftOut[0], `"evil"`) ||
+		!strings.Contains(leftOut[1], `"late"`) {
+		t.Errorf("left out %q, want each of two Namespaces once", leftOut)
 	}
 	if p.Tenant("bad") == nil || len(marks) != 1 || !strings.Contains(marks[0], `"a b"`) {
 		t.Errorf("wrong marks %q, want one host", marks)

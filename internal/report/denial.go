@@ -8,6 +8,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -19,31 +20,53 @@ const (
 	// window is how long identical denials are suppressed after one was written.
 	window = 10 * time.Second
 	// maxKinds bounds how many different denials are kept apart within a window; a client can
-	// make up any number.
+	// make up any number. Those beyond are kept apart by tenant, mode and reason, until there are
+	// maxAll.
 	maxKinds = 1000
+	maxAll   = 2000
+	// many stands for what differs in the denials of one line.
+	many = "(many)"
 	// maxText bounds, in bytes, each text that a client has a hand in: a host name has at most 253.
 	maxText = 256
+	// modeReport is the mode of a denial that is not carried out.
+	modeReport = "report"
 )
 
 // Denial is one refused request.
 type Denial struct {
-	Event       string `json:"event"`
-	Mode        string `json:"mode"`
-	Reason      string `json:"reason"`
-	Status      int    `json:"status"`
-	Router      string `json:"router"`
-	Namespace   string `json:"namespace"`
-	Tenant      string `json:"tenant"`
-	Host        string `json:"host"`
-	SNI         string `json:"sni"`
+	Event      string `json:"event"`
+	Level      string `json:"level"`
+	Mode       string `json:"mode"`
+	Reason     string `json:"reason"`
+	Status     int    `json:"status"`
+	EntryPoint string `json:"entryPoint,omitempty"`
+	Middleware string `json:"middleware,omitempty"`
+	Router     string `json:"router"`
+	Namespace  string `json:"namespace"`
+	Tenant     string `json:"tenant"`
+	Method     string `json:"method,omitempty"`
+	Host       string `json:"host"`
+	Path       string `json:"path,omitempty"`
+	SNI        string `json:"sni"`
+	// Owner is the tenant whose the Host is, or, for a verdict on it, the server name.
+	Owner       string `json:"owner,omitempty"`
 	Certificate string `json:"certificate"`
 	// Guest reports whether the tenant serves the Host as a guest.
 	Guest bool `json:"guest,omitempty"`
 	// Offending is the certificate's name that is too many.
 	Offending string `json:"offending,omitempty"`
-	Client    string `json:"client"`
-	// Suppressed counts the identical denials since the last line about them.
-	Suppressed int `json:"suppressed"`
+	// Other names who else an ambiguous router may be of.
+	Other string `json:"other,omitempty"`
+	// Detail is what there is to say beside the reason.
+	Detail string `json:"detail,omitempty"`
+	// Also are the further codes that the request would have met, with commas, in report mode.
+	Also   string `json:"also,omitempty"`
+	Client string `json:"client"`
+	// Suppressed counts the identical denials since the last line about them. The first and the
+	// last one that a line stands for came at Since and Until, if it was not written at once.
+	Suppressed int    `json:"suppressed"`
+	Since      string `json:"since,omitempty"`
+	Until      string `json:"until,omitempty"`
 }
 
 // Prepared is a denial that can be said any number of times.
@@ -55,14 +78,33 @@ type Prepared struct {
 
 // Prepare returns a denial to be said, with texts of bounded length.
 func Prepare(d Denial) *Prepared {
-	d.Event = "deny"
+	d.Event, d.Level = "deny", levelWarn
+	if d.Mode == modeReport {
+		d.Level = levelInfo
+	}
 	d.Router, d.Host = bounded(d.Router), bounded(d.Host)
 	d.SNI, d.Certificate = bounded(d.SNI), bounded(d.Certificate)
-	d.Offending = bounded(d.Offending)
+	d.Offending, d.Detail = bounded(d.Offending), bounded(d.Detail)
+	d.Other, d.Also = bounded(d.Other), bounded(d.Also)
 	key := fmt.Sprintf("%q", []string{
-		d.Mode, d.Reason, d.Router, d.Namespace, d.Tenant, d.Host, d.SNI, d.Certificate,
+		d.Mode, d.Reason, d.EntryPoint, d.Middleware, d.Router, d.Namespace, d.Tenant, d.Host,
+		d.SNI, d.Owner, d.Certificate, d.Offending, d.Other, d.Detail, d.Also,
 	})
 	return &Prepared{denial: d, key: key}
+}
+
+// Of returns what is said of one request.
+func (p *Prepared) Of(req *http.Request) Denial {
+	d := p.denial
+	d.Client = withoutPort(req.RemoteAddr)
+	d.Method = bounded(req.Method)
+	d.Path = bounded(req.URL.EscapedPath())
+	return d
+}
+
+// Key returns what identical denials have in common and different ones have not.
+func (p *Prepared) Key() string {
+	return p.key
 }
 
 // bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
@@ -91,6 +133,16 @@ type Log struct {
 type kind struct {
 	denial     Denial
 	suppressed int
+	// since and until are when the first and the last one came that are not written yet.
+	since, until time.Time
+}
+
+func (k *kind) suppress() {
+	k.until = time.Now()
+	if k.suppressed == 0 {
+		k.since = k.until
+	}
+	k.suppressed++
 }
 
 // NewLog returns a log that writes to standard error, by the writer of package log: in Traefik's
@@ -100,29 +152,44 @@ func NewLog() *Log {
 }
 
 // Deny writes a denial, or counts it if one like it was written within the last ten seconds.
-// Denials are identical when they differ in nothing but the client: one misconfigured host is one
-// line, however many clients ask for it. client is the address of the connection's peer.
-func (l *Log) Deny(p *Prepared, client string) {
+// Denials are identical when they differ in nothing but client, method and path: one misconfigured
+// host is one line, however many clients ask for whatever path of it. These are the first one's.
+func (l *Log) Deny(p *Prepared, req *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if seen := l.kinds[p.key]; seen != nil {
-		seen.suppressed++
+		seen.suppress()
 		return
 	}
-	key, d := p.key, p.denial
-	d.Client = withoutPort(client)
+	key := p.key
+	d := p.Of(req)
 	if len(l.kinds) >= maxKinds {
-		key = d.Mode + " " + d.Reason
-		d.Host, d.SNI, d.Certificate = "(many)", "", ""
-		d.Offending = ""
+		d = withoutNames(d)
+		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
+	}
+	if len(l.kinds) >= maxAll && l.kinds[key] == nil {
+		d.Tenant = many
+		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
 	}
 	if seen := l.kinds[key]; seen != nil {
-		seen.suppressed++
+		seen.suppress()
 		return
 	}
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
 	endLater(l, key)
+}
+
+// withoutNames returns what many denials have in common. It is no method: of a type with methods
+// the interpreter writes {} as JSON.
+func withoutNames(d Denial) Denial {
+	d.Router, d.Host = many, many
+	d.EntryPoint, d.Middleware, d.Namespace = "", "", ""
+	d.SNI, d.Certificate = "", ""
+	d.Path, d.Method, d.Owner = "", "", ""
+	d.Offending, d.Other, d.Detail, d.Also = "", "", "", ""
+	d.Guest = false
+	return d
 }
 
 // withoutPort returns the host of an address, or the address where it has no port.
@@ -157,6 +224,8 @@ func (l *Log) endWindow(key string) {
 	}
 	d := k.denial
 	d.Suppressed = k.suppressed - 1
+	d.Since = k.since.UTC().Format(time.RFC3339)
+	d.Until = k.until.UTC().Format(time.RFC3339)
 	k.suppressed = 0
 	l.write(d)
 	endLater(l, key)

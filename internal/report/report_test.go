@@ -3,6 +3,9 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,7 +41,9 @@ func newTestLog(window time.Duration) (*Log, *buffer) {
 
 // deny says a denial of the client that it names.
 func deny(log *Log, d Denial) {
-	log.Deny(Prepare(d), d.Client)
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	req.RemoteAddr = d.Client
+	log.Deny(Prepare(d), req)
 }
 
 func TestDenyWritesTheContractsFields(t *testing.T) {
@@ -47,11 +52,16 @@ func TestDenyWritesTheContractsFields(t *testing.T) {
 		Mode: "enforce", Reason: "host-foreign", Status: 403,
 		Router: "acme_web_0@kubernetescrd", Namespace: "acme", Tenant: "acme",
 		Host: "a.globex.example.com", SNI: "a.acme.example.com", Certificate: "sha256/x",
+		EntryPoint: "websecure", Middleware: "guard@file", Owner: "globex", Offending: "x.test",
+		Other: "o", Detail: "it is not valid", Also: "sni-foreign,certificate-name",
 		Client: "192.0.2.1",
 	})
-	want := `{"event":"deny","mode":"enforce","reason":"host-foreign","status":403,` +
+	want := `{"event":"deny","level":"warn","mode":"enforce","reason":"host-foreign",` +
+		`"status":403,"entryPoint":"websecure","middleware":"guard@file",` +
 		`"router":"acme_web_0@kubernetescrd","namespace":"acme","tenant":"acme",` +
-		`"host":"a.globex.example.com","sni":"a.acme.example.com","certificate":"sha256/x",` +
+		`"method":"GET","host":"a.globex.example.com","path":"/","sni":"a.acme.example.com",` +
+		`"owner":"globex","certificate":"sha256/x","offending":"x.test","other":"o",` +
+		`"detail":"it is not valid","also":"sni-foreign,certificate-name",` +
 		`"client":"192.0.2.1","suppressed":0}`
 	if got := out.lines(); len(got) != 1 || got[0] != want {
 		t.Errorf("lines %q, want %q", got, want)
@@ -65,7 +75,7 @@ func TestClient(t *testing.T) {
 		"192.0.2.7": "192.0.2.7", "": "",
 	} {
 		log, out := newTestLog(time.Minute)
-		log.Deny(Prepare(Denial{Reason: "host-foreign"}), address)
+		deny(log, Denial{Reason: "host-foreign", Client: address})
 		if got := lastLine(t, out)["client"]; got != want {
 			t.Errorf("%q: %q, want %q", address, got, want)
 		}
@@ -77,7 +87,7 @@ func TestDenialsOfOtherHosts(t *testing.T) {
 	log, out := newTestLog(time.Minute)
 	p := Prepare(Denial{Reason: "host-invalid", Host: "a b"})
 	for _, host := range []string{"a b", "c d", "a b"} {
-		log.Deny(p.WithHost(host), "192.0.2.1:1")
+		log.Deny(p.WithHost(host), httptest.NewRequest(http.MethodGet, "/", nil))
 	}
 	if got := out.lines(); len(got) != 2 || !strings.Contains(got[1], `"host":"c d"`) {
 		t.Errorf("lines %q, want one for each Host", got)
@@ -100,8 +110,15 @@ func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	if got := out.lines()[2]; !strings.Contains(got, `"suppressed":3`) {
-		t.Errorf("line %q stands for four denials, want suppressed 3", got)
+	got := lastLine(t, out)
+	since, errSince := time.Parse(time.RFC3339, fmt.Sprint(got["since"]))
+	until, errUntil := time.Parse(time.RFC3339, fmt.Sprint(got["until"]))
+	if got["suppressed"] != 3.0 || errSince != nil || errUntil != nil || until.Before(since) ||
+		time.Since(since) > time.Minute {
+		t.Errorf("line %v stands for four denials, want suppressed 3 and when they came", got)
+	}
+	if strings.Contains(out.lines()[0], "since") {
+		t.Errorf("line %s stands for one denial, want no times", out.lines()[0])
 	}
 	for len(log.kindsNow()) > 0 {
 		if time.Now().After(deadline) {
@@ -122,17 +139,47 @@ func (l *Log) kindsNow() []string {
 }
 
 func TestKindsAreBounded(t *testing.T) {
+	const tenants = 20
 	log, out := newTestLog(time.Minute)
-	for i := 0; i < maxKinds+100; i++ {
-		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
+	denyAs := func(tenant string, count int) {
+		for i := 0; i < count; i++ {
+			deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i),
+				Router: tenant + "-web@file", Tenant: tenant, Owner: "acme", Also: "sni-missing"})
+		}
 	}
+	denyAs("loud", maxKinds+100)
 	if got := len(out.lines()); got != maxKinds+1 {
 		t.Errorf("%d lines for any number of hosts, want %d", got, maxKinds+1)
 	}
-	if line := lastLine(t, out); line["host"] != "(many)" || line["reason"] != "host-unowned" {
-		t.Errorf("the last line is %v, want one for all other hosts", line)
+	line := lastLine(t, out)
+	for _, field := range []string{"path", "owner", "also", "middleware", "entryPoint"} {
+		if line[field] != nil {
+			t.Errorf("the last line is %v, want nothing that is one denial's", line)
+		}
 	}
-	log, out = newTestLog(time.Minute)
+	if line["host"] != "(many)" || line["router"] != "(many)" || line["tenant"] != "loud" {
+		t.Errorf("the last line is %v, want one for all other hosts of the tenant", line)
+	}
+	for i := 1; i < tenants; i++ {
+		denyAs("tenant-"+strconv.Itoa(i), 2)
+	}
+	if got := len(out.lines()); got != maxKinds+tenants {
+		t.Errorf("%d lines, want one more for each other tenant, %d", got, maxKinds+tenants)
+	}
+	for i := tenants; i < maxAll; i++ {
+		denyAs("tenant-"+strconv.Itoa(i), 1)
+	}
+	if got := len(out.lines()); got != maxAll+1 {
+		t.Errorf("%d lines for any number of tenants, want %d", got, maxAll+1)
+	}
+	if line := lastLine(t, out); line["tenant"] != "(many)" {
+		t.Errorf("the last line is %v, want one for all other tenants", line)
+	}
+}
+
+// TestKnownKindHasNoSecondLine fills all places: what has one needs no other.
+func TestKnownKindHasNoSecondLine(t *testing.T) {
+	log, out := newTestLog(time.Minute)
 	for i := 0; i < maxKinds; i++ {
 		deny(log, Denial{Mode: "enforce", Reason: "host-unowned", Host: strconv.Itoa(i)})
 	}
@@ -208,6 +255,13 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 		{"the Host", func(d *Denial) { d.Host = "other" }, 2},
 		{"the server name", func(d *Denial) { d.SNI = "other" }, 2},
 		{"the certificate", func(d *Denial) { d.Certificate = "other" }, 2},
+		{"the entry point", func(d *Denial) { d.EntryPoint = "other" }, 2},
+		{"the middleware", func(d *Denial) { d.Middleware = "other" }, 2},
+		{"the owner", func(d *Denial) { d.Owner = "other" }, 2},
+		{"the name that is too many", func(d *Denial) { d.Offending = "other" }, 2},
+		{"who else it may be", func(d *Denial) { d.Other = "other" }, 2},
+		{"the detail", func(d *Denial) { d.Detail = "other" }, 2},
+		{"what else is wrong", func(d *Denial) { d.Also = "other" }, 2},
 	}
 	for _, row := range rows {
 		log, out := newTestLog(time.Minute)
@@ -222,46 +276,67 @@ func TestWhatTellsDenialsApart(t *testing.T) {
 }
 
 func TestPolicyNotices(t *testing.T) {
-	const refused = `{"event":"policy","middleware":"guard@file","message":"the policy is refused`
+	const refused = `{"event":"policy","level":"error","middleware":"guard@file",` +
+		`"message":"the policy is refused`
+	const warning = `{"event":"warning","level":"warn","middleware":"guard@file","message":`
+	const inForce = `{"event":"in-force","level":"info","middleware":"guard@file","message":"`
+	const rest = `"source":"inline","mode":"report","counts":{"tenants":2,"enforcing":1,` +
+		`"namespaces":4,"hosts":8},"digest":"0123456789ab","version":"` + Version +
+		`","traefik":"3.7.13","go":"go1.26"}`
+	current := Current{
+		Digest: "0123456789ab", Source: "inline", Mode: "report",
+		Counts:  Counts{Tenants: 2, Enforcing: 1, Namespaces: 4, Hosts: 8},
+		Traefik: "3.7.13", Go: "go1.26",
+	}
+	again, refusedNow := current, current
+	again.Again = true
+	refusedNow.Refused = true
 	rows := []struct {
 		description string
 		notice      Notice
 		want        string
 	}{
+		{"a policy in force", Notice{Current: &current},
+			inForce + `a policy is in force",` + rest},
+		{"a policy that is good again", Notice{Current: &again},
+			inForce + `the policy is good again and in force",` + rest},
+		{"the last good one with other Namespaces", Notice{Current: &refusedNow},
+			inForce + `the last good policy is in force, with the Namespaces as they are now",` +
+				rest},
 		{"errors", Notice{Errors: []string{"mode: wrong", "hosts: wrong"}},
 			refused + ` and there is no earlier one: every request is answered 503",` +
 				`"errors":["mode: wrong","hosts: wrong"]}`},
 		{"errors, and an earlier policy", Notice{Errors: []string{"mode: wrong"}, InForce: true},
 			refused + `, the last good one stays in force","errors":["mode: wrong"]}`},
 		{"errors of a file", Notice{Errors: []string{"x"}, InForce: true, File: "/policy.json"},
-			`{"event":"policy","middleware":"guard@file","file":"/policy.json","message":` +
-				`"the policy is refused, the last good one stays in force","errors":["x"]}`},
+			`{"event":"policy","level":"error","middleware":"guard@file","file":"/policy.json",` +
+				`"message":"the policy is refused, the last good one stays in force",` +
+				`"errors":["x"]}`},
 		{"names only", Notice{ByNameOnly: []string{"acme", "globex"}},
-			`{"event":"warning","middleware":"guard@file","message":"these tenants' ` +
+			warning + `"these tenants' ` +
 				`certificates are checked by their names only, which a forged certificate can ` +
 				`carry as well: set certificates.roots, certificates.pins or ` +
 				`certificates.secrets","tenants":["acme","globex"]}`},
-		{"Namespaces left out", Notice{LeftOut: []string{"namespace acme: wrong"}},
-			`{"event":"policy","middleware":"guard@file","message":"these Namespaces are left ` +
-				`out of the policy","errors":["namespace acme: wrong"]}`},
+		{"a Namespace left out", Notice{LeftOut: "namespace acme: wrong"},
+			`{"event":"policy","level":"warn","middleware":"guard@file","message":"a Namespace ` +
+				`is left out of the policy","errors":["namespace acme: wrong"]}`},
 		{"wrong marks", Notice{WrongMarks: []string{"namespace acme: wrong"}},
-			`{"event":"policy","middleware":"guard@file","message":"these labels and annotations ` +
-				`of Namespaces are wrong, the rest of each Namespace is in force","errors":[` +
-				`"namespace acme: wrong"]}`},
+			`{"event":"policy","level":"warn","middleware":"guard@file","message":"these labels ` +
+				`and annotations of Namespaces are wrong, the rest of each Namespace is ` +
+				`in force","errors":["namespace acme: wrong"]}`},
 		{"broad patterns", Notice{Broad: []string{"routers: *@docker"}},
-			`{"event":"warning","middleware":"guard@file","message":"these patterns claim ` +
+			warning + `"these patterns claim ` +
 				`more than one tenant is likely to own","errors":["routers: *@docker"]}`},
 		{"namespaces that are alike", Notice{Alike: []string{"shop and shop-api"}},
-			`{"event":"warning","middleware":"guard@file","message":"Ingresses of these ` +
+			warning + `"Ingresses of these ` +
 				`namespaces, and their services, can have the same names in Traefik, where the ` +
 				`last one wins: use IngressRoutes with safe names, or the admission policy of ` +
 				`owners","errors":["shop and shop-api"]}`},
-		{"child routers that can't be read", Notice{Unreadable: "acme@file"},
-			`{"event":"warning","middleware":"guard@file","message":"the self-check failed: this ` +
-				`Traefik keeps child routers otherwise than the guard knows, such routers are ` +
-				`denied as router-ambiguous","errors":["router \"acme@file\""]}`},
+		{"a certificate that is over soon", Notice{Expiring: "sha256/x a.test: expires"},
+			warning + `"this certificate is served and expires soon, from then on its hosts are ` +
+				`denied as certificate-expired","errors":["sha256/x a.test: expires"]}`},
 		{"outdated Namespaces", Notice{Outdated: "connection refused"},
-			`{"event":"warning","middleware":"guard@file","message":"the cluster's Namespaces ` +
+			warning + `"the cluster's Namespaces ` +
 				`are not kept up to date: tenants and their hosts stay as they were last known",` +
 				`"errors":["connection refused"]}`},
 	}
@@ -281,5 +356,24 @@ func TestWhatIsNoJSON(t *testing.T) {
 	log.write(make(chan int))
 	if got := out.lines(); len(got) != 1 || !strings.Contains(got[0], "unsupported type") {
 		t.Errorf("lines %q, want one with the error", got)
+	}
+}
+
+// TestPathOfADenial looks at what is written of a request's path.
+func TestPathOfADenial(t *testing.T) {
+	rows := []struct{ description, target, want string }{
+		{"a path", "/a/b", "/a/b"},
+		{"as it was sent", "/a%2Fb/%6f", "/a%2Fb/%6f"},
+		{"without its query, where tokens are", "/a?token=secret", "/a"},
+		{"a long one", "/" + strings.Repeat("x", 300), "/" + strings.Repeat("x", 255) + "…"},
+	}
+	for _, row := range rows {
+		log, out := newTestLog(time.Minute)
+		log.Deny(Prepare(Denial{Reason: "host-foreign"}),
+			httptest.NewRequest(http.MethodPost, row.target, nil))
+		got := lastLine(t, out)
+		if got["path"] != row.want || got["method"] != http.MethodPost {
+			t.Errorf("%s: %v, want %q", row.description, got, row.want)
+		}
 	}
 }

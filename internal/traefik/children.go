@@ -18,6 +18,14 @@ type Children struct {
 	// Unreadable reports whether there is a muxer of which not each route's router has a name that
 	// can be found: this Traefik keeps its routers otherwise than those that are known here.
 	Unreadable bool
+	// Reached reports whether the walk came to a service or to a muxer, as it does below each
+	// router of a Traefik that is known here, unless there is a closure before it or another
+	// plugin. End is the type that the walk ended at.
+	Reached bool
+	End     string
+	// IsOwn reports whether the handler is Traefik's own ping or its HTTP-01 challenges, with
+	// nothing in front of it.
+	IsOwn bool
 }
 
 // ChildRouters returns the routers that a router's handler leads to. Traefik puts no entry
@@ -27,8 +35,16 @@ type Children struct {
 // of a router has its name in two places. What a closure holds it can't see.
 func ChildRouters(next http.Handler) Children {
 	w := &walk{}
-	w.visit(reflect.ValueOf(next))
+	w.Unreadable = w.start(reflect.ValueOf(next)) != "" || w.Unreadable
 	return w.Children
+}
+
+// start begins the walk at a router's handler, and returns why it could not be finished.
+func (w *walk) start(next reflect.Value) (problem string) {
+	defer recoverAs(&problem)
+	w.IsOwn = isOwn(pointee(next))
+	w.visit(next)
+	return ""
 }
 
 // walk is a way through all handlers below a router.
@@ -46,6 +62,7 @@ func (w *walk) visit(value reflect.Value) {
 		return
 	}
 	w.seen++
+	w.noteEnd(handler)
 	if handler.Kind() != reflect.Struct || isService(handler.Type()) {
 		return
 	}
@@ -63,6 +80,16 @@ func (w *walk) visit(value reflect.Value) {
 	if isMuxer(handler.Type()) && isHandler(value.Type()) && (routes == 0 || unnamed > 0) {
 		w.Unreadable = true
 	}
+}
+
+// noteEnd notes the handler that the walk has come to.
+func (w *walk) noteEnd(handler reflect.Value) {
+	if w.Reached || !handler.IsValid() {
+		return
+	}
+	t := handler.Type()
+	w.Reached = isService(t) || isMuxer(t)
+	w.End = t.String()
 }
 
 // visitRoutes visits the elements of a list, and returns how many of them lead to no router.
@@ -121,6 +148,16 @@ func loggedName(handler reflect.Value) string {
 // isMuxer reports whether a type is that of the muxers which choose a child router.
 func isMuxer(t reflect.Type) bool {
 	return t.Name() == "Muxer"
+}
+
+// isOwn reports whether a handler is one of Traefik's own that a request may always have: it
+// answers for no tenant, whichever router leads to it.
+func isOwn(handler reflect.Value) bool {
+	if handler.Kind() != reflect.Struct || !strings.HasPrefix(handler.Type().PkgPath(), module) {
+		return false
+	}
+	name := handler.Type().String()
+	return name == "ping.Handler" || name == "acme.ChallengeHTTP"
 }
 
 // isService reports whether a type is that of a load balancer, below which there are servers and

@@ -21,6 +21,10 @@ type (
 	}
 )
 
+func ofIngress(namespace string) saidMetadata {
+	return saidMetadata{saidIngress{saidNamespace{namespace}}}
+}
+
 // FuzzContextWalk puts values of all shapes into contexts of all kinds, one around the other, and
 // compares what is found with what was put there last.
 func FuzzContextWalk(f *testing.F) {
@@ -46,12 +50,11 @@ func FuzzContextWalk(f *testing.F) {
 					router = read.Name
 				}
 			case 2:
-				value := saidMetadata{saidIngress{saidNamespace{own}}}
-				ctx = context.WithValue(ctx, new(int), value)
+				ctx = context.WithValue(ctx, new(int), ofIngress(own))
 				namespace = own
 			case 3:
-				value := &saidMetadata{&saidIngress{&saidNamespace{own}}}
-				ctx = context.WithValue(ctx, new(int), value)
+				said := &saidIngress{&saidNamespace{own}}
+				ctx = context.WithValue(ctx, new(int), &saidMetadata{said})
 				namespace = own
 			case 4:
 				ctx = context.WithValue(ctx, new(int), numbered{})

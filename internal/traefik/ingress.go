@@ -17,6 +17,14 @@ func IngressNamespace(ctx context.Context) string {
 	return namespace
 }
 
+// NoNamespace returns why IngressNamespace found no namespace, "" where it found one.
+func NoNamespace(namespace string) string {
+	if namespace != "" {
+		return ""
+	}
+	return "no value in a request's context has Metadata.Ingress.Namespace, as before Traefik 3.7"
+}
+
 func namespaceOf(value reflect.Value) string {
 	for _, field := range []string{"Metadata", "Ingress", "Namespace"} {
 		value = pointee(value)

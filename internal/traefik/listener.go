@@ -3,6 +3,7 @@ package traefik
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"reflect"
@@ -76,13 +77,23 @@ func serverAddress(server *http.Server) (string, error) {
 	if address := listeners.addresses[server]; address != "" {
 		return address, nil
 	}
-	for _, listener := range reflect.ValueOf(server).Elem().FieldByName("listeners").MapKeys() {
-		if address := listenerAddress(listener); address != "" {
-			listeners.addresses[server] = address
-			return address, nil
+	address, problem := addressIn(reflect.ValueOf(server).Elem())
+	if problem != "" {
+		return "", fmt.Errorf("%w: %s", errAddress, problem)
+	}
+	listeners.addresses[server] = address
+	return address, nil
+}
+
+// addressIn returns the address of a server's listener, or why it can't be found.
+func addressIn(server reflect.Value) (address, problem string) {
+	defer recoverAs(&problem)
+	for _, listener := range server.FieldByName("listeners").MapKeys() {
+		if found := listenerAddress(listener); found != "" {
+			return found, ""
 		}
 	}
-	return "", errAddress
+	return "", "no listener of the server is one of TCP"
 }
 
 // listenerAddress looks through the listeners that Traefik and net/http wrap around the TCP

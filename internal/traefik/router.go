@@ -20,6 +20,8 @@ type Router struct {
 // a line is written.
 func RouterOf(ctx context.Context) Router {
 	router := Router{}
+	problem := ""
+	defer recoverAs(&problem)
 	findValue(ctx, func(value reflect.Value) bool {
 		router = routerOfLogger(value)
 		return router.Name != ""

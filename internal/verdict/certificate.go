@@ -82,8 +82,11 @@ type Chain struct {
 	// those that a platform certificate may carry.
 	IsPinned       bool
 	HasSharedNames bool
-	// Trust is what roots and pins say.
-	Trust Code
+	// Trust is what roots and pins say, and IsUnpinned whether pins say so whatever roots do.
+	Trust      Code
+	IsUnpinned bool
+	// Problem is why the chain does not verify to roots, "" where it does or need not.
+	Problem string
 }
 
 // OfChain holds a served chain, leaf first, to the demands of a tenant.
@@ -92,7 +95,7 @@ func OfChain(
 ) *Chain {
 	c := &Chain{IsPinned: pinned(p.SharedPins, chain, now)}
 	c.holdNames(p, tenant, chain[0])
-	c.Trust = ofTrust(tenant.Certificates, chain, now, c.IsPinned)
+	c.holdToTrust(tenant.Certificates, chain, now)
 	return c
 }
 
@@ -102,12 +105,12 @@ func OfCertificate(
 	p *policy.Effective, r Request, leaf *x509.Certificate, chain *Chain, now time.Time,
 ) Served {
 	tenant := JudgedAs(p, r)
-	isValid := validFor(leaf, r.Host) && (!r.HasServerName || validFor(leaf, r.ServerName))
+	isValid := isValidFor(leaf, r)
 	isShared := chain.IsPinned || chain.HasSharedNames
 	if isForeign(p, r) && !(isValid && isShared) {
 		return Served{Code: SNIForeign}
 	}
-	if now.Before(leaf.NotBefore) || now.After(leaf.NotAfter) {
+	if isOver(leaf, now) {
 		return Served{Code: CertificateExpired}
 	}
 	if !isValid {
@@ -128,17 +131,22 @@ func OfCertificate(
 	return Served{Code: Pass, Secret: InTenants, Otherwise: CertificateSecret}
 }
 
-// ofTrust holds a chain to roots and pins.
-func ofTrust(
-	c policy.Certificates, chain []*x509.Certificate, now time.Time, sharedByPin bool,
-) Code {
-	if c.Roots != nil && !verifies(chain, c.Roots, now, x509.ExtKeyUsageServerAuth) {
-		return CertificateUntrusted
+// holdToTrust holds a chain to roots and pins.
+func (c *Chain) holdToTrust(
+	wanted policy.Certificates, chain []*x509.Certificate, now time.Time,
+) {
+	c.Trust = Pass
+	c.IsUnpinned = len(wanted.Pins) > 0 && !c.IsPinned && !pinned(wanted.Pins, chain, now)
+	if c.IsUnpinned {
+		c.Trust = CertificateUnpinned
 	}
-	if len(c.Pins) > 0 && !sharedByPin && !pinned(c.Pins, chain, now) {
-		return CertificateUnpinned
+	if wanted.Roots == nil {
+		return
 	}
-	return Pass
+	if err := verify(chain, wanted.Roots, now, x509.ExtKeyUsageServerAuth); err != nil {
+		c.Trust = CertificateUntrusted
+		c.Problem = err.Error()
+	}
 }
 
 // ofForeignNames decides on a certificate with a name that is not the tenant's. What lies in a
@@ -148,6 +156,14 @@ func ofForeignNames(p *policy.Effective, tenant *policy.Tenant, code Code) Serve
 		return Served{Code: CertificateForeign}
 	}
 	return Served{Code: code, Secret: InShared, Otherwise: CertificateForeign}
+}
+
+func isValidFor(leaf *x509.Certificate, r Request) bool {
+	return validFor(leaf, r.Host) && (!r.HasServerName || validFor(leaf, r.ServerName))
+}
+
+func isOver(leaf *x509.Certificate, now time.Time) bool {
+	return now.Before(leaf.NotBefore) || now.After(leaf.NotAfter)
 }
 
 // validFor reports whether a certificate is valid for a host, as RFC 9525 section 6 has it: by
@@ -201,7 +217,7 @@ func pinned(pins map[string]bool, chain []*x509.Certificate, now time.Time) bool
 		}
 		anchor := x509.NewCertPool()
 		anchor.AddCert(authority)
-		if verifies(chain, anchor, now, x509.ExtKeyUsageAny) {
+		if verify(chain, anchor, now, x509.ExtKeyUsageAny) == nil {
 			return true
 		}
 	}
@@ -235,10 +251,10 @@ func names(leaf *x509.Certificate) []string {
 	return all
 }
 
-// verifies reports whether the leaf verifies to the roots for a use.
-func verifies(
+// verify returns why the leaf does not verify to the roots for a use, nil if it does.
+func verify(
 	chain []*x509.Certificate, roots *x509.CertPool, now time.Time, usage x509.ExtKeyUsage,
-) bool {
+) error {
 	intermediates := x509.NewCertPool()
 	for _, certificate := range chain[1:] {
 		intermediates.AddCert(certificate)
@@ -249,5 +265,5 @@ func verifies(
 		CurrentTime:   now,
 		KeyUsages:     []x509.ExtKeyUsage{usage},
 	})
-	return err == nil
+	return err
 }

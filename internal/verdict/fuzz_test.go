@@ -93,14 +93,14 @@ func FuzzGeneratedNames(f *testing.F) {
 			}
 			names = names[end+1:]
 		}
-		for _, written := range []string{join(host), all[0], strings.Replace(all[0], "*", "b", 1)} {
+		below := strings.Replace(all[0], "*", "b", 1)
+		for _, written := range []string{join(host), all[0], below} {
 			compareNames(t, p, all, written)
 		}
 	})
 }
 
-// compareNames compares what comes of a certificate with these names, for a Host that is written
-// so.
+// compareNames compares what comes of a certificate with these names, for a Host written so.
 func compareNames(t *testing.T, p *policy.Effective, names []string, written string) {
 	t.Helper()
 	now := time.Now()
@@ -151,7 +151,8 @@ func isNamed(leaf *x509.Certificate, host string) bool {
 	label, below, _ := strings.Cut(host, ".")
 	for _, name := range leaf.DNSNames {
 		name = lower(name)
-		if name == host || (label != host && name == "*."+below) || (label == host && name == "*") {
+		isWildcard := (label != host && name == "*."+below) || (label == host && name == "*")
+		if name == host || isWildcard {
 			return true
 		}
 	}
@@ -169,8 +170,7 @@ func lower(text string) string {
 	return string(letters)
 }
 
-// areOwned reports whether all names are the tenant's or shared, in a plain reading of the
-// patterns.
+// areOwned reports whether all names are the tenant's or shared, in a plain reading of patterns.
 func areOwned(leaf *x509.Certificate, tenant string) bool {
 	names := append([]string{}, leaf.DNSNames...)
 	for _, ip := range leaf.IPAddresses {

@@ -85,11 +85,38 @@ func decide(t *testing.T, c vectors.Case) (code verdict.Code, enforced bool) {
 		Path: sent.URL.EscapedPath(), Proxied: p.Proxies.Contains(sent.RemoteAddr),
 	}
 	code = verdict.OfRequest(p, r)
+	checkAll(t, code, verdict.AllOfRequest(p, r))
 	if code == verdict.Pass && verdict.NeedsCertificate(p, r) {
 		code = ofServed(t, c, p, r)
 	}
 	enforced = verdict.IsEnforced(p, r)
 	return code, enforced
+}
+
+// checkAll wants a verdict be the first of all codes, each of which is there once and in order.
+func checkAll(t *testing.T, code verdict.Code, all []verdict.Code) {
+	t.Helper()
+	if code == verdict.Pass && len(all) > 0 || code != verdict.Pass && (len(all) == 0 ||
+		all[0] != code) {
+		t.Errorf("all codes are %q, want %q first", all, code)
+	}
+	place := map[verdict.Code]int{}
+	for i, one := range []verdict.Code{
+		verdict.PolicyInvalid, verdict.RouterUnknown, verdict.RouterUnbound,
+		verdict.RouterAmbiguous,
+		verdict.HostInvalid, verdict.HostUnowned, verdict.HostForeign, verdict.TLSRequired,
+		verdict.SNIMissing, verdict.SNIForeign, verdict.CertificateExpired, verdict.CertificateName,
+		verdict.CertificateForeign, verdict.CertificateUntrusted, verdict.CertificateUnpinned,
+	} {
+		place[one] = i + 1
+	}
+	last := 0
+	for _, one := range all {
+		if place[one] <= last {
+			t.Errorf("all codes are %q, want each once and in order", all)
+		}
+		last = place[one]
+	}
 }
 
 // ofServed decides by the case's certificate.
@@ -101,7 +128,12 @@ func ofServed(t *testing.T, c vectors.Case, p *policy.Effective, r verdict.Reque
 	if problem != nil {
 		return verdict.Unaccepted(p, r)
 	}
-	return withoutSecrets(c, p, r, ofChain(p, r, served, time.Now()))
+	found := ofChain(p, r, served, time.Now())
+	if found.Secret == verdict.Anywhere {
+		judged := verdict.OfChain(p, verdict.JudgedAs(p, r), served, time.Now())
+		checkAll(t, found.Code, verdict.AllOfCertificate(p, r, served[0], judged, time.Now()))
+	}
+	return withoutSecrets(c, p, r, found)
 }
 
 // ofChain decides on a served chain.

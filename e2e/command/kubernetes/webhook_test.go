@@ -203,7 +203,9 @@ func (w *world) attacks(t *testing.T) []attack {
 			return err
 		}}
 	}
-	of := func(names ...string) *corev1.Secret { return secret(t, "evil", lab.SelfSigned(t, names...)) }
+	of := func(names ...string) *corev1.Secret {
+		return secret(t, "evil", lab.SelfSigned(t, names...))
+	}
 	edit := func(object *corev1.Secret, edit func(s *corev1.Secret)) *corev1.Secret {
 		edit(object)
 
@@ -231,7 +233,8 @@ func (w *world) attacks(t *testing.T) []attack {
 		create("a host that nobody has yet", false, of("globex.test", "later.test")),
 		create("an address", false, of("globex.test", "192.0.2.1")),
 		create("the common name", false, secret(t, "evil",
-			lab.SelfSignedSpec(t, lab.Spec{Names: []string{"globex.test"}, CommonName: "acme.test"}))),
+			lab.SelfSignedSpec(t, lab.Spec{
+				Names: []string{"globex.test"}, CommonName: "acme.test"}))),
 		create("a comma in the common name", false, secret(t, "evil",
 			lab.SelfSignedSpec(t, lab.Spec{CommonName: "x,acme.test"}))),
 		create("issued by a CA, with the chain", false, secret(t, "evil",
@@ -259,7 +262,9 @@ func (w *world) attacks(t *testing.T) []attack {
 			s.Data["tls.crt"] = []byte(strings.ReplaceAll(string(s.Data["tls.crt"]), "\n", "\r\n"))
 		})),
 		create("its own leaf behind it", false, edit(secret(t, "evil", forged),
-			func(s *corev1.Secret) { s.Data["tls.crt"] = append(s.Data["tls.crt"], pemOf(own)...) })),
+			func(s *corev1.Secret) {
+				s.Data["tls.crt"] = append(s.Data["tls.crt"], pemOf(own)...)
+			})),
 		create("behind its own leaf, which nobody serves", true, edit(secret(t, "own", own),
 			func(s *corev1.Secret) {
 				s.Data["tls.crt"] = append(s.Data["tls.crt"], pemOf(forged)...)
@@ -288,7 +293,8 @@ func (w *world) attacks(t *testing.T) []attack {
 			delete(s.Data, "tls.key")
 		}), secret(t, "evil", forged)),
 		{name: "by server-side apply", undo: undo, make: func() error {
-			return w.globex.TryApply(t.Context(), cluster.SecretManifest(t, "globex", "evil", forged))
+			return w.globex.TryApply(t.Context(),
+				cluster.SecretManifest(t, "globex", "evil", forged))
 		}},
 		w.manifest(t, "a TLSStore", "tlsstores", `apiVersion: traefik.io/v1alpha1
 kind: TLSStore
@@ -455,7 +461,8 @@ func (w *world) testNamespaces(t *testing.T) {
 
 func testStatus(t *testing.T, hook *webhook) {
 	_, metrics := hook.get("/metrics")
-	assert.Contains(t, metrics, `tenantguard_admission_reviews_total{resource="secrets",result="refused"}`)
+	assert.Contains(t, metrics,
+		`tenantguard_admission_reviews_total{resource="secrets",result="refused"}`)
 	assert.Regexp(t, `refusals_total\{reason="certificate-foreign"\} [1-9]`, metrics)
 	assert.Contains(t, metrics, "tenantguard_admission_failures_total 0\n")
 	assert.Regexp(t, `tenantguard_admission_namespaces [1-9]`, metrics)
@@ -505,7 +512,8 @@ func (w *world) testDown(t *testing.T) {
 
 	admin := w.client(t, w.c.Admin()).CoreV1()
 	for _, namespace := range []string{"plain", "kube-system", "traefik"} {
-		_, err = admin.Secrets(namespace).Create(t.Context(), own.DeepCopy(), metav1.CreateOptions{})
+		_, err = admin.Secrets(namespace).Create(t.Context(), own.DeepCopy(),
+			metav1.CreateOptions{})
 		assert.NoError(t, err, namespace)
 	}
 	_, err = admin.Secrets("acme").Create(t.Context(), own.DeepCopy(), metav1.CreateOptions{})
@@ -673,6 +681,8 @@ metadata:
 		30*time.Second, 50*time.Millisecond, log)
 }
 
+type hooks = registrationv1.ValidatingWebhookConfiguration
+
 // TestWebhookExamples decodes the manifests of the webhook as strictly as can be.
 func TestWebhookExamples(t *testing.T) {
 	kinds := map[string]func() any{
@@ -686,7 +696,7 @@ func TestWebhookExamples(t *testing.T) {
 		"RoleBinding":                    func() any { return &rbacv1.RoleBinding{} },
 		"ClusterRole":                    func() any { return &rbacv1.ClusterRole{} },
 		"ClusterRoleBinding":             func() any { return &rbacv1.ClusterRoleBinding{} },
-		"ValidatingWebhookConfiguration": func() any { return &registrationv1.ValidatingWebhookConfiguration{} },
+		"ValidatingWebhookConfiguration": func() any { return &hooks{} },
 	}
 	seen, deployments := map[string]any{}, map[string]*appsv1.Deployment{}
 	for _, name := range []string{
@@ -719,7 +729,7 @@ func TestWebhookExamples(t *testing.T) {
 	for _, port := range container.Ports {
 		assert.Contains(t, string(help), fmt.Sprintf("(default \":%d\")", port.ContainerPort))
 	}
-	for _, hook := range seen["ValidatingWebhookConfiguration"].(*registrationv1.ValidatingWebhookConfiguration).Webhooks {
+	for _, hook := range seen["ValidatingWebhookConfiguration"].(*hooks).Webhooks {
 		assert.Equal(t, registrationv1.Fail, *hook.FailurePolicy)
 		assert.Equal(t, "tenantguard.io/tenant", hook.NamespaceSelector.MatchExpressions[0].Key)
 		assert.Equal(t, seen["Service"].(*corev1.Service).Name, hook.ClientConfig.Service.Name)

@@ -4,15 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"maps"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/source"
 	"github.com/tenantguard/tenantguard/internal/admission"
+	"github.com/tenantguard/tenantguard/internal/files"
 	"github.com/tenantguard/tenantguard/internal/policy"
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	"sigs.k8s.io/yaml"
 )
 
 // admissionCommand is what refuses attacks when they are created.
@@ -36,7 +36,7 @@ $ tenantguard admission serve --self-signed`,
 type tenancy struct {
 	policy, plugin, label string
 	hosts                 []string
-	kubeconfig, context   string
+	kube                  running.Kube
 	operatorNamespaces    []string
 }
 
@@ -44,7 +44,7 @@ func (t *tenancy) addTo(command *cobra.Command) {
 	defaults := admission.Defaults()
 	flags := command.Flags()
 	flags.StringVar(&t.policy, "policy", "",
-		"`file` with a policy, or with the guard's Middleware, in JSON or YAML")
+		"`file` with the policy, in any form of Traefik's")
 	flags.StringVar(&t.plugin, "plugin", defaults.Plugin,
 		"`name` of the guard in Traefik's static configuration")
 	flags.StringVar(&t.label, "tenant-label", "",
@@ -52,60 +52,50 @@ func (t *tenancy) addTo(command *cobra.Command) {
 			policy.TenantLabel+")")
 	flags.StringSliceVar(&t.hosts, "hosts", nil,
 		"`patterns` that every labelled Namespace has, as kubernetes.hosts")
-	flags.StringVar(&t.kubeconfig, "kubeconfig", "",
-		"`file` that says where the cluster is (default as kubectl, or the pod's own)")
-	flags.StringVar(&t.context, "context", "", "`name` of a context of the kubeconfig")
+	flags.StringVar(&t.kube.Config, "kubeconfig", "",
+		"`file` instead of kubectl's own, or the pod's account")
+	flags.StringVar(&t.kube.Context, "context", "", "`name` of a context of kubectl")
 	flags.StringSliceVar(&t.operatorNamespaces, "operator-namespaces", defaults.OperatorNamespaces,
 		"`namespaces` in which only operators write: nothing is refused there")
 }
 
-// restConfig returns how the cluster is reached.
-func (t *tenancy) restConfig() (*rest.Config, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = t.kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules,
-		&clientcmd.ConfigOverrides{CurrentContext: t.context}).ClientConfig()
-	if err != nil {
-		return nil, err
-	}
-	config.UserAgent = "tenantguard"
-	config.QPS, config.Burst = 50, 100
-
-	return config, nil
-}
-
-// read reads the policy, and returns what it says of Namespaces as well. The content tells whether
-// it has changed.
+// read reads the policy, and returns what it says of Namespaces as well. It holds for a guard that
+// reads tenants from Namespaces, whatever it says of that itself.
 func (t *tenancy) read() (*policy.Parsed, policy.Kubernetes, error) {
 	keys := map[string]any{}
 	if t.policy != "" {
-		content, err := os.ReadFile(t.policy)
-		if err != nil {
+		var err error
+		if keys, err = t.keys(); err != nil {
 			return nil, policy.Kubernetes{}, err
 		}
-		if keys, err = keysOf(content, t.plugin); err != nil {
-			return nil, policy.Kubernetes{}, fmt.Errorf("%s: %w", t.policy, err)
+	}
+	name, section := "kubernetes", map[string]any{}
+	for key, value := range keys {
+		if written, is := value.(map[string]any); is && strings.EqualFold(key, name) {
+			name, section = key, maps.Clone(written)
 		}
 	}
-	section, _ := keys["kubernetes"].(map[string]any)
-	if section == nil {
-		section = map[string]any{}
+	set := func(key string, value any) {
+		maps.DeleteFunc(section, func(written string, _ any) bool {
+			return strings.EqualFold(written, key)
+		})
+		section[key] = value
 	}
-	section["enabled"] = true
+	set("enabled", true)
 	if t.label != "" {
-		section["tenantLabel"] = t.label
+		set("tenantLabel", t.label)
 	}
 	if len(t.hosts) > 0 {
-		section["hosts"] = strings.Join(t.hosts, ",")
+		set("hosts", strings.Join(t.hosts, ","))
 	}
-	keys["kubernetes"] = section
+	keys[name] = section
 	read := policy.ParseKeys(keys, "", "")
 	if len(read.Errors) > 0 {
 		return nil, policy.Kubernetes{}, errors.New(strings.Join(read.Errors, "; "))
 	}
-	source := read.Source("")
-	source.Clustered = true
-	parsed, errs := source.Parse(readFile)
+	where := read.Source("")
+	where.Clustered = true
+	parsed, errs := where.Parse(readFile)
 	if len(errs) > 0 {
 		return nil, policy.Kubernetes{}, errors.New(strings.Join(errs, "; "))
 	}
@@ -114,30 +104,30 @@ func (t *tenancy) read() (*policy.Parsed, policy.Kubernetes, error) {
 }
 
 func readFile(path string) (string, error) {
-	content, err := os.ReadFile(path)
+	content, err := files.Read(path)
 
 	return string(content), err
 }
 
-// keysOf returns the guard's keys in a policy file, or in a Middleware.
-func keysOf(content []byte, plugin string) (map[string]any, error) {
-	encoded, err := yaml.YAMLToJSON(content)
+// keys returns the guard's keys in the policy's file.
+func (t *tenancy) keys() (map[string]any, error) {
+	content, err := files.Read(t.policy)
 	if err != nil {
 		return nil, err
 	}
-	var keys map[string]any
-	if err := json.Unmarshal(encoded, &keys); err != nil {
-		return nil, errors.New("wanted a policy, or a Middleware")
+	found, err := source.Read(t.policy, content, source.Options{Plugin: t.plugin})
+	if err != nil {
+		return nil, err
 	}
-	if keys["kind"] == nil {
-		return keys, nil
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%s has %d policies, want one", t.policy, len(found))
 	}
-	for _, key := range []string{"spec", "plugin", plugin} {
-		inner, found := keys[key].(map[string]any)
-		if !found {
-			return nil, fmt.Errorf("wanted a Middleware with spec.plugin.%s", plugin)
+	keys := maps.Clone(found[0].Keys)
+	if found[0].Content != "" {
+		keys = map[string]any{}
+		if err := json.Unmarshal([]byte(found[0].Content), &keys); err != nil {
+			return nil, fmt.Errorf("%s: %w", t.policy, err)
 		}
-		keys = inner
 	}
 
 	return keys, nil

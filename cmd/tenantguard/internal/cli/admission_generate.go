@@ -45,9 +45,10 @@ func (r *root) generateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "generate",
 		Short: "Write the admission policies, and who owns which host",
-		Long: `Writes the ValidatingAdmissionPolicies with bindings that warn or deny. With --kube or
---namespaces it writes the ConfigMap of owners as well, for hosts inside another tenant's wildcard.
---apply applies what it would write, --watch keeps the ConfigMap up to date until it is stopped.`,
+		Long: `Writes the ValidatingAdmissionPolicies with bindings that warn or deny. With --kube
+or --namespaces it writes the ConfigMap of owners as well, for hosts inside another tenant's
+wildcard. --apply applies what it would write, --watch keeps the ConfigMap up to date until it is
+stopped.`,
 		Example: `$ tenantguard admission generate --action warn
 $ tenantguard admission generate --kube --owners --apply
 $ tenantguard admission generate --policy policy.json --kube --owners-only --watch
@@ -72,7 +73,8 @@ $ tenantguard admission generate --tenant-label capsule.clastix.io/tenant --fold
 		"`namespace` of the webhook's Service")
 	flags.BoolVar(&g.live, "kube", false, "read the Namespaces of the cluster")
 	flags.StringVar(&g.namespaces, "namespaces", "",
-		"`file` with the Namespaces, as kubectl get namespaces -o yaml writes it")
+		"`file` with the Namespaces, as kubectl get namespaces --output yaml writes it; - is the "+
+			"standard input")
 	flags.StringVar(&g.folder, "folder", "", "new `folder` to write files into")
 	flags.BoolVar(&g.apply, "apply", false, "apply to the cluster instead of writing")
 	flags.BoolVar(&g.watch, "watch", false,
@@ -88,7 +90,8 @@ $ tenantguard admission generate --tenant-label capsule.clastix.io/tenant --fold
 
 func (g *generating) run(ctx context.Context) error {
 	if g.action != generate.Warn && g.action != generate.Deny {
-		return fmt.Errorf("unknown --action %q, want %s or %s", g.action, generate.Warn, generate.Deny)
+		return fmt.Errorf("unknown --action %q, want %s or %s", g.action, generate.Warn,
+			generate.Deny)
 	}
 	parsed, kubernetes, err := g.read()
 	if err != nil {
@@ -142,7 +145,7 @@ func (g *generating) list(ctx context.Context) ([]policy.Namespace, error) {
 	var list *corev1.NamespaceList
 	switch {
 	case g.namespaces != "":
-		content, err := os.ReadFile(g.namespaces)
+		content, err := g.readInput(g.namespaces)
 		if err != nil {
 			return nil, err
 		}
@@ -150,7 +153,7 @@ func (g *generating) list(ctx context.Context) ([]policy.Namespace, error) {
 			return nil, fmt.Errorf("%s: %w", g.namespaces, err)
 		}
 	case g.live:
-		config, err := g.restConfig()
+		config, err := g.kube.RESTConfig()
 		if err != nil {
 			return nil, err
 		}
@@ -245,7 +248,7 @@ func (g *generating) hand(ctx context.Context, in generate.Input) error {
 }
 
 func (g *generating) applyFiles(ctx context.Context, files []generate.File) error {
-	config, err := g.restConfig()
+	config, err := g.kube.RESTConfig()
 	if err != nil {
 		return err
 	}
@@ -301,48 +304,4 @@ func writeFolder(folder string, files []generate.File) error {
 	}
 
 	return nil
-}
-
-// keep applies once, and then keeps the ConfigMap of owners up to date.
-func (g *generating) keep(ctx context.Context, parsed *policy.Parsed) error {
-	g.live = true
-	in, err := g.input(ctx, parsed)
-	if err != nil {
-		return err
-	}
-	files, err := g.files(in)
-	if err != nil {
-		return err
-	}
-	if err := g.applyFiles(ctx, files); err != nil {
-		return err
-	}
-	config, err := g.restConfig()
-	if err != nil {
-		return err
-	}
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-
-	return generate.Watch(ctx, client, g.options.Label,
-		func(ctx context.Context, namespaces []policy.Namespace) error {
-			if now, _, err := g.read(); err == nil {
-				parsed = now
-			} else {
-				fmt.Fprintf(g.errs, "tenantguard: the last good policy stays in use: %v\n", err)
-			}
-			owners, err := generate.Owners(parsed, namespaces)
-			if err != nil {
-				return err
-			}
-			content, err := generate.Input{Options: g.options, Owners: owners}.ConfigMap()
-			if err != nil {
-				return err
-			}
-
-			return g.applyFiles(ctx, []generate.File{{Content: content}})
-		},
-		func(err error) { fmt.Fprintf(g.errs, "tenantguard: %v; trying again\n", err) })
 }

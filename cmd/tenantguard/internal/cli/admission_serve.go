@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/webhook"
 	"github.com/tenantguard/tenantguard/internal/admission"
+	"github.com/tenantguard/tenantguard/internal/files"
 	"github.com/tenantguard/tenantguard/internal/policy"
 	"k8s.io/client-go/kubernetes"
 )
@@ -38,8 +38,8 @@ func (r *root) serveCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the webhook that reads the certificates of Secrets",
-		Long: `Serves a validating webhook for what policies can't read: a Secret whose certificate has a
-name that is not its Namespace's is refused when it is created or changed. Its own certificate is
+		Long: `Serves a validating webhook for what policies can't read: a Secret whose certificate
+has a name that is not its Namespace's is refused when it is created or changed. Its own certificate is
 read from files that are read again when they change, or made by itself (--self-signed).
 
 POST /validate is over TLS; /readyz, /livez and /metrics are on the address of --status.`,
@@ -82,7 +82,7 @@ func (s *serving) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config, err := s.restConfig()
+	config, err := s.kube.RESTConfig()
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *serving) changed(settings policy.Kubernetes) func() (*policy.Parsed, er
 	return func() (*policy.Parsed, error) {
 		content := ""
 		if s.policy != "" {
-			read, err := os.ReadFile(s.policy)
+			read, err := files.Read(s.policy)
 			if err != nil {
 				return nil, err
 			}

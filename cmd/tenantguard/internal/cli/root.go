@@ -72,7 +72,7 @@ Exit codes: 0 nothing found, 1 findings, 2 could not look.`,
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: shown},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return r.checkOutput() },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return r.checkOutput(c) },
 		Args:              cobra.NoArgs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -103,16 +103,29 @@ func nameInExamples(command *cobra.Command, shown string) {
 func (r *root) subcommands() []*cobra.Command {
 	return []*cobra.Command{
 		r.admissionCommand(),
+		r.auditCommand(),
+		r.checkCommand(),
+		r.diffCommand(),
+		r.explainCommand(),
 		r.findingsCommand(),
+		r.initCommand(),
+		r.rulesCommand(),
 		r.versionCommand(),
 	}
 }
 
+// moreFormats is the annotation of a command that has a format of its own.
+const moreFormats = "formats"
+
 // checkOutput refuses a format before a command does long work.
-func (r *root) checkOutput() error {
-	if !slices.Contains(finding.Formats(), r.output) {
+func (r *root) checkOutput(c *cobra.Command) error {
+	formats := finding.Formats()
+	if more := c.Annotations[moreFormats]; more != "" {
+		formats = append(formats, more)
+	}
+	if !slices.Contains(formats, r.output) {
 		return fmt.Errorf("unknown --output %q, want one of %s",
-			r.output, strings.Join(finding.Formats(), ", "))
+			r.output, strings.Join(formats, ", "))
 	}
 
 	return nil
@@ -135,14 +148,6 @@ func (r *root) found(list finding.List) error {
 	return nil
 }
 
-// showExamples writes the examples of a command and of those below it.
-func showExamples(command *cobra.Command, shown string) {
-	command.Example = examples(command.Example, shown)
-	for _, child := range command.Commands() {
-		showExamples(child, shown)
-	}
-}
-
 // examples indents the example of a command and calls the program by its name.
 func examples(text, shown string) string {
 	if text == "" {
@@ -150,7 +155,7 @@ func examples(text, shown string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
-		line = strings.ReplaceAll(strings.TrimSpace(line), "$ tenantguard", shown)
+		line = strings.ReplaceAll(strings.TrimLeft(line, "\t"), "$ tenantguard", shown)
 		lines[i] = strings.TrimRight("  "+line, " ")
 	}
 

@@ -67,9 +67,10 @@ info     b  x
   ]
 }
 `},
-		{"YAML has the same keys",
-			List{{ID: "a", Severity: Error, Subject: "s", Message: "M.", Do: "D."}}, YAML,
-			"findings:\n- do: D.\n  id: a\n  message: M.\n  severity: error\n  subject: s\n"},
+		{"YAML has the same keys in the same order, and text stays text",
+			List{{ID: "a", Severity: Error, Subject: "yes", Message: "M.", Do: "D."}}, YAML,
+			"findings:\n  - id: a\n    severity: error\n    subject: \"yes\"\n    message: M.\n" +
+				"    do: D.\n"},
 	}
 	for _, c := range cases {
 		t.Run(c.description, func(t *testing.T) {

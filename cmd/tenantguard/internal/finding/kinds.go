@@ -14,7 +14,7 @@ type Kind struct {
 
 // Kinds returns everything that can be found.
 func Kinds() []Kind {
-	return slices.Concat(checkKinds)
+	return slices.Concat(checkKinds, auditKinds, initKinds, diffKinds)
 }
 
 // New returns a finding of a kind, with the severity of its kind. It panics if there is no such

@@ -4,10 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
-	"sigs.k8s.io/yaml"
+	"gopkg.in/yaml.v3"
 )
 
 // The formats of --output.
@@ -40,16 +41,47 @@ func Write(w io.Writer, format string, value any, table func(w io.Writer) error)
 
 		return encoder.Encode(value)
 	case YAML:
-		content, err := yaml.Marshal(value)
-		if err != nil {
-			return err
-		}
-		_, err = w.Write(content)
-
-		return err
+		return writeYAML(w, value)
 	default:
 		return fmt.Errorf("unknown output %q, want one of %s",
 			format, strings.Join(Formats(), ", "))
+	}
+}
+
+// writeYAML writes a value with the keys that it has in JSON, in their order.
+func writeYAML(w io.Writer, value any) error {
+	content, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	var node yaml.Node
+	if err := yaml.Unmarshal(content, &node); err != nil {
+		return err
+	}
+	inBlocks(&node)
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(&node); err != nil {
+		return err
+	}
+
+	return encoder.Close()
+}
+
+// oldBool is text that readers of YAML 1.1 take for true or false, such as kubectl.
+var oldBool = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off)$`)
+
+// inBlocks takes the braces and quotes of JSON off.
+func inBlocks(node *yaml.Node) {
+	node.Style = 0
+	if node.Kind == yaml.ScalarNode && node.Tag == "!!str" && oldBool.MatchString(node.Value) {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	if (node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode) && len(node.Content) == 0 {
+		node.Style = yaml.FlowStyle
+	}
+	for _, item := range node.Content {
+		inBlocks(item)
 	}
 }
 

@@ -37,8 +37,9 @@ func (r *Reviewer) secret(ctx context.Context, v *view, namespace string, data m
 	}
 	tenant := v.tenant(namespace)
 	if tenant == nil {
-		return refuse(ReasonNoTenant, fmt.Sprintf("namespace %s is of no tenant, so no certificate "+
-			"is its own; ask your operators for the label %s", namespace, r.tenants.label))
+		return refuse(ReasonNoTenant, fmt.Sprintf("namespace %s is of no tenant, so no "+
+			"certificate is its own; ask your operators for the label %s",
+			namespace, r.tenants.label))
 	}
 
 	return r.certificate(ctx, v, namespace, tenant, chain)
@@ -61,8 +62,9 @@ func (r *Reviewer) certificate(ctx context.Context, v *view, namespace string,
 	case verdict.IsPinned:
 		return pass()
 	case verdict.IsForeign && len(names) > maxNames:
-		return refuse(ReasonUnreadable, fmt.Sprintf("the certificate in %s has %d names, and no more"+
-			" than %d are looked at; use several certificates", certificateKey, len(names), maxNames))
+		return refuse(ReasonUnreadable, fmt.Sprintf("the certificate in %s has %d names, and no "+
+			"more than %d are looked at; use several certificates",
+			certificateKey, len(names), maxNames))
 	case verdict.IsForeign:
 		return r.foreign(v, namespace, tenant, verdict.Offending)
 	case ofPlatform(v.policy, tenant.Name, names):

@@ -6,9 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/files"
 )
 
 // readAfter is how old what was read of the files may be at a handshake.
@@ -71,11 +72,11 @@ func (f *Files) report(err error) {
 }
 
 func (f *Files) read() error {
-	cert, err := os.ReadFile(f.cert)
+	cert, err := files.Read(f.cert)
 	if err != nil {
 		return err
 	}
-	key, err := os.ReadFile(f.key)
+	key, err := files.Read(f.key)
 	if err != nil {
 		return err
 	}

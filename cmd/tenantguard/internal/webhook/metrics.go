@@ -89,7 +89,8 @@ func (m *Metrics) write(w io.Writer) {
 	defer m.mu.Unlock()
 	const prefix = "tenantguard_admission_"
 	head := func(name, kind, help string) {
-		fmt.Fprintf(w, "# HELP %[1]s%[2]s %[4]s\n# TYPE %[1]s%[2]s %[3]s\n", prefix, name, kind, help)
+		fmt.Fprintf(w, "# HELP %[1]s%[2]s %[4]s\n# TYPE %[1]s%[2]s %[3]s\n",
+			prefix, name, kind, help)
 	}
 	head("reviews_total", "counter", "Objects decided on.")
 	for _, labels := range sortedKeys(m.reviews) {

@@ -156,16 +156,17 @@ func (r *Reviewer) review(ctx context.Context, request *admissionv1.AdmissionReq
 			return pass()
 		}
 
-		return refuse(ReasonShared, "the TLSOption default is everybody's, so it is the operators';"+
-			" give yours another name")
+		return refuse(ReasonShared, "the TLSOption default is everybody's, so it is the "+
+			"operators'; give yours another name")
 	case "gateway.networking.k8s.io/gateways", "gateway.networking.k8s.io/listenersets",
 		"gateway.networking.x-k8s.io/xlistenersets":
-		return refuse(ReasonShared, fmt.Sprintf("the listeners of a %s take hosts and ports of all, "+
-			"so it is the operators' to write; attach routes to theirs", request.Kind.Kind))
+		return refuse(ReasonShared, fmt.Sprintf("the listeners of a %s take hosts and ports of "+
+			"all, so it is the operators' to write; attach routes to theirs", request.Kind.Kind))
 	}
 
-	return refuse(ReasonUnknown, fmt.Sprintf("tenantguard has no rule for %s of the group %q; take "+
-		"it out of the ValidatingWebhookConfiguration", shown(resource.Resource), resource.Group))
+	return refuse(ReasonUnknown, fmt.Sprintf("tenantguard has no rule for %s of the group %q; "+
+		"take it out of the ValidatingWebhookConfiguration",
+		shown(resource.Resource), resource.Group))
 }
 
 // nameOf returns the name in an object, "" where there is none.

@@ -23,9 +23,9 @@ var begin = []byte("-----BEGIN")
 var errNotServed = errors.New("no certificate is served from it")
 
 // servedChain returns the chain that Traefik serves from the data of a Secret, leaf first, as
-// crypto/tls reads it: the first certificate of tls.crt is the leaf, whatever else is there. Without
-// tls.key nothing is served. The key itself is not looked at, but for that it is none at all:
-// Traefik takes that for the path of a file on its own disk.
+// crypto/tls reads it: the first certificate of tls.crt is the leaf, whatever else is there.
+// Without tls.key nothing is served. The key itself is not looked at, but for that it is none at
+// all: Traefik takes that for the path of a file on its own disk.
 func servedChain(data map[string][]byte) ([]*x509.Certificate, error) {
 	if len(data[certificateKey]) == 0 || len(data[privateKeyKey]) == 0 {
 		return nil, errNotServed
