@@ -110,6 +110,7 @@ e2e: traefik cluster
 	@# and of each step of a roll-out.
 	cd e2e/kubernetes && go test -race -count=1 -timeout 30m
 	cd e2e/estate && go test -race -count=1 -timeout 30m
+	cd e2e/command/kubernetes && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -585,6 +586,8 @@ func (w *world) testFiles(t *testing.T) {
 	_, metrics := hook.get("/metrics")
 	assert.Contains(t, metrics, "tenantguard_admission_failures_total 0\n")
 	assert.Contains(t, hook.log.String(), `"event":"stale"`)
+	t.Logf("what reviews took: %s", regexp.MustCompile(`(?m)^.*duration_seconds_.*$`).
+		FindAllString(metrics, -1))
 	hook.stop(t)
 }
 

@@ -39,8 +39,8 @@ func (r *root) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the webhook that reads the certificates of Secrets",
 		Long: `Serves a validating webhook for what policies can't read: a Secret whose certificate
-has a name that is not its Namespace's is refused when it is created or changed. Its own certificate is
-read from files that are read again when they change, or made by itself (--self-signed).
+has a name that is not its Namespace's is refused when it is created or changed. Its own certificate
+is read from files that are read again when they change, or made by itself (--self-signed).
 
 POST /validate is over TLS; /readyz, /livez and /metrics are on the address of --status.`,
 		Example: `$ tenantguard admission serve --self-signed

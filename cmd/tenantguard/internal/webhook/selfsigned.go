@@ -81,10 +81,10 @@ func (s *SelfSigned) Ensure(ctx context.Context) error {
 	now := time.Now()
 	authorities, err := s.authorities(ctx, now)
 	if err != nil {
-		return fmt.Errorf("Secret %s/%s: %w", s.Namespace, s.Secret, err)
+		return fmt.Errorf("the Secret %s/%s: %w", s.Namespace, s.Secret, err)
 	}
 	if err := s.publish(ctx, bundle(authorities)); err != nil {
-		return fmt.Errorf("ValidatingWebhookConfiguration %s: %w", s.Configuration, err)
+		return fmt.Errorf("the ValidatingWebhookConfiguration %s: %w", s.Configuration, err)
 	}
 	by := issuer(authorities, now)
 	s.mu.Lock()
