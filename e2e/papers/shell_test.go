@@ -112,6 +112,10 @@ func checkKubectl(t *testing.T, words []string) {
 		}
 		require.Contains(t, known, key)
 		checkMark(t, key, value, known...)
+	case "rollout":
+		require.Equal(t, []string{"rollout", "status", "deployment/tenantguard-webhook"}, others)
+		assert.Contains(t, string(readFile(t, webhookDeploymentFile)),
+			"kind: Deployment\nmetadata:\n  name: tenantguard-webhook\n")
 	default:
 		assert.Fail(t, "no rule knows this command of kubectl", others[0])
 	}
@@ -189,13 +193,22 @@ func runHosts(t *testing.T, script string) {
 		printed)
 }
 
-// checkDocker wants the image of the values to be built and pushed.
+const webhookDeploymentFile = "examples/kubernetes/webhook/deployment.yaml"
+
+// checkDocker wants the image of the values to be built and pushed, or the webhook's to be built.
 func checkDocker(t *testing.T, words []string) {
 	values, others := options(words)
 	image := readHelm(t, helmGuardFile).image()
 	switch others[0] {
 	case "build":
 		assert.Equal(t, []string{"build", "."}, others)
+		if values["--file"][0] == "examples/kubernetes/webhook/Dockerfile" {
+			readFile(t, values["--file"][0])
+			require.Len(t, values["--tag"], 1)
+			assert.Contains(t, string(readFile(t, webhookDeploymentFile)),
+				"image: "+values["--tag"][0]+"\n")
+			return
+		}
 		assert.Equal(t, []string{image}, values["--tag"])
 		assert.Equal(t, []string{"examples/kubernetes/Dockerfile"}, values["--file"])
 	case "push":

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
@@ -46,6 +47,7 @@ var built = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
+	zerolog.SetGlobalLevel(zerolog.Disabled) // Traefik's own code logs each certificate
 	code := m.Run()
 	if binary, err := built(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(binary))

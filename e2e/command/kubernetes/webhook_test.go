@@ -7,11 +7,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,6 +26,8 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/cluster"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	traefiktls "github.com/traefik/traefik/v3/pkg/tls"
+	traefiktypes "github.com/traefik/traefik/v3/pkg/types"
 	registrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -101,8 +106,12 @@ func TestWebhook(t *testing.T) {
 	rows := make([]row, len(attacks))
 	for i, a := range attacks {
 		rows[i] = row{attack: a.name, without: refused(a.make())}
+		rows[i].serves = w.served(t)
 		a.undo()
 		assert.Empty(t, rows[i].without, "%s: refused without the webhook", a.name)
+		assert.Equal(t, !a.passes && !slices.Contains(harmless, a.name),
+			strings.Contains(rows[i].serves, "acme.test"),
+			"%s: Traefik serves it for %q", a.name, rows[i].serves)
 	}
 	hook := startWebhook(t, w.config, w.port, "--self-signed")
 	w.c.Apply(t, w.c.Admin(), configuration(t, w.port)...)
@@ -135,14 +144,14 @@ func TestWebhook(t *testing.T) {
 
 // row is what came of an attack.
 type row struct {
-	attack, without, with, says string
+	attack, without, serves, with, says string
 }
 
 func print(t *testing.T, rows []row) {
 	t.Helper()
 	var text strings.Builder
 	tabs := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tabs, "by a tenant\twithout\twith the webhook\tin words")
+	fmt.Fprintln(tabs, "by a tenant\twithout\tTraefik serves it for\twith the webhook\tin words")
 	for _, r := range rows {
 		without, with := "created", "created"
 		if r.without != "" {
@@ -154,7 +163,7 @@ func print(t *testing.T, rows []row) {
 		if len(r.says) > 100 {
 			r.says = r.says[:100] + "…"
 		}
-		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\n", r.attack, without, with, r.says)
+		fmt.Fprintf(tabs, "%s\t%s\t%s\t%s\t%s\n", r.attack, without, r.serves, with, r.says)
 	}
 	require.NoError(t, tabs.Flush())
 	t.Log("\n" + text.String())
@@ -167,6 +176,49 @@ type attack struct {
 	undo func()
 	// passes reports whether it is no attack.
 	passes bool
+}
+
+// harmless are the attacks that do not have Traefik serve a certificate for a host of acme: not
+// yet, or because it can't read it as we can't.
+var harmless = []string{
+	"a host that nobody has yet", "an address", "as a dry run", "20,000 names",
+	"a certificate that Go can't read", "paths on Traefik's disk", "a TLSStore",
+	"the TLSOption default",
+}
+
+// served returns for which hosts Traefik's own store serves the certificates of globex.
+func (w *world) served(t *testing.T) string {
+	t.Helper()
+	list, err := w.client(t, w.c.Admin()).CoreV1().Secrets("globex").
+		List(t.Context(), metav1.ListOptions{})
+	require.NoError(t, err)
+	var certificates []*traefiktls.CertAndStores
+	for _, s := range list.Items {
+		if len(s.Data["tls.crt"]) > 0 && len(s.Data["tls.key"]) > 0 {
+			certificates = append(certificates, &traefiktls.CertAndStores{
+				Certificate: traefiktls.Certificate{
+					CertFile: traefiktypes.FileOrContent(s.Data["tls.crt"]),
+					KeyFile:  traefiktypes.FileOrContent(s.Data["tls.key"]),
+				},
+			})
+		}
+	}
+	manager := traefiktls.NewManager(nil)
+	manager.UpdateConfigs(t.Context(), nil, map[string]traefiktls.Options{
+		traefiktls.DefaultTLSConfigName: traefiktls.DefaultTLSOptions}, certificates)
+	config, err := manager.Get(traefiktls.DefaultTLSStoreName, traefiktls.DefaultTLSConfigName)
+	require.NoError(t, err)
+	var hosts []string
+	for _, host := range []string{"acme.test", "www.acme.test", "globex.test"} {
+		ours, other := net.Pipe()
+		served, err := config.GetCertificate(&tls.ClientHelloInfo{ServerName: host, Conn: ours})
+		require.NoError(t, errors.Join(err, ours.Close(), other.Close()))
+		if served.Leaf == nil || served.Leaf.Subject.CommonName != "TRAEFIK DEFAULT CERT" {
+			hosts = append(hosts, host)
+		}
+	}
+
+	return strings.Join(hosts, " ")
 }
 
 // attacks are those of globex on acme.
