@@ -43,7 +43,7 @@ type tenancy struct {
 func (t *tenancy) addTo(command *cobra.Command) {
 	defaults := admission.Defaults()
 	flags := command.Flags()
-	flags.StringVar(&t.policy, "policy", "",
+	flags.StringVarP(&t.policy, "policy", "p", "",
 		"`file` with the policy, in any form of Traefik's")
 	flags.StringVar(&t.plugin, "plugin", defaults.Plugin,
 		"`name` of the guard in Traefik's static configuration")

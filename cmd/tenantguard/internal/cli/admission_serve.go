@@ -28,6 +28,7 @@ type serving struct {
 	namespace       string
 	domain          string
 	nameOwners      bool
+	warn            bool
 	drain           time.Duration
 }
 
@@ -68,6 +69,7 @@ $ tenantguard admission serve --tls-cert /tls/tls.crt --tls-key /tls/tls.key`,
 		"`domain` of the cluster's Services")
 	flags.BoolVar(&s.nameOwners, "name-owners", false,
 		"tell who is refused the name of the tenant that has the host")
+	flags.BoolVar(&s.warn, "warn", false, "refuse nothing, and warn of what would be refused")
 	flags.DurationVar(&s.drain, "drain", 5*time.Second,
 		"how long requests are still answered after the signal to end")
 	command.MarkFlagsRequiredTogether("tls-cert", "tls-key")
@@ -99,7 +101,8 @@ func (s *serving) run(ctx context.Context) error {
 	return webhook.Run(ctx, webhook.Config{
 		Client: client, Label: settings.TenantLabel, Policy: s.changed(settings), Log: log,
 		Options: webhook.Options{
-			ClusterDomain: s.domain, NameOwners: s.nameOwners, Exempt: s.operatorNamespaces,
+			ClusterDomain: s.domain, NameOwners: s.nameOwners, Warn: s.warn,
+			Exempt: s.operatorNamespaces,
 		},
 		Keypair: keypair, Address: s.address, Status: s.status, Drain: s.drain,
 	})

@@ -85,7 +85,7 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	}
 	answer := h.reviewer.Review(ctx, review.Request)
 	h.metrics.review(review.Request, answer, time.Since(began))
-	if !answer.Allowed {
+	if answer.Reason != "" {
 		h.log.refused(review.Request, answer)
 	}
 	response := admissionv1.AdmissionReview{

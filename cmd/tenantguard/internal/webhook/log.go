@@ -67,8 +67,12 @@ func (l *Log) refused(request *admissionv1.AdmissionRequest, answer Answer) {
 		return
 	}
 	l.lines++
+	event := "refuse"
+	if answer.Allowed {
+		event = "warn"
+	}
 	l.write(line{
-		Event: "refuse", Reason: answer.Reason, Resource: request.Resource.Resource,
+		Event: event, Reason: answer.Reason, Resource: request.Resource.Resource,
 		Namespace: request.Namespace, Name: bound(request.Name),
 		User: bound(request.UserInfo.Username), DryRun: request.DryRun != nil && *request.DryRun,
 		Tenant: bound(answer.Tenant), Host: bound(answer.Name), Owner: bound(answer.Owner),

@@ -56,9 +56,12 @@ func (m *Metrics) review(request *admissionv1.AdmissionRequest, answer Answer,
 	result := "allowed"
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !answer.Allowed {
-		result = "refused"
+	if answer.Reason != "" {
 		m.refusals[answer.Reason]++
+		result = "refused"
+		if answer.Allowed {
+			result = "warned"
+		}
 	}
 	m.reviews[fmt.Sprintf("resource=%q,result=%q", resource, result)]++
 	m.seconds += took.Seconds()
@@ -96,7 +99,7 @@ func (m *Metrics) write(w io.Writer) {
 	for _, labels := range sortedKeys(m.reviews) {
 		fmt.Fprintf(w, "%sreviews_total{%s} %d\n", prefix, labels, m.reviews[labels])
 	}
-	head("refusals_total", "counter", "Objects refused.")
+	head("refusals_total", "counter", "Objects refused, or warned of.")
 	for _, reason := range Reasons() {
 		fmt.Fprintf(w, "%srefusals_total{reason=%q} %d\n", prefix, reason, m.refusals[reason])
 	}

@@ -40,7 +40,8 @@ func Reasons() []Reason {
 // An Answer is what came of one review.
 type Answer struct {
 	Allowed bool
-	Reason  Reason
+	// Reason is why it is refused, or would be.
+	Reason Reason
 	// Message is what the refused user reads.
 	Message string
 	// Warning is what a user reads who is not refused.
@@ -64,6 +65,8 @@ type Options struct {
 	ClusterDomain string
 	// NameOwners has messages name the tenant that has a name.
 	NameOwners bool
+	// Warn has what would be refused pass, with the refusal as a warning.
+	Warn bool
 	// Exempt are the namespaces in which only operators write.
 	Exempt []string
 	// Shared reports whether a certificate, in DER, lies in a Secret of one of the namespaces. It
@@ -98,9 +101,21 @@ const (
 	maxAsked = 10000
 )
 
-// Review decides on a request of the API server. Before it refuses anything it looks at the
-// Namespace once more: a Secret often comes right behind the Namespace or the host that it is for.
+// Review decides on a request of the API server.
 func (r *Reviewer) Review(ctx context.Context, request *admissionv1.AdmissionRequest) Answer {
+	answer := r.reviewTwice(ctx, request)
+	if !answer.Allowed && r.options.Warn {
+		answer.Allowed = true
+		answer.Warning = "tenantguard would refuse this: " + answer.Message
+	}
+
+	return answer
+}
+
+// reviewTwice decides on a request. Before it refuses anything it looks at the
+// Namespace once more: a Secret often comes right behind the Namespace or the host that it is for.
+func (r *Reviewer) reviewTwice(ctx context.Context, request *admissionv1.AdmissionRequest,
+) Answer {
 	answer := r.review(ctx, request)
 	if answer.Allowed || request.Resource.Resource != "secrets" || !r.mayAsk(request.Namespace) {
 		return answer

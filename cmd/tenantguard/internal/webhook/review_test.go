@@ -472,6 +472,27 @@ func TestFresh(t *testing.T) {
 	assert.Equal(t, 3, asked)
 }
 
+func TestWarn(t *testing.T) {
+	reviewer := NewReviewer(world(t, map[string]any{}), Options{Warn: true, NameOwners: true})
+	got := reviewer.Review(t.Context(),
+		request(t, "/secrets", "acme", secretOf("tls", named(t, "globex.test")), nil))
+	assert.True(t, got.Allowed)
+	assert.Equal(t, ReasonForeign, got.Reason)
+	assert.Contains(t, got.Warning, "would refuse this: ")
+	assert.Contains(t, got.Warning, `which another tenant has ("globex")`)
+	response := got.Response(request(t, "/secrets", "acme", struct{}{}, nil))
+	assert.True(t, response.Allowed)
+	assert.Equal(t, []string{got.Warning}, response.Warnings)
+	metrics := NewMetrics()
+	metrics.review(request(t, "/secrets", "acme", struct{}{}, nil), got, 0)
+	assert.Equal(t, map[string]int{`resource="secrets",result="warned"`: 1}, metrics.reviews)
+
+	got = reviewer.Review(t.Context(),
+		request(t, "/secrets", "acme", secretOf("tls", named(t, "acme.test")), nil))
+	assert.True(t, got.Allowed)
+	assert.Empty(t, got.Warning)
+}
+
 func TestOtherObjects(t *testing.T) {
 	at := func(name string) map[string]any {
 		return map[string]any{"metadata": map[string]any{"name": name}}
