@@ -45,8 +45,9 @@ func (c *policyCheck) routers() {
 	}
 }
 
-// overlaps finds two tenants' patterns that one router can match. Those that can are near each other
-// when they are sorted by what comes before the first "*": one of two such texts begins the other.
+// overlaps finds two tenants' patterns that one router can match. Those that can are near each
+// other when they are sorted by what comes before the first "*": one of two such texts begins the
+// other.
 func (c *policyCheck) overlaps(patterns []written) {
 	slices.SortStableFunc(patterns, func(a, b written) int {
 		return strings.Compare(start(a.text), start(b.text))
