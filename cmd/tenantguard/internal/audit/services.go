@@ -32,7 +32,8 @@ func (a *auditor) services() {
 		return
 	}
 	for _, s := range a.Traefik.Services {
-		if s.Provider == "internal" || s.Provider == "file" || s.LoadBalancer == nil {
+		isOperators := slices.Contains([]string{"internal", "file", "http"}, s.Provider)
+		if isOperators || s.LoadBalancer == nil {
 			continue
 		}
 		for _, server := range s.LoadBalancer.Servers {

@@ -137,3 +137,13 @@ func (p *Proposal) WriteLabels(w io.Writer, label string) error {
 
 	return err
 }
+
+// list writes names in a sentence, the first ones of many.
+func list(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+
+	return strings.Join(names, ", ")
+}

@@ -286,8 +286,18 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// tidy sorts the lists of a tenant. Guests on every host, or for every path, need no more.
+// tidy sorts the lists of a tenant, and leaves out what others of its hosts cover. Guests on every
+// host, or for every path, need no more.
 func (t *Tenant) tidy() {
+	isOwned := map[string]bool{}
+	for _, host := range t.Hosts {
+		isOwned[host] = true
+	}
+	t.Hosts = slices.DeleteFunc(t.Hosts, func(host string) bool {
+		_, suffix, _ := strings.Cut(host, ".")
+
+		return !strings.HasPrefix(host, "*") && isOwned["*."+suffix]
+	})
 	for _, list := range []*[]string{
 		&t.Namespaces, &t.Routers, &t.Hosts, &t.GuestHosts, &t.GuestPaths,
 	} {
