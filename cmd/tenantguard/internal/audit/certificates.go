@@ -174,8 +174,9 @@ func (a *auditor) wrongCertificate(
 	f := finding.New(string(code), host, message, do)
 	f.Tenant, f.Where = r.tenant(), s.place()
 	for _, secret := range s.secrets {
-		if tenant := a.tenantOf(secret.Namespace); tenant != r.tenant() &&
-			!a.isOperators(secret.Namespace) {
+		// A wildcard may be a copy of the platform's.
+		if slices.Contains(s.names, host) && !a.isOperators(secret.Namespace) &&
+			a.tenantOf(secret.Namespace) != r.tenant() {
 			f.Fix = fmt.Sprintf("kubectl delete secret --namespace %s %s",
 				secret.Namespace, secret.Name)
 		}

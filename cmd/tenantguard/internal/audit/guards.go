@@ -105,9 +105,10 @@ func (a *auditor) ofEntryPoint(e running.EntryPoint, guards map[string]bool) boo
 
 func (a *auditor) unguarded(e running.EntryPoint, guards map[string]bool, flag string) {
 	name := "guard@file"
-	for guard := range guards {
-		if name == "guard@file" || guard < name {
-			name = guard
+	for _, m := range a.Traefik.Middlewares {
+		_, is := m.Plugin[a.Plugin]
+		if is && (!guards[name] || m.Name < name) {
+			name = m.Name
 		}
 	}
 	f := finding.New("entrypoint-unguarded", "entry point "+e.Name,
