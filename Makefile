@@ -46,11 +46,15 @@ command:
 		echo $(CACHE)/tenantguard
 
 # The command's go.mod has no replacement, or go install would refuse it. So go mod tidy, which looks
-# at no go.work, needs one meanwhile.
+# at no go.work, needs one meanwhile. The versions are those of the workspace: what go install builds
+# is what the tests run.
 PLUGIN_MODULE := github.com/tenantguard/tenantguard
+OF_WORKSPACE := {{with .Module}}{{with .Version}}{{$$.Module.Path}}@{{.}}{{end}}{{end}}
 tidy:
-	cd cmd/tenantguard && go mod edit -replace $(PLUGIN_MODULE)=../.. && \
-		{ GOWORK=off go mod tidy; done=$$?; \
+	cd cmd/tenantguard && \
+		versions=$$(go list -deps -test -f '$(OF_WORKSPACE)' ./... | sort -u) && \
+		go mod edit -replace $(PLUGIN_MODULE)=../.. && \
+		{ GOWORK=off go get $$versions && GOWORK=off go mod tidy; done=$$?; \
 		go mod edit -dropreplace $(PLUGIN_MODULE) -require $(PLUGIN_MODULE)@v0.1.0; exit $$done; }
 
 # Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of

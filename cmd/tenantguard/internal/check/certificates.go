@@ -11,9 +11,6 @@ import (
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
-// leafExpiresSoon is how long before its end a certificate is warned of.
-const leafExpiresSoon = 14 * 24 * time.Hour
-
 // maxNames bounds the names of a certificate that are looked at.
 const maxNames = 100
 
@@ -39,8 +36,7 @@ func (c *policyCheck) certificate(chain *certs.Chain) {
 
 		return
 	}
-	left := leaf.NotAfter.Sub(c.Now)
-	if left > 0 && left < leafExpiresSoon && left < leaf.NotAfter.Sub(leaf.NotBefore)/3 {
+	if !isOver(leaf.NotBefore, leaf.NotAfter, c.Now) && verdict.ExpiresSoon(leaf, c.Now) {
 		f := c.add("certificate-expires", "", chain.Name,
 			fmt.Sprintf("It is valid until %s.", leaf.NotAfter.UTC().Format(time.RFC3339)),
 			"Renew it.")

@@ -31,6 +31,11 @@ func Policy(loaded *source.Loaded, o Options) finding.List {
 	c := &policyCheck{Options: o, loaded: loaded, document: loaded.Document()}
 	c.form()
 	c.errors()
+	if loaded.Parsed.Status && len(loaded.Errors) == 0 {
+		c.add("status-page", "status", loaded.Middleware,
+			"This middleware shows the status page, and guards nothing.",
+			"Nothing, if no entry point and no tenant's router has it.")
+	}
 	if loaded.Effective == nil {
 		return c.found
 	}

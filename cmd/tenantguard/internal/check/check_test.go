@@ -67,6 +67,8 @@ var remarks = []struct {
 	want              []string // id, subject and tenant
 }{
 	{description: "nothing", keys: clean + `]}`},
+	{description: "a status page", keys: `{"status":true}`,
+		want: []string{"status-page guard@file "}},
 	{description: "wildcards below public suffixes",
 		keys: clean + `,{"name":"b","namespaces":["b"],"guest":{"hosts":["**","*.net"],` +
 			`"paths":["/x"]},"hosts":["*.co.uk","**.github.io","**.kawasaki.jp","*.b.co.uk",` +

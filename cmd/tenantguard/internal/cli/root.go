@@ -105,6 +105,7 @@ func (r *root) subcommands() []*cobra.Command {
 		r.auditCommand(),
 		r.checkCommand(),
 		r.diffCommand(),
+		r.explainCommand(),
 		r.findingsCommand(),
 		r.initCommand(),
 		r.rulesCommand(),
@@ -153,7 +154,7 @@ func examples(text, shown string) string {
 	}
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range lines {
-		line = strings.ReplaceAll(strings.TrimSpace(line), "$ tenantguard", shown)
+		line = strings.ReplaceAll(strings.TrimLeft(line, "\t"), "$ tenantguard", shown)
 		lines[i] = strings.TrimRight("  "+line, " ")
 	}
 

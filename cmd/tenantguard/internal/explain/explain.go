@@ -120,6 +120,9 @@ func (e *explainer) explain(errs []string) {
 		e.decide(code)
 	}
 	e.stepMode()
+	if e.Verdict != string(verdict.Pass) && e.Verdict != Undecided {
+		e.also()
+	}
 }
 
 // router returns the router of the request. The operator's own middleware stands in front of

@@ -49,6 +49,10 @@ func checkVector(t *testing.T, c vectors.Case, got *Explanation) {
 	}
 	assert.Equal(t, c.Want, want, "%+v", got.Steps)
 	assert.NotEmpty(t, got.Steps)
+	for _, code := range got.Also {
+		assert.NotEqual(t, got.Verdict, code)
+		assert.Contains(t, vectors.Statuses, code)
+	}
 	for _, step := range got.Steps {
 		assert.Regexp(t, `^[^ ]`, step.Text)
 		if step.Code != "" {
@@ -221,5 +225,57 @@ func TestWhatToDo(t *testing.T) {
 	for _, code := range verdict.Codes() {
 		assert.Regexp(t, `^[A-Z].*\.$`, whatToDo[code], code)
 		assert.NotEmpty(t, stepOf(string(code)), code)
+	}
+}
+
+// TestAlso looks at what would follow.
+func TestAlso(t *testing.T) {
+	p := registrytest.MustPolicy(t, keysOf(t, strings.Replace(two, "{",
+		`{"certificates":{"secrets":true},"plaintext":"deny",`, 1)), nil)
+	read := func(name string) *certs.Chain {
+		chain, err := certs.ReadFile(filepath.Join(testdata, "certificates", name+".pem"))
+		require.NoError(t, err)
+
+		return chain
+	}
+	base := Request{Router: "other_web_0@kubernetescrd", Host: "a.acme.example.com", Path: "/",
+		TLS: true, ServerName: "a.globex.example.com", Certificate: read("globex-exact")}
+	cases := []struct {
+		description string
+		change      func(r *Request)
+		verdict     string
+		want        []string
+	}{
+		{"everything is wrong", func(r *Request) { r.Secrets = []string{"globex"} },
+			"router-unbound", []string{"sni-foreign", "certificate-name", "certificate-foreign",
+				"certificate-secret"}},
+		{"the Secret is not known", func(r *Request) {}, "router-unbound",
+			[]string{"sni-foreign", "certificate-name", "certificate-foreign"}},
+		{"nothing else", func(r *Request) {
+			r.ServerName, r.Certificate = "a.acme.example.com", read("acme-exact")
+		}, "router-unbound", nil},
+		{"the certificate is not known", func(r *Request) { r.Certificate = nil },
+			"router-unbound", []string{"sni-foreign"}},
+		{"it can't be observed", func(r *Request) {
+			r.ServerName, r.Certificate, r.Unobserved = "a.acme.example.com", nil, "it is closed"
+		}, "router-unbound", []string{"certificate-unavailable"}},
+		{"Go does not accept it", func(r *Request) {
+			r.ServerName, r.Certificate = "a.acme.example.com", read("acme-p224")
+		}, "router-unbound", []string{"certificate-name"}},
+		{"without TLS", func(r *Request) { r.TLS = false }, "router-unbound",
+			[]string{"tls-required"}},
+		{"a host of nobody's", func(r *Request) {
+			r.Router, r.Host, r.TLS = "acme_web_0@kubernetescrd", "x.test", false
+		}, "host-unowned", []string{"tls-required"}},
+	}
+	for _, c := range cases {
+		t.Run(c.description, func(t *testing.T) {
+			r := base
+			c.change(&r)
+			got := Of(p, nil, r, time.Now())
+			assert.Equal(t, c.verdict, got.Verdict)
+			assert.Equal(t, c.want, got.Also)
+			assert.Equal(t, r.Host, got.Host)
+		})
 	}
 }

@@ -90,9 +90,9 @@ func (e *explainer) stepRouter(router binding.Router) {
 			name, e.bound.Tenant.Name))
 	case e.bound.Code == verdict.RouterAmbiguous && len(e.bound.Namespaces) > 0:
 		e.stepWith("router", code, fmt.Sprintf("%s may lie in the %s: its name proves none.",
-			name, where))
+			name, where)+e.others())
 	case e.bound.Code == verdict.RouterAmbiguous:
-		e.stepWith("router", code, name+" may be of several tenants, or its name proves nothing.")
+		e.stepWith("router", code, name+" proves nothing by its name."+e.others())
 	case e.bound.Code == verdict.RouterUnbound && len(e.bound.Namespaces) > 0:
 		e.stepWith("router", code, fmt.Sprintf("%s lies in the %s, which no tenant has.", name,
 			where))
@@ -101,6 +101,15 @@ func (e *explainer) stepRouter(router binding.Router) {
 	default:
 		e.stepWith("router", code, name+" is not known: that takes a name with a provider.")
 	}
+}
+
+// others says who else a router may be of.
+func (e *explainer) others() string {
+	if e.bound.Other == "" {
+		return ""
+	}
+
+	return " It may be of " + strings.ReplaceAll(e.bound.Other, ",", ", ") + "."
 }
 
 // stepHost says whose the Host is. A router without a tenant ends it before that counts.
@@ -177,6 +186,9 @@ func (e *explainer) stepCertificate(code verdict.Code) {
 	if e.judged.IsForeign {
 		text += fmt.Sprintf("\n%s is neither tenant %q's nor in shared.hosts.", e.judged.Offending,
 			verdict.JudgedAs(e.policy, e.parsed).Name)
+	}
+	if why := verdict.Explain(code, e.parsed, leaf, e.judged, e.now); why != "" {
+		text += "\n" + strings.ToUpper(why[:1]) + why[1:] + "."
 	}
 	if e.judged.IsPinned {
 		text += "\nIt is shared, by a pin."

@@ -4,6 +4,8 @@ package finding
 var checkKinds = []Kind{
 	{"policy-error", "check", Error,
 		"the plugin refuses the policy; the message has its own words"},
+	{"status-page", "check", Info,
+		"the middleware shows the status page, and guards nothing"},
 	{"policy-not-json", "check", Info,
 		"the policy file is not JSON, which is all that the plugin reads"},
 	{"wildcard-public-suffix", "check", Warning,

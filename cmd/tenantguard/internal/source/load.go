@@ -60,10 +60,13 @@ func (p *Policy) Load(env Environment) *Loaded {
 		},
 		Changed: func(string) {},
 	})
-	l.Effective = all.Middleware(p.Middleware, p.Keys).Policy()
 	refusal := policy.Refusal(p.Middleware, env.getenv)
 	l.Parsed = policy.ParseKeys(p.Keys, refusal, env.getenv(policy.PolicyFileVariable))
 	l.PolicyFile = l.Parsed.File
+	if l.Parsed.Status && len(l.Parsed.Errors) == 0 {
+		return l // which guards nothing
+	}
+	l.Effective = all.Middleware(p.Middleware, p.Keys).Policy()
 
 	return l
 }
