@@ -170,7 +170,8 @@ func TestWalk(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(made.Out), 0o600))
 	t.Logf("the policy that init makes:\n%s", made.Out)
 
-	for _, f := range command.Findings(t, append([]string{"audit", "--policy", file}, running...)...) {
+	byPolicy := append([]string{"audit", "--policy", file}, running...)
+	for _, f := range command.Findings(t, byPolicy...) {
 		assert.Equal(t, "entrypoint-unguarded", f.ID, "audit before the guard: %s", f)
 	}
 	assert.Empty(t, command.Findings(t, append([]string{"diff", "--policy", file}, running...)...))

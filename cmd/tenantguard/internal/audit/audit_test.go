@@ -340,8 +340,9 @@ func TestTable(t *testing.T) {
 		if err := report.WriteTable(&text, all); err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(text.String(), "\x1b") || !strings.Contains(text.String(), "1 router,") ||
-			strings.Contains(text.String(), "VERDICT") != all {
+		got := text.String()
+		if strings.Contains(got, "\x1b") || !strings.Contains(got, "1 router,") ||
+			strings.Contains(got, "VERDICT") != all {
 			t.Errorf("all %v: %q", all, text.String())
 		}
 	}
@@ -358,7 +359,8 @@ metadata: {name: r%d, namespace: n%d}, spec: {entryPoints: [websecure], routes: 
 	}
 	for i := range 100 {
 		list = append(list, fmt.Sprintf(`{apiVersion: v1, kind: Namespace, metadata: {name: n%d,
-labels: {tenantguard.io/tenant: t%d}, annotations: {tenantguard.io/hosts: '*.n%d.test'}}}`, i, i, i))
+labels: {tenantguard.io/tenant: t%d}, annotations: {tenantguard.io/hosts: '*.n%d.test'}}}`,
+			i, i, i))
 	}
 	objects, err := running.ParseManifests("bench", []byte(strings.Join(list, "\n---\n")))
 	if err != nil {

@@ -117,7 +117,8 @@ func (w *what) effective() (*policy.Effective, error) {
 			strings.Join(loaded.Errors, "\n"))
 	}
 	if loaded.Effective.Kubernetes.Enabled && w.objects == nil {
-		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or --filename")
+		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or " +
+			"--filename")
 	}
 
 	return loaded.Effective, nil

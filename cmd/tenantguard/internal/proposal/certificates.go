@@ -1,6 +1,7 @@
 package proposal
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -59,7 +60,8 @@ func (m *maker) ownNames(tenant *Tenant, c audit.Certificate) {
 		}
 		if other := m.ownerOf(pattern.String()); other != nil {
 			m.mark("certificate-unclear", name, "",
-				"A certificate of tenant "+tenant.Name+" names it, and it is tenant "+other.Name+"'s.",
+				fmt.Sprintf("A certificate of tenant %s names it, and it is tenant %s's.",
+					tenant.Name, other.Name),
 				"Have the certificate issued without it, or share it.")
 			continue
 		}
@@ -89,8 +91,8 @@ func (m *maker) isPreferred(c audit.Certificate, host string) bool {
 	return false
 }
 
-// share makes the namespaces of a platform certificate shared ones, if they are the platform's: what
-// lies in others must not serve everybody.
+// share makes the namespaces of a platform certificate shared ones, if they are the platform's:
+// what lies in others must not serve everybody.
 func (m *maker) share(p *Proposal, c audit.Certificate, tenants []string) {
 	for _, namespace := range c.Namespaces {
 		if slices.Contains(m.OperatorNamespaces, namespace) {
@@ -98,8 +100,8 @@ func (m *maker) share(p *Proposal, c audit.Certificate, tenants []string) {
 			continue
 		}
 		m.mark("certificate-unclear", "namespace "+namespace, namespace,
-			"A certificate that is served for the tenants "+list(tenants)+" lies in it, which is no "+
-				"namespace of the platform.",
+			"A certificate that is served for the tenants "+list(tenants)+" lies in it, which is "+
+				"no namespace of the platform.",
 			"Keep it in a namespace of the platform, or set certificates.roots.")
 	}
 }

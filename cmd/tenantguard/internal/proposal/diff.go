@@ -166,7 +166,8 @@ func (d *difference) namespaces() {
 	slices.Sort(gone)
 	for _, namespace := range gone {
 		d.say("policy-namespace-unused", namespace, tenants[namespace], "",
-			"The policy lists it, and the cluster does not have it: whoever creates it is that tenant.",
+			"The policy lists it, and the cluster does not have it: whoever creates it is that "+
+				"tenant.",
 			"Remove it from the policy, or create it.", "")
 	}
 }

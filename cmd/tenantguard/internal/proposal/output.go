@@ -62,7 +62,8 @@ func (p *Proposal) WriteYAML(w io.Writer) error {
 		return err
 	}
 	var text strings.Builder
-	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode nothing is " +
+	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode " +
+		"nothing is " +
 		"denied:\n# denials are logged. Set mode to enforce when none is left.\n")
 	if len(p.Unclear) > 0 {
 		text.WriteString("#\n# What could not be told:\n")

@@ -267,7 +267,8 @@ func (m *maker) own(host string) {
 		if !told[c.tenant] {
 			told[c.tenant] = true
 			m.mark("host-contested", host, c.router.Where,
-				fmt.Sprintf("Tenants %s and %s have routers for it. It is taken for %s's, and %s for a "+
+				fmt.Sprintf("Tenants %s and %s have routers for it. It is taken for %s's, and "+
+					"%s for a "+
 					"guest there.", owner.Name, c.tenant.Name, owner.Name, c.tenant.Name),
 				"See whose it is, and whether the other may serve it.")
 		}

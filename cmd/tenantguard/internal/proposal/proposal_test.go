@@ -223,7 +223,8 @@ func TestDiff(t *testing.T) {
 	keys := map[string]any{
 		"kubernetes": map[string]any{"enabled": true},
 		"tenants": []any{
-			map[string]any{"name": "acme", "namespaces": "acme", "hosts": "a.test,*.a.test,**.b.test"},
+			map[string]any{"name": "acme", "namespaces": "acme",
+				"hosts": "a.test,*.a.test,**.b.test"},
 			map[string]any{"name": "gone", "namespaces": "gone", "hosts": "gone.test"},
 		},
 		"shared": map[string]any{"hosts": "*.shared.test"},
@@ -279,7 +280,8 @@ func TestDiffOfCertificates(t *testing.T) {
 	}, nil)
 	found := proposal.Diff(proposal.Input{Traefik: traefikOf(t,
 		router("acme-web@docker", "Host(`a.test`)")+","+router("x@docker", "Host(`x.test`)"),
-		`{"name": "1", "sans": ["*.shared.test", "shared.test"]}, {"name": "2", "sans": ["a.test"]}`,
+		`{"name": "1", "sans": ["*.shared.test", "shared.test"]},
+		{"name": "2", "sans": ["a.test"]}`,
 	)}, effective)
 	want := "policy-router-missing x@docker, policy-shared-missing shared.test, " +
 		"policy-shared-unused *.old.test"

@@ -169,8 +169,8 @@ func (a API) fromURL(
 	return content, next, err
 }
 
-// fromFolder reads a list that somebody saved: http/routers is http-routers.json, or routers.json in
-// the folder http.
+// fromFolder reads a list that somebody saved: http/routers is http-routers.json, or routers.json
+// in the folder http.
 func (a API) fromFolder(_ context.Context, path string, _ int) ([]byte, int, error) {
 	for _, name := range []string{strings.ReplaceAll(path, "/", "-"), path} {
 		content, err := os.ReadFile(filepath.Join(a.At, filepath.FromSlash(name)+".json"))

@@ -167,7 +167,8 @@ func TestSecrets(t *testing.T) {
 		{"of another type", "tls.crt: " + encode(certificate), "Opaque", true, "", ""},
 		{"paths", "tls.crt: " + encode("/a") + ", tls.key: " + encode("/b"), "Opaque", true,
 			"tls.crt tls.key", "there is no certificate in it"},
-		{"empty, before it is issued", "tls.crt: '', tls.key: ''", "kubernetes.io/tls", true, "", ""},
+		{"empty, before it is issued", "tls.crt: '', tls.key: ''", "kubernetes.io/tls", true,
+			"", ""},
 		{"no certificate", "password: " + encode("x"), "Opaque", false, "", ""},
 	}
 	for _, row := range rows {
@@ -201,7 +202,8 @@ func TestManifests(t *testing.T) {
 	for name, content := range map[string]string{
 		"a.yaml": "{apiVersion: v1, kind: Service, metadata: {name: b}}\n---\n" +
 			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: {}\n",
-		"b.json":     `{"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}]}`,
+		"b.json": `{"apiVersion": "v1", "kind": "List", "items": [
+			{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}]}`,
 		"readme.txt": "{",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
