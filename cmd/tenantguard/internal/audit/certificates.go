@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/verdict"
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 )
 
 // expiresSoon is how long before its end a certificate is warned of, at most: one of a few days a
@@ -36,7 +38,8 @@ func until(s *stored) string {
 
 // serve finds which certificate Traefik serves for each host, and asks for the verdict on it.
 func (a *auditor) serve() {
-	if len(a.store) == 0 && (a.Traefik == nil || !a.Traefik.HasCertificates) {
+	isKnown := len(a.store) > 0 || a.Traefik != nil && a.Traefik.HasCertificates
+	if !isKnown && len(a.Served) == 0 {
 		return
 	}
 	for _, host := range a.sortedHosts() {
@@ -82,9 +85,52 @@ func (a *auditor) candidates(host string) []*stored {
 	return found
 }
 
+// withServed puts the certificate that was really served first. What the store says of it is kept:
+// the Secrets that have it.
+func (a *auditor) withServed(candidates []*stored, chain []*x509.Certificate) []*stored {
+	key, names := keyOf(chain[0])
+	served := &stored{key: key, names: names, chain: chain, leaf: chain[0]}
+	var others []*stored
+	for _, s := range candidates {
+		isSame := s.key == key && s.leaf.NotAfter.Equal(chain[0].NotAfter)
+		if len(s.chain) > 0 {
+			isSame = s.leaf.Equal(chain[0])
+		}
+		if isSame {
+			served = s
+			served.chain, served.leaf = chain, chain[0]
+			continue
+		}
+		others = append(others, s)
+	}
+	if !slices.Contains(a.store, served) {
+		a.store = append(a.store, served)
+	}
+
+	return append([]*stored{served}, others...)
+}
+
+// ServedNames returns the hosts of routers of TLS, for each of which Traefik serves a certificate.
+func ServedNames(traefik *running.Traefik, objects *running.Objects) []string {
+	set := map[string]bool{}
+	for _, router := range Routers(traefik, objects) {
+		for _, claim := range router.Claims {
+			name := hosts.ParseDNS(claim.Host)
+			if router.MayBeTLS && name != "" {
+				set[string(name)] = true
+			}
+		}
+	}
+
+	return slices.Sorted(maps.Keys(set))
+}
+
 // ofServed notes the verdict on the certificate of a host.
 func (a *auditor) ofServed(host string, r *route) {
 	candidates := a.candidates(host)
+	if chain := a.Served[host]; len(chain) > 0 {
+		candidates = a.withServed(candidates, chain)
+	}
 	name := hosts.Parse(host)
 	request := verdict.Request{
 		Router: verdict.Pass, Tenant: r.binding.Tenant, Host: name, Path: "/", TLS: true,

@@ -53,6 +53,8 @@ $ tenantguard audit --policy policy.yaml --filename manifests/ --all`,
 	}
 	w.addFlags(command)
 	w.addPolicyFlags(command)
+	command.Flags().StringVar(&w.connect, "connect", "",
+		"`host:port` of an entry point, to see which certificates it really serves")
 	command.Flags().BoolVarP(&all, "all", "a", false,
 		"write every router, host and certificate, also those that pass")
 
@@ -71,8 +73,13 @@ func (r *root) audit(c *cobra.Command, w *what) (*audit.Report, error) {
 		return nil, err
 	}
 
+	served, err := w.served(c.Context(), p.say)
+	if err != nil {
+		return nil, err
+	}
+
 	return audit.Run(audit.Input{
-		Traefik: w.traefik, Objects: w.objects, Policy: effective, Plugin: w.plugin,
+		Served: served, Traefik: w.traefik, Objects: w.objects, Policy: effective, Plugin: w.plugin,
 		OperatorNamespaces: w.operatorNamespaces, Now: time.Now(),
 	}, p.say)
 }
