@@ -38,6 +38,7 @@ func checkShell(t *testing.T, b block) {
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
 			"export": checkExport, "make": checkMake, "go": checkGoCommand,
+			"tenantguard": checkTenantguard, "ln": checkSymlink,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -226,6 +227,10 @@ func checkGoCommand(t *testing.T, words []string) {
 		words[folder] = filepath.Join(t.TempDir(), words[folder])
 		runScript(t, root(t), "go '"+strings.Join(words, "' '")+"'")
 		assert.DirExists(t, words[folder])
+		return
+	}
+	if words[0] == "install" { // TestInstall of e2e/command runs it
+		assert.Regexp(t, "^github.com/tenantguard/tenantguard/cmd/tenantguard@v", words[1])
 		return
 	}
 	require.Equal(t, "test", words[0])

@@ -19,12 +19,11 @@ import (
 
 // ServeHTTP passes what belongs together on to next, and denies the rest.
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
-	if g.known.passesAsWritten(req) {
-		g.next.ServeHTTP(rw, req)
-		return
+	a := g.known.findAsWritten(req)
+	if a == nil {
+		g.identify.Do(func() { g.findRouter() })
+		a = g.decide(req)
 	}
-	g.identify.Do(func() { g.findRouter() })
-	a := g.decide(req)
 	if a.code == verdict.Pass {
 		g.next.ServeHTTP(rw, req)
 		return

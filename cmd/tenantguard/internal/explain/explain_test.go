@@ -170,8 +170,12 @@ func TestSteps(t *testing.T) {
 			"certificate: "}},
 		{"report mode", p, func(r *Request) {
 			r.Router, r.Host, r.ServerName = "globex_web_0@kubernetescrd", "x.test", "x.test"
-		}, "host-unowned", "", []string{"policy: ", "router: ", "host: x.test is nobody's",
-			"connection: ", "server name: x.test is nobody's", "mode: the request passes"}},
+		}, "host-unowned", "", []string{"policy: ", "router: ", "host: No tenant owns x.test.",
+			"connection: ", "server name: No tenant owns x.test.", "mode: the request passes"}},
+		{"report mode without TLS, where no server name counts", p, func(r *Request) {
+			r.Router, r.Host, r.TLS = "globex_web_0@kubernetescrd", "x.test", false
+		}, "host-unowned", "", []string{"policy: ", "router: ", "host: ", "connection: ",
+			"mode: the request passes"}},
 		{"a pattern of routers", p, func(r *Request) { r.Router = "acme-x@docker" }, "pass", "",
 			[]string{"policy: ", "router: acme-x@docker matches a pattern of routers", "host: ",
 				"connection: ", "server name: ", "certificate: "}},

@@ -38,6 +38,7 @@ func TestFindRouter(t *testing.T) {
 			router("plain@file", "Host(`a.test`)", func(r *running.Router) {
 				r.TLS, r.EntryPoints = nil, []string{"web"}
 			}),
+			router("without-tls@file", "Host(`h.test`)", func(r *running.Router) { r.TLS = nil }),
 			router("disabled@file", "Host(`e.test`)", func(r *running.Router) {
 				r.Status = "disabled"
 			}),
@@ -69,6 +70,7 @@ func TestFindRouter(t *testing.T) {
 			"the routers header@file may match, by more than host and path"},
 		{"perhaps by another", "d.test", "/", "x:443", false, "second@file", "websecure",
 			[]string{"header-first@file"}, ""},
+		{"one without TLS", "h.test", "/", "x:443", false, "", "", nil, "no router"},
 		{"one that is disabled", "e.test", "/", "x:443", false, "", "", nil, "no router"},
 		{"a child by itself", "f.test", "/", "x:443", false, "", "", nil, "no router"},
 		{"by priority", "g.test", "/", "x:443", false, "high@file", "websecure", nil, ""},

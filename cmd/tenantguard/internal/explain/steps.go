@@ -129,7 +129,7 @@ func (e *explainer) stepHost(code verdict.Code) {
 func (e *explainer) ownerOf(name hosts.Name) string {
 	owner := e.policy.Hosts.Owner(name)
 	if owner == "" {
-		return fmt.Sprintf("%s is nobody's: no pattern of a tenant has it.", name)
+		return fmt.Sprintf("No tenant owns %s.", name)
 	}
 	patterns := hosts.NewTable()
 	e.policy.Hosts.Each(func(pattern hosts.Pattern, _ string) {
@@ -188,7 +188,7 @@ func (e *explainer) stepCertificate(code verdict.Code) {
 			verdict.JudgedAs(e.policy, e.parsed).Name)
 	}
 	if why := verdict.Explain(code, e.parsed, leaf, e.judged, e.now); why != "" {
-		text += "\n" + strings.ToUpper(why[:1]) + why[1:] + "."
+		text += "\nThat is: " + why + "."
 	}
 	if e.judged.IsPinned {
 		text += "\nIt is shared, by a pin."

@@ -24,6 +24,9 @@ const (
 	FormKeyValue   = "key-value pairs"
 )
 
+// StandardInput is said in place of a file's name.
+const StandardInput = "standard input"
+
 // Policy is the configuration of one middleware, or a policy file.
 type Policy struct {
 	// Form is one of the constants, and File is where it was read from.

@@ -248,3 +248,35 @@ func TestReadNamespacesErrors(t *testing.T) {
 		assert.ErrorContains(t, err, "ns: ", content)
 	}
 }
+
+// TestPlaceOfPairs wants the first of the pairs that a path leads to.
+func TestPlaceOfPairs(t *testing.T) {
+	found, err := Read("p.txt", []byte("traefik.enable=true\n"+
+		"traefik.http.middlewares.a.plugin.tenantguard.tenants[0].name=x\n"+
+		"traefik.http.middlewares.b.plugin.tenantguard.tenants[0].name=x\n"+
+		"traefik.http.middlewares.b.plugin.tenantguard.tenants[0].hosts=x\n"), options)
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	assert.Equal(t, "p.txt:2", found[0].Place("tenants[0]", ""))
+	assert.Equal(t, "p.txt:3", found[1].Place("tenants[0]", ""))
+	assert.Equal(t, "p.txt:4", found[1].Place("tenants[0].hosts[3]", ""))
+}
+
+// TestDocumentOf reads what forms write in different ways.
+func TestDocumentOf(t *testing.T) {
+	yes := true
+	for _, c := range []struct {
+		description string
+		keys        map[string]any
+		want        Document
+	}{
+		{"off, as YAML reads it", map[string]any{"certificates": map[string]any{"check": false}},
+			Document{Certificates: &Certificates{Check: "off"}}},
+		{"true as text", map[string]any{"exposeReason": "true"}, Document{ExposeReason: &yes}},
+		{"an empty section as text", map[string]any{"shared": ""}, Document{}},
+		{"maps for lists", map[string]any{"Tenants": map[any]any{"0": map[string]any{"name": 7}}},
+			Document{Tenants: []Tenant{{Name: "7"}}}},
+	} {
+		assert.Equal(t, c.want, *DocumentOf(c.keys), c.description)
+	}
+}
