@@ -16,7 +16,7 @@ var initKinds = []Kind{
 var diffKinds = []Kind{
 	{"policy-host-missing", "diff", Error,
 		"a tenant's router is for a host that the policy does not give it"},
-	{"policy-host-unused", "diff", Warning,
+	{"policy-host-unused", "diff", Info,
 		"the policy gives a tenant a host that no router is for"},
 	{"policy-namespace-missing", "diff", Error,
 		"a namespace with routers has no tenant"},
@@ -28,5 +28,5 @@ var diffKinds = []Kind{
 		"a certificate that is served for a tenant has names that are neither its own nor " +
 			"shared"},
 	{"policy-shared-unused", "diff", Warning,
-		"shared.hosts has a name that no certificate has"},
+		"no certificate has a name that is in shared.hosts"},
 }

@@ -110,6 +110,10 @@ func TestMake(t *testing.T) {
 		{"two for one host, the older has it", []string{acme, globex,
 			route("globex", "a", "Host(`a.test`)"), route("acme", "b", "Host(`a.test`)")},
 			proposal.Input{}, "acme:acme,a.test; globex:globex guest a.test; ?host-contested"},
+		{"a Namespace that says whose it is", []string{strings.Replace(namespace("acme", young,
+			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: "+
+			"'*.a.test, a b'}, labels", 1), route("acme", "a", "Host(`b.test`)")}, proposal.Input{},
+			"x:acme,*.a.test,b.test"},
 		{"an expression", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
 			proposal.Input{}, "acme:acme; ?rule-unclear"},
 		{"a guess at it", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
@@ -239,14 +243,14 @@ func TestDiff(t *testing.T) {
 		more        []string
 		want        string
 	}{
-		{"a tenant that is gone", nil, "policy-host-unused gone.test, " +
-			"policy-namespace-unused gone"},
+		{"a tenant that is gone", nil, "policy-namespace-unused gone, " +
+			"policy-host-unused gone.test"},
 		{"a host that is missing", []string{route("acme", "d", "Host(`d.test`)")},
-			"policy-host-missing d.test, policy-host-unused gone.test, " +
-				"policy-namespace-unused gone"},
+			"policy-host-missing d.test, policy-namespace-unused gone, " +
+				"policy-host-unused gone.test"},
 		{"a namespace that is missing", []string{route("new", "d", "Host(`d.test`)")},
-			"policy-namespace-missing new, policy-host-unused gone.test, " +
-				"policy-namespace-unused gone"},
+			"policy-namespace-missing new, policy-namespace-unused gone, " +
+				"policy-host-unused gone.test"},
 	}
 	for _, row := range rows {
 		objects := objectsOf(t, append(row.more, all...)...)

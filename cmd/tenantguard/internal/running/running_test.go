@@ -201,7 +201,7 @@ func TestManifests(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"a.yaml": "{apiVersion: v1, kind: Service, metadata: {name: b}}\n---\n" +
-			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: {}\n",
+			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: {}\n---\n[x]\n",
 		"b.json": `{"apiVersion": "v1", "kind": "List", "items": [
 			{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}]}`,
 		"readme.txt": "{",
