@@ -43,8 +43,8 @@ func FindRouter(t *running.Traefik, r Request, entryPoint, address string) (*Fou
 		}
 		matches, isSure := matchesOf(rule, host, r.Path)
 		if matches && isSure && len(router.ParentRefs) > 0 {
-			return nil, fmt.Errorf("the router %s takes it, whose parentRefs lead nowhere: no entry "+
-				"point's middleware stands before it, and so no guard", router.Name)
+			return nil, fmt.Errorf("the router %s takes it, whose parentRefs lead nowhere: no "+
+				"entry point's middleware stands before it, and so no guard", router.Name)
 		}
 		if matches && isSure {
 			found := &Found{

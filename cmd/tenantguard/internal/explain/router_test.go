@@ -51,7 +51,7 @@ func TestFindRouter(t *testing.T) {
 			router("grandchild@docker", "Path(`/`)", func(r *running.Router) {
 				r.Provider, r.ParentRefs = "docker", []string{"child@file", "grandchild"}
 			}),
-			router("stranger@docker", "Path(`/`)", func(r *running.Router) {
+			router("stranger@docker", "Host(`j.test`)", func(r *running.Router) {
 				r.Provider, r.ParentRefs = "docker", []string{"host"}
 			}),
 			router("wrong@file", "Nonsense(`a.test`)", priority(1000)),
