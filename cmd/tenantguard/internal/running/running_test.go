@@ -132,12 +132,13 @@ func TestFolder(t *testing.T) {
 	}
 	write("entrypoints.json", `[{"name": "web", "address": ":80/udp", "http": {"tls": {}}}]`)
 	write("http-routers.json", `[{"name": "a@file"}]`)
+	write("certificates.json", "")
 	write("http/middlewares.json", `[{"name": "guard@file", "plugin": {"tenantguard": {}}}]`)
 	got, err := running.API{At: dir}.Read(t.Context(), silent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Routers) != 1 || len(got.Middlewares) != 1 || !got.EntryPoints[0].IsUDP() ||
+	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 || !got.EntryPoints[0].IsUDP() ||
 		!got.EntryPoints[0].HasTLS() {
 		t.Errorf("%+v", got)
 	}
