@@ -94,7 +94,7 @@ var remarks = []struct {
 		`"routers":["*-c@docker","*-c@file","c@docker"]}]}`,
 		want: []string{
 			"routers-whole-provider *@consul b", "routers-without-effect x*@kubernetescrd b",
-			"routers-overlap *-c@docker c",
+			"routers-overlap b-*@docker b",
 		}},
 	{description: "namespaces that are alike", keys: clean + `,{"name":"b","hosts":["b.test"],` +
 		`"namespaces":["acme-b","acme-c*","b","b-b*"]}]}`,

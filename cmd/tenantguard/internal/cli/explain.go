@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/certs"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/explain"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -228,6 +229,9 @@ func (f *explainFlags) findCertificate(ctx context.Context) error {
 	return nil
 }
 
+// explainColumns is how many columns an explanation has beside the names of its steps.
+const explainColumns = 87
+
 // writeExplanation writes an explanation for people.
 func writeExplanation(w io.Writer, e *explain.Explanation) error {
 	head := e.Verdict
@@ -247,11 +251,11 @@ func writeExplanation(w io.Writer, e *explain.Explanation) error {
 		if step.Code != "" {
 			mark = step.Code + ": "
 		}
-		for i, line := range strings.Split(step.Text, "\n") {
+		wrapped := finding.Wrap(mark+step.Text, explainColumns)
+		for i, line := range strings.Split(wrapped, "\n") {
 			name := ""
 			if i == 0 {
 				name = step.Name
-				line = mark + line
 			}
 			fmt.Fprintf(tabs, "%s\t%s\n", name, line)
 		}

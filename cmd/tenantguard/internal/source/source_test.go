@@ -110,9 +110,11 @@ func TestRead(t *testing.T) {
 func TestReadErrors(t *testing.T) {
 	cases := []struct{ description, name, content, want string }{
 		{"nothing", "p.yaml", " \n", "p.yaml: the file is empty"},
-		{"something else", "p.yaml", "entryPoints: {}\n",
+		{"something else", "p.yaml", "groups: {}\n",
 			"p.yaml: wanted a policy file, keys of the plugin, a Middleware, Traefik's dynamic " +
-				"configuration, labels or key-value pairs, found the keys entryPoints"},
+				"configuration, labels or key-value pairs, found the keys groups"},
+		{"the static configuration", "p.yaml", "entryPoints: {}\n",
+			"found Traefik's static configuration: the policy is in a file that its providers name"},
 		{"another plugin", "p.yaml", "http: {middlewares: {a: {plugin: {geoip: {x: y}}}}}\n",
 			"found a middleware of the plugin geoip"},
 		{"a template", "p.yaml", "http:\n  {{ range }}\n", "the file has templates"},
@@ -170,9 +172,9 @@ func assertMergedIsSame(t *testing.T, l *Loaded) {
 		got := again.Effective.Tenants[i]
 		assert.True(t, tenant.Certificates.Roots.Equal(got.Certificates.Roots))
 		tenant.Certificates.Roots, got.Certificates.Roots = nil, nil
-		assert.Equal(t, l.hostsOf(tenant.Name), again.hostsOf(tenant.Name))
-		assert.Equal(t, l.namespacesOf(tenant.Name), again.namespacesOf(tenant.Name))
 	}
+	assert.Equal(t, l.hosts(), again.hosts())
+	assert.Equal(t, l.namespaces(), again.namespaces())
 	assert.Equal(t, l.Effective.Policy, again.Effective.Policy)
 }
 
