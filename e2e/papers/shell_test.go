@@ -192,8 +192,8 @@ func runHosts(t *testing.T, script string) {
 		printed)
 }
 
-// runSave runs commands that save the answers of Traefik's API, and wants the files that the command
-// reads.
+// runSave runs commands that save the answers of Traefik's API, and wants the files that the
+// command reads.
 func runSave(t *testing.T, script string) {
 	dir := t.TempDir()
 	const curl = `curl() { case "${*: -1}" in http://*/api/*per_page=*) echo '[]';; esac; }`

@@ -138,8 +138,8 @@ func TestFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 || !got.EntryPoints[0].IsUDP() ||
-		!got.EntryPoints[0].HasTLS() {
+	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 ||
+		!got.EntryPoints[0].IsUDP() || !got.EntryPoints[0].HasTLS() {
 		t.Errorf("%+v", got)
 	}
 	write("http-routers.json", `{`)
@@ -202,7 +202,8 @@ func TestManifests(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"a.yaml": "{apiVersion: v1, kind: Service, metadata: {name: b}}\n---\n" +
-			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: {}\n---\n[x]\n",
+			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: " +
+			"{}\n---\n[x]\n",
 		"b.json": `{"apiVersion": "v1", "kind": "List", "items": [
 			{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}]}`,
 		"readme.txt": "{",
