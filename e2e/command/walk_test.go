@@ -189,6 +189,15 @@ func TestWalk(t *testing.T) {
 	assert.Empty(t, command.Findings(t, append([]string{"audit"}, running...)...),
 		"audit with the guard")
 
+	job, err := os.ReadFile(filepath.Join(root, "examples/kubernetes/audit-job.yaml"))
+	require.NoError(t, err)
+	w.cluster.Apply(t, w.cluster.Admin(), string(job))
+	asJob := command.Kubeconfig(t, w.cluster.URL, w.cluster.CAFile,
+		w.cluster.Token(t, cluster.TraefikNamespace, "tenantguard-audit", time.Hour))
+	assert.Eventually(t, func() bool {
+		return len(command.Findings(t, "audit", "--kubeconfig", asJob, "--api", running[3])) == 0
+	}, 20*time.Second, time.Second, "audit with the rights of the job")
+
 	before := len(guarded.Log.Denials())
 	guarded.ApplyGuard(t, lab.Merge(keys, lab.Map{"mode": "enforce"}))
 	require.Eventually(t, func() bool { return fronted().Reason() == "sni-foreign" },

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/internal/command"
 )
 
 // checkShell runs what can be run, and checks the other commands by what they name: there are no
@@ -22,6 +23,7 @@ func checkShell(t *testing.T, b block) {
 		"openssl x509 -in cert": runPin,
 		"while read ":           runPairs,
 		"entrypoint=":           runHosts,
+		"traefik=":              runSave,
 		"kubectl get ":          runFind,
 		"kubectl logs ":         runFind,
 	} {
@@ -188,6 +190,19 @@ func runHosts(t *testing.T, script string) {
 	printed := runScript(t, root(t), curl+"\n"+script)
 	assert.Equal(t, "200 acme.example.com\n200 www.acme.example.com\n200 globex.example.com\n",
 		printed)
+}
+
+// runSave runs commands that save the answers of Traefik's API, and wants the files that the
+// command reads.
+func runSave(t *testing.T, script string) {
+	dir := t.TempDir()
+	const curl = `curl() { case "${*: -1}" in http://*/api/*per_page=*) echo '[]';; esac; }`
+	runScript(t, dir, curl+"\n"+script)
+	found := command.Run(t, "init", "--api", dir, "--output", "json")
+	assert.Zero(t, found.Code, found.Errs)
+	for _, name := range []string{"tcp-routers.json", "certificates.json"} {
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
 }
 
 // checkDocker wants the image of the values to be built and pushed.

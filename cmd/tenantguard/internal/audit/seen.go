@@ -67,7 +67,8 @@ func Routers(traefik *running.Traefik, objects *running.Objects) []Seen {
 func seen(r *route) Seen {
 	s := Seen{
 		Name: r.base, Where: r.where, Namespace: r.namespace, Provider: r.provider(),
-		Rule: r.rule, MayBeTLS: r.tls || !r.tlsKnown, HasResolver: r.resolver != "", Precedence: r.precedence(),
+		Rule: r.rule, MayBeTLS: r.tls || !r.tlsKnown, HasResolver: r.resolver != "",
+		Precedence: r.precedence(),
 	}
 	s.Title = r.title()
 	if s.Namespace == "" && s.Provider == "kubernetescrd" {

@@ -267,7 +267,9 @@ func (m *maker) own(host string) {
 	}
 	claims := slices.Clone(m.claims[host])
 	slices.SortStableFunc(claims, func(a, b claim) int {
-		return cmp.Or(compareBool(a.tenant.has(pattern), b.tenant.has(pattern)), compareBool(a.Path == "" || a.Path == "/", b.Path == "" || b.Path == "/"),
+		return cmp.Or(
+			compareBool(a.tenant.has(pattern), b.tenant.has(pattern)),
+			compareBool(a.Path == "" || a.Path == "/", b.Path == "" || b.Path == "/"),
 			cmp.Compare(m.created[a.router.Namespace], m.created[b.router.Namespace]),
 			cmp.Compare(a.tenant.Name, b.tenant.Name))
 	})

@@ -174,10 +174,10 @@ func (a API) fromURL(
 func (a API) fromFolder(_ context.Context, path string, _ int) ([]byte, int, error) {
 	for _, name := range []string{strings.ReplaceAll(path, "/", "-"), path} {
 		content, err := os.ReadFile(filepath.Join(a.At, filepath.FromSlash(name)+".json"))
-		if err == nil {
+		if err == nil && len(content) > 0 { // curl --fail leaves an empty one of what is not there
 			return content, 1, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, 0, err
 		}
 	}

@@ -132,13 +132,14 @@ func TestFolder(t *testing.T) {
 	}
 	write("entrypoints.json", `[{"name": "web", "address": ":80/udp", "http": {"tls": {}}}]`)
 	write("http-routers.json", `[{"name": "a@file"}]`)
+	write("certificates.json", "")
 	write("http/middlewares.json", `[{"name": "guard@file", "plugin": {"tenantguard": {}}}]`)
 	got, err := running.API{At: dir}.Read(t.Context(), silent)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Routers) != 1 || len(got.Middlewares) != 1 || !got.EntryPoints[0].IsUDP() ||
-		!got.EntryPoints[0].HasTLS() {
+	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 ||
+		!got.EntryPoints[0].IsUDP() || !got.EntryPoints[0].HasTLS() {
 		t.Errorf("%+v", got)
 	}
 	write("http-routers.json", `{`)
@@ -201,7 +202,8 @@ func TestManifests(t *testing.T) {
 	dir := t.TempDir()
 	for name, content := range map[string]string{
 		"a.yaml": "{apiVersion: v1, kind: Service, metadata: {name: b}}\n---\n" +
-			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: {}\n---\n[x]\n",
+			"{apiVersion: v1, kind: Service, metadata: {name: a, namespace: z}}\n---\nhttp: " +
+			"{}\n---\n[x]\n",
 		"b.json": `{"apiVersion": "v1", "kind": "List", "items": [
 			{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}]}`,
 		"readme.txt": "{",
