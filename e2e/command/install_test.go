@@ -87,7 +87,7 @@ func addModule(t *testing.T, proxy, path, dir string) {
 	var files []modzip.File
 	for name := range strings.SplitSeq(strings.Trim(output(t, list), "\x00"), "\x00") {
 		if info, err := os.Lstat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
-			files = append(files, file{dir, name})
+			files = append(files, moduleFile{dir, name})
 		}
 	}
 	target, err := os.Create(filepath.Join(versions, release+".zip"))
@@ -111,12 +111,12 @@ func checkZip(t *testing.T, name, path string) {
 	}
 }
 
-// file is a file of a module.
-type file struct{ dir, name string }
+// moduleFile is a file of a module.
+type moduleFile struct{ dir, name string }
 
-func (f file) Path() string                 { return filepath.ToSlash(f.name) }
-func (f file) Lstat() (os.FileInfo, error)  { return os.Lstat(filepath.Join(f.dir, f.name)) }
-func (f file) Open() (io.ReadCloser, error) { return os.Open(filepath.Join(f.dir, f.name)) }
+func (f moduleFile) Path() string                 { return filepath.ToSlash(f.name) }
+func (f moduleFile) Lstat() (os.FileInfo, error)  { return os.Lstat(filepath.Join(f.dir, f.name)) }
+func (f moduleFile) Open() (io.ReadCloser, error) { return os.Open(filepath.Join(f.dir, f.name)) }
 
 // versionsOf returns the modules in a binary, but for our own.
 func versionsOf(t *testing.T, binary string) map[string]string {

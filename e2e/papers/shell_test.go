@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/internal/command"
 )
 
 // checkShell runs what can be run, and checks the other commands by what they name: there are no
@@ -22,6 +23,7 @@ func checkShell(t *testing.T, b block) {
 		"openssl x509 -in cert": runPin,
 		"while read ":           runPairs,
 		"entrypoint=":           runHosts,
+		"traefik=":              runSave,
 		"kubectl get ":          runFind,
 		"kubectl logs ":         runFind,
 	} {
@@ -38,6 +40,7 @@ func checkShell(t *testing.T, b block) {
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
 			"export": checkExport, "make": checkMake, "go": checkGoCommand,
+			"tenantguard": checkTenantguard, "ln": checkSymlink,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -193,6 +196,19 @@ func runHosts(t *testing.T, script string) {
 		printed)
 }
 
+// runSave runs commands that save the answers of Traefik's API, and wants the files that the
+// command reads.
+func runSave(t *testing.T, script string) {
+	dir := t.TempDir()
+	const curl = `curl() { case "${*: -1}" in http://*/api/*per_page=*) echo '[]';; esac; }`
+	runScript(t, dir, curl+"\n"+script)
+	found := command.Run(t, "init", "--api", dir, "--output", "json")
+	assert.Zero(t, found.Code, found.Errs)
+	for _, name := range []string{"tcp-routers.json", "certificates.json"} {
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
+}
+
 const webhookDeploymentFile = "examples/kubernetes/webhook/deployment.yaml"
 
 // checkDocker wants the image of the values to be built and pushed, or the webhook's to be built.
@@ -239,6 +255,10 @@ func checkGoCommand(t *testing.T, words []string) {
 		words[folder] = filepath.Join(t.TempDir(), words[folder])
 		runScript(t, root(t), "go '"+strings.Join(words, "' '")+"'")
 		assert.DirExists(t, words[folder])
+		return
+	}
+	if words[0] == "install" { // TestInstall of e2e/command runs it
+		assert.Regexp(t, "^github.com/tenantguard/tenantguard/cmd/tenantguard@v", words[1])
 		return
 	}
 	require.Equal(t, "test", words[0])

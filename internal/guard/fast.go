@@ -10,11 +10,25 @@ import (
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
-// What passes without a look at anything but the Host, the server name or the connection.
+// What is answered without a look at anything but the Host, the server name or the connection.
 
-// isFast reports whether the fast path may have an answer, which it finds by less than the key.
+// asWritten is the answer to requests that have their Host written in one way, and a server name,
+// "" for those without TLS.
+type asWritten struct {
+	serverName string
+	answer     *answer
+}
+
+// isFast reports whether an answer may be found by less than the key: a pass by the Host, or a
+// denial by what a request says. Those that ACME challenges don't meet are found by the key.
 func (a *answer) isFast() bool {
-	return a.code == verdict.Pass && a.isPlain && a.key.path == "" && !a.key.isChallenge
+	if a.key.path != "" || a.key.isChallenge {
+		return false
+	}
+	if a.code == verdict.Pass {
+		return a.isPlain
+	}
+	return verdict.IsOfNames(a.code)
 }
 
 // addFast notes what may pass without a look at anything else. The caller holds lock.
@@ -26,13 +40,15 @@ func (n *known) addFast(req *http.Request, a *answer) {
 	if !a.isFast() || lifetime < minLifetime {
 		return
 	}
-	if n.connections != nil {
+	if a.code != verdict.Pass {
+		n.addDenied(req, a)
+	} else if n.connections != nil {
 		if req.ProtoMajor > 2 {
 			return // HTTP/3 has a new state for each request
 		}
 		n.addConnection(req.TLS, strings.Clone(req.Host))
 	} else {
-		n.addHost(a.key.host, req)
+		n.addHost(req, a)
 	}
 	n.clearBy(lifetime)
 }
@@ -54,27 +70,69 @@ func (n *known) addConnection(connection *tls.ConnectionState, host string) {
 
 // addHost has a Host pass: by its name, or as it was written where that is otherwise, or the server
 // name another. The caller holds lock.
-func (n *known) addHost(name string, req *http.Request) {
+func (n *known) addHost(req *http.Request, a *answer) {
+	name := a.key.host
 	if req.Host == name && req.TLS.ServerName == name {
 		n.addName(name)
 		return
 	}
-	if n.spelled == nil || len(n.spelled) >= maxSpelled {
-		n.spelled = map[string]string{}
+	if req.TLS.ServerName == "" {
+		return // the address chooses the certificate
 	}
-	n.spelled[strings.Clone(req.Host)] = strings.Clone(req.TLS.ServerName)
+	if n.spelled == nil || len(n.spelled) >= maxSpelled {
+		n.spelled = map[string]*asWritten{}
+	}
+	n.spelled[strings.Clone(req.Host)] = written(req, a)
 }
 
-// passesAsWritten reports whether a Host passes that is not written as its name is. To read it
-// would cost many times as much.
-func (n *known) passesAsWritten(req *http.Request) bool {
-	if req.TLS == nil {
-		return false
+// addDenied has a Host be denied as it was written. Where it depends on more than the names what a
+// request comes to, nothing is added: a denial must not be that of a guest's or a trusted proxy's
+// request. The caller holds lock.
+func (n *known) addDenied(req *http.Request, a *answer) {
+	if n.conditions.proxies != nil || n.conditions.guest != nil || len(req.Host) > maxWritten {
+		return
 	}
+	if req.TLS != nil && req.TLS.ServerName == "" {
+		return // the address chooses the certificate
+	}
+	if n.denied == nil || len(n.denied) >= maxDenied {
+		n.denied = map[string]*asWritten{}
+	}
+	n.denied[strings.Clone(req.Host)] = written(req, a)
+}
+
+func written(req *http.Request, a *answer) *asWritten {
+	w := &asWritten{answer: a}
+	if req.TLS != nil {
+		w.serverName = strings.Clone(req.TLS.ServerName)
+	}
+	return w
+}
+
+// findAsWritten returns the answer to a request by its Host as it is written, nil where there is
+// none. To read the Host would cost many times as much.
+func (n *known) findAsWritten(req *http.Request) *answer {
 	n.lock.RLock()
-	serverName := n.spelled[req.Host]
+	spelled := n.spelled[req.Host]
+	denied := n.denied[req.Host]
 	n.lock.RUnlock()
-	return serverName != "" && serverName == req.TLS.ServerName
+	if spelled == nil && denied == nil {
+		return nil
+	}
+	serverName := ""
+	if req.TLS != nil {
+		serverName = req.TLS.ServerName
+		if serverName == "" {
+			return nil
+		}
+	}
+	if spelled != nil && spelled.serverName == serverName {
+		return spelled.answer
+	}
+	if denied != nil && denied.serverName == serverName {
+		return denied.answer
+	}
+	return nil
 }
 
 // passes is the value of each name.
@@ -133,6 +191,7 @@ func (n *known) clearFast() {
 func (n *known) emptyFast() {
 	n.count(-len(n.connections))
 	n.spelled = nil
+	n.denied = nil
 	n.emptyNames()
 	for connection := range n.connections {
 		delete(n.connections, connection)

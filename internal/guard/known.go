@@ -24,8 +24,11 @@ const (
 	// maxConnections bounds the connections of one router, whose states stay in memory until they
 	// are cleared.
 	maxConnections = 2000
-	// maxSpelled bounds the other spellings of Hosts of one router.
+	// maxSpelled bounds the other spellings of Hosts of one router that pass, and maxDenied the
+	// Hosts that are denied as they are written, of at most maxWritten bytes.
 	maxSpelled = 16
+	maxDenied  = 64
+	maxWritten = 300
 	// maxLifetime bounds how long the fast path has something, and so how long the timer lives that
 	// a router of an earlier reload leaves behind.
 	maxLifetime = time.Minute
@@ -49,9 +52,9 @@ type known struct {
 	// interpreter calls once, where a lock and a map cost it three steps. named is how many.
 	names *expvar.Map
 	named int
-	// spelled are Hosts that pass as they were written, such as with a port, by the server name. A
-	// client writes one Host in any number of ways, so there are few of these.
-	spelled map[string]string
+	// spelled are Hosts that pass as they were written, such as with a port, and denied are those
+	// that are denied. A client writes one Host in any number of ways, so there are few of these.
+	spelled, denied map[string]*asWritten
 	// connections take the place of names where Go says which certificate a connection was served:
 	// what passes on it passes for that certificate only. They have the Host as it was written.
 	connections map[*tls.ConnectionState]string

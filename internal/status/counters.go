@@ -27,8 +27,17 @@ type Counters struct {
 	judged   int
 	observed map[string]int
 	series   map[seriesKey]*series
-	latest   map[string]*Latest
-	hosts    hosts
+	// latest has the denials that came lately, by what identical ones have in common, and before
+	// those that came before there were maxLatest of these: so none has to be looked for that may
+	// go.
+	latest, before map[string]*kept
+	hosts          hosts
+}
+
+// kept is a denial that came lately, and what it counts for.
+type kept struct {
+	Latest
+	series *series
 }
 
 type seriesKey struct {
@@ -49,7 +58,7 @@ func NewCounters() *Counters {
 	return &Counters{
 		observed: map[string]int{},
 		series:   map[seriesKey]*series{},
-		latest:   map[string]*Latest{},
+		latest:   map[string]*kept{},
 	}
 }
 
@@ -67,12 +76,40 @@ func (c *Counters) Observed(result string) {
 	c.observed[result]++
 }
 
-// Denied counts a denied request.
+// Denied counts a denied request. What is kept of identical ones is the first one's, as in the log.
 func (c *Counters) Denied(p *report.Prepared, req *http.Request, now time.Time) {
-	d := p.Of(req)
-	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	k := c.latest[p.Key()]
+	if k == nil {
+		k = c.keep(p, req, now)
+	}
+	k.Last = now
+	k.Count++
+	k.series.count(now)
+}
+
+// keep has a denial be among the latest. The caller holds mu.
+func (c *Counters) keep(p *report.Prepared, req *http.Request, now time.Time) *kept {
+	key := p.Key()
+	k := c.before[key]
+	if k == nil {
+		k = &kept{}
+		k.Denial = p.Of(req)
+		k.First = now
+		k.series = c.seriesOf(k.Denial)
+	}
+	if len(c.latest) >= maxLatest {
+		c.before = c.latest
+		c.latest = map[string]*kept{}
+	}
+	c.latest[key] = k
+	return k
+}
+
+// seriesOf returns the series of a denial. The caller holds mu.
+func (c *Counters) seriesOf(d report.Denial) *series {
+	key := seriesKey{tenant: d.Tenant, reason: d.Reason, mode: d.Mode}
 	s := c.series[key]
 	if s == nil && len(c.series) >= maxSeries {
 		key.tenant = many
@@ -82,37 +119,14 @@ func (c *Counters) Denied(p *report.Prepared, req *http.Request, now time.Time) 
 		s = &series{parts: make([]int, bars)}
 		c.series[key] = s
 	}
-	s.total++
+	return s
+}
+
+// count counts one denial.
+func (s *series) count(now time.Time) {
 	s.advance(now)
+	s.total++
 	s.parts[int(s.part%bars)]++
-	c.keep(p.Key(), d, now)
-}
-
-// keep keeps a denial among the latest. The caller holds mu.
-func (c *Counters) keep(key string, d report.Denial, now time.Time) {
-	l := c.latest[key]
-	if l == nil {
-		if len(c.latest) >= maxLatest {
-			c.dropOldest()
-		}
-		l = &Latest{First: now}
-		c.latest[key] = l
-	}
-	l.Denial = d
-	l.Last = now
-	l.Count++
-}
-
-// dropOldest drops the denial that has not come for the longest time. The caller holds mu.
-func (c *Counters) dropOldest() {
-	oldest, at := "", time.Time{}
-	for key, l := range c.latest {
-		if oldest == "" || l.Last.Before(at) {
-			oldest = key
-			at = l.Last
-		}
-	}
-	delete(c.latest, oldest)
 }
 
 // advance forgets what is older than an hour.
@@ -159,13 +173,25 @@ func (c *Counters) Fill(state *State) {
 		bar.Count = count
 		state.Denials.Bars = append(state.Denials.Bars, bar)
 	}
-	for _, l := range c.latest {
-		kept := *l
-		kept.Words = Words(kept.Denial)
-		state.Denials.Latest = append(state.Denials.Latest, kept)
+	for key, k := range c.before {
+		if c.latest[key] == nil {
+			state.Denials.add(k)
+		}
+	}
+	for _, k := range c.latest {
+		state.Denials.add(k)
 	}
 	state.Hosts = c.hosts.all(state.Now)
 	state.Denials.sort()
+	if len(state.Denials.Latest) > maxLatest {
+		state.Denials.Latest = state.Denials.Latest[:maxLatest]
+	}
+}
+
+func (d *Denials) add(k *kept) {
+	latest := k.Latest
+	latest.Words = Words(latest.Denial)
+	d.Latest = append(d.Latest, latest)
 }
 
 func (d *Denials) sort() {

@@ -73,6 +73,36 @@ func TestLastHour(t *testing.T) {
 	}
 }
 
+// TestLatestGoOn has denials come again, of which one went on and others were pushed aside.
+func TestLatestGoOn(t *testing.T) {
+	c := NewCounters()
+	again := denialOf("acme", "host-foreign", "enforce", "again.example.com")
+	for i := 0; i < 3*maxLatest; i++ {
+		at := noon.Add(time.Duration(i) * time.Second)
+		c.Denied(denialOf("acme", "host-foreign", "enforce", fmt.Sprint(i)), requestFrom(""), at)
+		if i%10 == 0 {
+			c.Denied(again, requestFrom(fmt.Sprintf("192.0.2.%d:1", i)), at)
+		}
+	}
+	s := filled(c, noon.Add(3*maxLatest*time.Second))
+	if got := s.Denials.Counts[0].Total; got != 3*maxLatest+15 {
+		t.Errorf("%d denials, want %d", got, 3*maxLatest+15)
+	}
+	found := 0
+	for _, l := range s.Denials.Latest {
+		if l.Denial.Host == "again.example.com" {
+			found++
+			if l.Count != 15 || !l.First.Equal(noon) || l.Denial.Client != "192.0.2.0" {
+				t.Errorf("it came %d times, first at %v from %q", l.Count, l.First, l.Denial.Client)
+			}
+		}
+	}
+	if found != 1 || s.Denials.Latest[0].Denial.Host != "149" {
+		t.Errorf("it is there %d times, and the latest is %q",
+			found, s.Denials.Latest[0].Denial.Host)
+	}
+}
+
 // TestBounds has more tenants, denials and hosts than are kept. Nothing is lost of the sums.
 func TestBounds(t *testing.T) {
 	c := NewCounters()

@@ -71,6 +71,12 @@ func IsOfRouter(code Code) bool {
 	return strings.HasPrefix(string(code), "router-")
 }
 
+// IsOfNames reports whether a denial is by the router, the Host and the server name alone.
+func IsOfNames(code Code) bool {
+	return IsOfRouter(code) || strings.HasPrefix(string(code), "host-") ||
+		strings.HasPrefix(string(code), "sni-")
+}
+
 // Codes returns the denials.
 func Codes() []Code {
 	codes := make([]Code, 0, len(status))

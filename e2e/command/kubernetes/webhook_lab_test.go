@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
+	tenantguard "github.com/tenantguard/tenantguard/e2e/internal/command"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"k8s.io/client-go/rest"
@@ -26,39 +27,15 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// built is the command, which is built once.
-var built = sync.OnceValues(func() (string, error) {
-	root, err := repo.Root()
-	if err != nil {
-		return "", err
-	}
-	folder, err := os.MkdirTemp("", "tenantguard-command-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(folder, "tenantguard")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/tenantguard")
-	build.Dir = root
-	if output, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, output)
-	}
-
-	return binary, nil
-})
-
 func TestMain(m *testing.M) {
 	zerolog.SetGlobalLevel(zerolog.Disabled) // Traefik's own code logs each certificate
-	code := m.Run()
-	if binary, err := built(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(binary))
-	}
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // command returns the command with the cluster of a configuration.
 func command(t *testing.T, config *rest.Config, args ...string) *exec.Cmd {
 	t.Helper()
-	binary, err := built()
+	binary, err := tenantguard.Binary()
 	require.NoError(t, err)
 
 	return exec.Command(binary, append(args, "--kubeconfig", kubeconfig(t, config))...)

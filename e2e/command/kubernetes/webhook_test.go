@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/tenantguard/tenantguard/e2e/cluster"
+	tenantguard "github.com/tenantguard/tenantguard/e2e/internal/command"
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/lab"
 	traefiktls "github.com/traefik/traefik/v3/pkg/tls"
@@ -773,7 +774,7 @@ func TestWebhookExamples(t *testing.T) {
 
 	// The flags in the Deployment are the command's, and lead to the ports of the probes.
 	container := deployments["tenantguard-webhook"].Spec.Template.Spec.Containers[0]
-	binary, err := built()
+	binary, err := tenantguard.Binary()
 	require.NoError(t, err)
 	output, err := exec.Command(binary, append(container.Args, "--kubeconfig", "/none")...).
 		CombinedOutput()

@@ -68,7 +68,7 @@ var policies = sync.OnceValue(func() *objections.Policies {
 
 // run audits objects, with tenants from their Namespaces and from keys.
 func run(
-	t *testing.T, keys map[string]any, traefik *running.Traefik, objects *running.Objects,
+	t testing.TB, keys map[string]any, traefik *running.Traefik, objects *running.Objects,
 ) *audit.Report {
 	t.Helper()
 	if keys == nil {
@@ -77,9 +77,15 @@ func run(
 	cluster := &registrytest.Cluster{Namespaces: &policy.Snapshot{
 		Namespaces: audit.Namespaces(objects, policy.TenantLabel),
 	}}
+	effective, notices := registrytest.Middleware{
+		Name: "guard@file", Keys: keys, Cluster: cluster,
+	}.Policy()
+	if effective == nil {
+		t.Fatalf("no policy: %+v", notices)
+	}
 	report, err := audit.Run(audit.Input{
-		Traefik: traefik, Objects: objects, Policy: registrytest.MustPolicy(t, keys, cluster),
-		Plugin: "tenantguard", OperatorNamespaces: []string{"kube-system", "traefik"}, Now: now,
+		Traefik: traefik, Objects: objects, Policy: effective, Plugin: "tenantguard",
+		OperatorNamespaces: []string{"kube-system", "traefik"}, Now: now,
 		Objections: policies(),
 	}, func(string, ...any) {})
 	if err != nil {

@@ -3,6 +3,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ type Input struct {
 	// OperatorNamespaces are those in which only operators write.
 	OperatorNamespaces []string
 	Now                time.Time
+	// Served are the chains that Traefik really serves, by server name, nil where nobody looked.
+	Served map[string][]*x509.Certificate
 	// Objections are the admission policies. They are made for the rest of the input where this is
 	// nil, which takes a tenth of a second.
 	Objections *objections.Policies

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -37,7 +38,8 @@ func until(s *stored) string {
 
 // serve finds which certificate Traefik serves for each host, and asks for the verdict on it.
 func (a *auditor) serve() {
-	if len(a.store) == 0 && (a.Traefik == nil || !a.Traefik.HasCertificates) {
+	isKnown := len(a.store) > 0 || a.Traefik != nil && a.Traefik.HasCertificates
+	if !isKnown && len(a.Served) == 0 {
 		return
 	}
 	for _, host := range a.sortedHosts() {
@@ -83,9 +85,52 @@ func (a *auditor) candidates(host string) []*stored {
 	return found
 }
 
+// withServed puts the certificate that was really served first. What the store says of it is kept:
+// the Secrets that have it.
+func (a *auditor) withServed(candidates []*stored, chain []*x509.Certificate) []*stored {
+	key, names := keyOf(chain[0])
+	served := &stored{key: key, names: names, chain: chain, leaf: chain[0]}
+	var others []*stored
+	for _, s := range candidates {
+		isSame := s.key == key && s.leaf.NotAfter.Equal(chain[0].NotAfter)
+		if len(s.chain) > 0 {
+			isSame = s.leaf.Equal(chain[0])
+		}
+		if isSame {
+			served = s
+			served.chain, served.leaf = chain, chain[0]
+			continue
+		}
+		others = append(others, s)
+	}
+	if !slices.Contains(a.store, served) {
+		a.store = append(a.store, served)
+	}
+
+	return append([]*stored{served}, others...)
+}
+
+// ServedNames returns the hosts of routers of TLS, for each of which Traefik serves a certificate.
+func ServedNames(traefik *running.Traefik, objects *running.Objects) []string {
+	set := map[string]bool{}
+	for _, router := range Routers(traefik, objects) {
+		for _, claim := range router.Claims {
+			name := hosts.ParseDNS(claim.Host)
+			if router.MayBeTLS && name != "" {
+				set[string(name)] = true
+			}
+		}
+	}
+
+	return slices.Sorted(maps.Keys(set))
+}
+
 // ofServed notes the verdict on the certificate of a host.
 func (a *auditor) ofServed(host string, r *route) {
 	candidates := a.candidates(host)
+	if chain := a.Served[host]; len(chain) > 0 {
+		candidates = a.withServed(candidates, chain)
+	}
 	name := hosts.Parse(host)
 	request := verdict.Request{
 		Router: verdict.Pass, Tenant: r.binding.Tenant, Host: name, Path: "/", TLS: true,
@@ -118,7 +163,8 @@ func (a *auditor) noCertificate(host string, r *route) {
 	a.certificates[host] = served{nil, verdict.CertificateName}
 	f := finding.New("certificate-name", host,
 		"No certificate in Traefik's store is for it, so the default one is served.",
-		"Give the route a certificate by tls.secretName, or a platform certificate in shared.hosts.")
+		"Give the route a certificate by tls.secretName, or a platform certificate whose names "+
+			"are in shared.hosts.")
 	f.Tenant, f.Where = r.tenant(), r.where
 	a.find(f)
 }
@@ -143,9 +189,10 @@ func (a *auditor) judge(request verdict.Request, s *stored) verdict.Code {
 	if result.Secret == verdict.InTenants {
 		namespaces = append(slices.Clone(namespaces), a.Policy.NamespacesOf(tenant)...)
 	}
-	inOne := func(secret running.Secret) bool { return slices.Contains(namespaces, secret.Namespace) }
-	if slices.ContainsFunc(s.secrets, inOne) {
-		return result.Code
+	for _, secret := range s.secrets {
+		if slices.Contains(namespaces, secret.Namespace) {
+			return result.Code
+		}
 	}
 
 	return result.Otherwise
@@ -174,8 +221,9 @@ func (a *auditor) wrongCertificate(
 	f := finding.New(string(code), host, message, do)
 	f.Tenant, f.Where = r.tenant(), s.place()
 	for _, secret := range s.secrets {
-		if tenant := a.tenantOf(secret.Namespace); tenant != r.tenant() &&
-			!a.isOperators(secret.Namespace) {
+		// A wildcard may be a copy of the platform's.
+		if slices.Contains(s.names, host) && !a.isOperators(secret.Namespace) &&
+			a.tenantOf(secret.Namespace) != r.tenant() {
 			f.Fix = fmt.Sprintf("kubectl delete secret --namespace %s %s",
 				secret.Namespace, secret.Name)
 		}
@@ -220,8 +268,8 @@ func (a *auditor) contested() {
 		}
 		s := candidates[0]
 		f := finding.New("certificate-contested", host,
-			fmt.Sprintf("The namespaces of %s have certificates for it. Traefik serves the one %s, "+
-				"whose joined names sort last, until %s.",
+			fmt.Sprintf("The namespaces of %s have certificates for it. Traefik serves the one "+
+				"%s, whose joined names sort last, until %s.",
 				tenantList(slices.Sorted(maps.Keys(tenants))), described(s), until(s)),
 			"Remove the certificates that are not the owner's.")
 		f.Tenant, f.Where = a.Policy.Hosts.Owner(hosts.Parse(host)), s.place()
@@ -270,78 +318,6 @@ func (a *auditor) expiring() {
 		f := finding.New("certificate-expires", "certificate "+described(s),
 			fmt.Sprintf("It expires on %s. It is served for %s.", until(s), bounded(s.hosts)),
 			"See why it was not renewed.")
-		f.Where = s.place()
-		a.find(f)
-	}
-}
-
-// copied finds wildcard certificates that lie in namespaces of several tenants. With roots that is
-// what shared.hosts is for.
-func (a *auditor) copied() {
-	byKey := map[string][]*stored{}
-	for _, s := range a.store {
-		if strings.Contains(s.key, "*.") {
-			byKey[s.key] = append(byKey[s.key], s)
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		set := map[string]bool{}
-		tenants := map[string]bool{}
-		for _, s := range byKey[key] {
-			for _, secret := range s.secrets {
-				set[secret.Namespace] = true
-				tenants[a.tenantOf(secret.Namespace)] = true
-			}
-		}
-		if len(tenants) < 2 || a.takesCopies(byKey[key][0]) {
-			continue
-		}
-		f := finding.New("certificate-copied", "certificate for "+bounded(byKey[key][0].names),
-			fmt.Sprintf("It lies in the namespaces %s. Copies are renewed minutes apart, and Traefik "+
-				"serves one of them for all.", bounded(slices.Sorted(maps.Keys(set)))),
-			"Set certificates.roots and name the wildcard in shared.hosts, or keep one copy in a "+
-				"shared namespace: docs/recipes.md#wildcard-certificates-copied-into-namespaces.")
-		f.Fix = "shared:\n  hosts: [" + strings.Join(quotedAll(byKey[key][0].names), ", ") +
-			"]\ncertificates:\n  roots: system"
-		a.find(f)
-	}
-}
-
-// takesCopies reports whether a certificate passes wherever it lies.
-func (a *auditor) takesCopies(s *stored) bool {
-	for _, tenant := range a.Policy.Tenants {
-		if tenant.Certificates.Roots == nil {
-			return false
-		}
-	}
-
-	return a.isShared(s)
-}
-
-// sharedMissing finds names of platform certificates that shared.hosts lacks: a certificate that
-// serves hosts of several tenants, or lies where only operators write.
-func (a *auditor) sharedMissing() {
-	for _, s := range a.store {
-		tenants := map[string]bool{}
-		for _, host := range s.hosts {
-			tenants[a.Policy.Hosts.Owner(hosts.Parse(host))] = true
-		}
-		isPlatforms := len(tenants) > 1 || slices.ContainsFunc(s.secrets,
-			func(secret running.Secret) bool { return a.isOperators(secret.Namespace) })
-		if !isPlatforms || len(s.hosts) == 0 || !strings.HasPrefix(s.verdict, "certificate-f") {
-			continue
-		}
-		var missing []string
-		for _, name := range s.names {
-			if !a.Policy.SharedHosts.CoversAll(name, policy.SharedOwner) {
-				missing = append(missing, name)
-			}
-		}
-		f := finding.New("shared-host-missing", "certificate "+described(s),
-			fmt.Sprintf("It is served for %s, and shared.hosts lacks %s.", bounded(s.hosts),
-				bounded(missing)),
-			"If it is the platform's, add the names to shared.hosts.")
-		f.Fix = "shared:\n  hosts: [" + strings.Join(quotedAll(missing), ", ") + "]"
 		f.Where = s.place()
 		a.find(f)
 	}

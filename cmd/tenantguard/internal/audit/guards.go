@@ -25,16 +25,19 @@ func (a *auditor) guards() {
 		if r.protocol != http || r.binding.Internal || len(r.parents) > 0 || r.disabled {
 			continue
 		}
-		behind := slices.ContainsFunc(r.entryPoints, func(name string) bool { return guarded[name] })
-		has := slices.ContainsFunc(r.middlewares, func(name string) bool { return guards[name] })
-		if behind && !has {
+		if hasAny(guarded, r.entryPoints) && !hasAny(guards, r.middlewares) {
 			a.find(a.ofRoute("router-unguarded", r,
 				fmt.Sprintf("The router %s does not have the guard of its entry point %s.",
 					r.name, strings.Join(r.entryPoints, ", ")),
-				"Look at the router in Traefik's dashboard, and remove what takes the entry point's "+
-					"middlewares from it."))
+				"Look at the router in Traefik's dashboard, and remove what takes the entry "+
+					"point's middlewares from it."))
 		}
 	}
+}
+
+// hasAny reports whether a set has one of some names.
+func hasAny(set map[string]bool, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return set[name] })
 }
 
 // guardNames returns the qualified names of all guards, and of chains that begin with one.
@@ -62,7 +65,8 @@ func (a *auditor) guardNames() map[string]bool {
 // isUsed reports whether an entry point has routers of HTTP but for Traefik's own.
 func (a *auditor) isUsed(entryPoint string) bool {
 	return slices.ContainsFunc(a.routes, func(r *route) bool {
-		return r.protocol == http && !r.binding.Internal && slices.Contains(r.entryPoints, entryPoint)
+		return r.protocol == http && !r.binding.Internal &&
+			slices.Contains(r.entryPoints, entryPoint)
 	})
 }
 
@@ -90,8 +94,8 @@ func (a *auditor) ofEntryPoint(e running.EntryPoint, guards map[string]bool) boo
 			f := finding.New("entrypoint-middleware-missing", "entry point "+e.Name,
 				fmt.Sprintf("Its middleware %q does not exist, so Traefik answers 404 for all "+
 					"its routers.", name),
-				"Define the middleware, or name the one that there is: with safeNaming a Middleware "+
-					"is called namespace_name@kubernetescrd.")
+				"Define the middleware, or name the one that there is: with safeNaming a "+
+					"Middleware is called namespace_name@kubernetescrd.")
 			f.Where = a.Traefik.Where
 			a.find(f)
 		}
@@ -105,9 +109,10 @@ func (a *auditor) ofEntryPoint(e running.EntryPoint, guards map[string]bool) boo
 
 func (a *auditor) unguarded(e running.EntryPoint, guards map[string]bool, flag string) {
 	name := "guard@file"
-	for guard := range guards {
-		if name == "guard@file" || guard < name {
-			name = guard
+	for _, m := range a.Traefik.Middlewares {
+		_, is := m.Plugin[a.Plugin]
+		if is && (!guards[name] || m.Name < name) {
+			name = m.Name
 		}
 	}
 	f := finding.New("entrypoint-unguarded", "entry point "+e.Name,
@@ -166,15 +171,15 @@ func (a *auditor) parents() {
 			found++
 			if parent.tenant() != r.tenant() {
 				a.find(a.ofRoute("router-child-foreign", r,
-					fmt.Sprintf("It hangs below %s of %s, so requests for that tenant's hosts come "+
-						"to it.", parent.title(), whose(parent)),
+					fmt.Sprintf("It hangs below %s of %s, so requests for that tenant's hosts "+
+						"come to it.", parent.title(), whose(parent)),
 					"Remove the parentRefs, and keep allowCrossNamespace: false."))
 			}
 		}
 		if len(r.parents) > 0 && found == 0 {
 			a.find(a.ofRoute("router-orphan", r,
-				fmt.Sprintf("Its parents %s make no router, so Traefik serves it as a router of its "+
-					"own, without the guard of the entry point.", bounded(r.parents)),
+				fmt.Sprintf("Its parents %s make no router, so Traefik serves it as a router of "+
+					"its own, without the guard of the entry point.", bounded(r.parents)),
 				"Remove the parentRefs, or the route."))
 		}
 	}

@@ -77,7 +77,10 @@ func (a *auditor) ofPolicies(
 		Group: group, Resource: resource, Kind: object.GetKind(), Object: object.Object,
 		Namespace: namespace, Owners: owners,
 	})
-	for _, o := range found {
+	for i, o := range found {
+		if i > 0 && strings.HasPrefix(o.Policy, "owners-") {
+			continue // the second layer says once more what the first one says
+		}
 		f := finding.New("admission-refused", object.Title(),
 			fmt.Sprintf("The admission policy tenantguard-%s would refuse it: %s.",
 				o.Policy, strings.TrimSuffix(o.Message, ".")),

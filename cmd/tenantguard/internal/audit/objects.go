@@ -95,13 +95,16 @@ func newRoute(o running.Object, name string) *route {
 	}
 }
 
+// protocols are those of Traefik's own kinds that are not for HTTP.
+var protocols = map[string]protocol{"IngressRouteTCP": tcp, "IngressRouteUDP": udp}
+
 // ofIngressRoute reads an IngressRoute of HTTP, TCP or UDP.
 func ofIngressRoute(o running.Object) []*route {
 	var routes []*route
 	spec := sub(o.Object, "spec")
 	for i, written := range items(spec, "routes") {
 		r := newRoute(o, fmt.Sprintf("%s_%s_%d@kubernetescrd", o.GetNamespace(), o.GetName(), i))
-		r.protocol = map[string]protocol{"IngressRouteTCP": tcp, "IngressRouteUDP": udp}[o.GetKind()]
+		r.protocol = protocols[o.GetKind()]
 		r.entryPoints = texts(spec, "entryPoints")
 		r.rule, r.syntax = text(written, "match"), text(written, "syntax")
 		r.priority = number(written, "priority")

@@ -13,8 +13,8 @@ import (
 // defaultOptions is what Traefik calls the TLS options of routers that name none.
 const defaultOptions = "default"
 
-// options finds hosts whose routers have different TLS options. Traefik gives such hosts the default
-// options, or with strictTLSOptions no connection.
+// options finds hosts whose routers have different TLS options. Traefik gives such hosts the
+// default options, or with strictTLSOptions no connection.
 func (a *auditor) options() {
 	for _, host := range a.sortedHosts() {
 		for _, group := range byEntryPoint(a.byHost[host]) {
@@ -25,8 +25,8 @@ func (a *auditor) options() {
 		isNamed := r.options != "" && r.options != defaultOptions
 		if r.tls && isNamed && !r.disabled {
 			a.find(a.ofRoute("setting-strict-tls", r,
-				fmt.Sprintf("It names no host and has the TLS options %s: with strictTLSOptions it "+
-					"is gone.", r.options),
+				fmt.Sprintf("It names no host and has the TLS options %s: with strictTLSOptions "+
+					"it is gone.", r.options),
 				"Name the hosts in the rule, or take the options off it."))
 		}
 	}
@@ -56,8 +56,8 @@ func (a *auditor) optionsOf(host string, group []*route) {
 	one, other := byOptions[names[0]], byOptions[names[1]]
 	id, do := "setting-strict-tls", "Give all routes of the host the same TLS options."
 	if len(tenants) > 1 {
-		id, do = "tls-options-conflict", "Remove the route that is not the owner's: each takes the "+
-			"other's options away."
+		id, do = "tls-options-conflict", "Remove the route that is not the owner's: each takes "+
+			"the other's options away."
 	}
 	f := finding.New(id, host,
 		fmt.Sprintf("%s has the TLS options %s, and %s has %s: Traefik gives the host the default "+

@@ -96,7 +96,8 @@ func (a *auditor) ofOtherProvider(ref reference) {
 	if strings.HasSuffix(ref.other, "@internal") && !a.isOperators(own) &&
 		!strings.HasPrefix(ref.other, "noop") {
 		a.find(a.ofObject("service-internal", ref.object,
-			fmt.Sprintf("It leads to %s, Traefik's own: the API shows the routers and middlewares of "+
+			fmt.Sprintf("It leads to %s, Traefik's own: the API shows the routers and "+
+				"middlewares of "+
 				"all tenants, with passwords in them.", quoted(ref.other)),
 			"Remove it, and set providers.kubernetesCRD.crossProviderNamespaces."))
 	}
@@ -138,7 +139,7 @@ func (a *auditor) annotations() {
 		for _, name := range e.HTTP.Middlewares {
 			if renamed := a.newName(name); renamed != "" {
 				a.find(finding.New("setting-safe-naming", "entry point "+e.Name,
-					oldNameMessage(name, renamed), "Change it together with the setting: "+renamed+"."))
+					oldNameMessage(name, renamed), together(renamed)))
 			}
 		}
 	}
@@ -147,7 +148,7 @@ func (a *auditor) annotations() {
 			if renamed := a.newName(name); renamed != "" && r.provider() != "kubernetescrd" &&
 				!strings.HasPrefix(r.provider(), "kubernetes") && !a.ofItsEntryPoint(r, name) {
 				a.find(a.ofRoute("setting-safe-naming", r, oldNameMessage(name, renamed),
-					"Change it together with the setting: "+renamed+"."))
+					together(renamed)))
 			}
 		}
 	}
@@ -183,6 +184,11 @@ func (a *auditor) ofAnnotation(object running.Object, key, value string) {
 		}
 		a.oldName(object, name)
 	}
+}
+
+// together says what to do about an old name.
+func together(renamed string) string {
+	return "Change it together with the setting: " + renamed + "."
 }
 
 // namespaceOf returns the namespace of a name of kubernetescrd, by the objects that there are, ""
@@ -221,7 +227,7 @@ func (a *auditor) named() []running.Object {
 func (a *auditor) oldName(object running.Object, name string) {
 	if renamed := a.newName(name); renamed != "" {
 		a.find(a.ofObject("setting-safe-naming", object, oldNameMessage(name, renamed),
-			"Change it together with the setting: "+renamed+"."))
+			together(renamed)))
 	}
 }
 

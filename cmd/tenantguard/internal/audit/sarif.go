@@ -85,8 +85,9 @@ func (r *Report) WriteSARIF(w io.Writer) error {
 	}
 	for _, kind := range finding.Kinds() {
 		if said[kind.ID] {
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules,
-				sarifRule{ID: kind.ID, ShortDescription: sarifMessage{Text: sentence(kind.Meaning)}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{
+				ID: kind.ID, ShortDescription: sarifMessage{Text: sentence(kind.Meaning)},
+			})
 		}
 	}
 	encoder := json.NewEncoder(w)

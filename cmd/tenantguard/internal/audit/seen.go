@@ -26,7 +26,9 @@ type Seen struct {
 	Problem error
 	// HasResolver reports whether Traefik gets the certificate itself.
 	HasResolver bool
-	Precedence  int
+	// MayBeTLS reports whether it is for TLS, or nobody knows.
+	MayBeTLS   bool
+	Precedence int
 }
 
 // Routers returns the routers of HTTP that run, but for Traefik's own: of Kubernetes those of
@@ -65,7 +67,8 @@ func Routers(traefik *running.Traefik, objects *running.Objects) []Seen {
 func seen(r *route) Seen {
 	s := Seen{
 		Name: r.base, Where: r.where, Namespace: r.namespace, Provider: r.provider(),
-		Rule: r.rule, HasResolver: r.resolver != "", Precedence: r.precedence(),
+		Rule: r.rule, MayBeTLS: r.tls || !r.tlsKnown, HasResolver: r.resolver != "",
+		Precedence: r.precedence(),
 	}
 	s.Title = r.title()
 	if s.Namespace == "" && s.Provider == "kubernetescrd" {

@@ -23,8 +23,8 @@ func (a *auditor) services() {
 		}
 		if what := a.leadsTo(name, own); what != "" {
 			a.find(a.ofObject("service-control-plane", object,
-				fmt.Sprintf("It is an ExternalName for %s: %s. Traefik connects there with its own "+
-					"address and rights of network.", quoted(name), what),
+				fmt.Sprintf("It is an ExternalName for %s: %s. Traefik connects there with its "+
+					"own address and rights of network.", quoted(name), what),
 				"Remove it, and allow ExternalName to no tenant."))
 		}
 	}
@@ -32,7 +32,8 @@ func (a *auditor) services() {
 		return
 	}
 	for _, s := range a.Traefik.Services {
-		if s.Provider == "internal" || s.Provider == "file" || s.LoadBalancer == nil {
+		isOperators := slices.Contains([]string{"internal", "file", "http"}, s.Provider)
+		if isOperators || s.LoadBalancer == nil {
 			continue
 		}
 		for _, server := range s.LoadBalancer.Servers {
@@ -52,7 +53,8 @@ func (a *auditor) services() {
 	}
 }
 
-// leadsTo says what is wrong with an address that a Service of a namespace leads to, "" for nothing.
+// leadsTo says what is wrong with an address that a Service of a namespace leads to, "" for
+// nothing.
 func (a *auditor) leadsTo(name, own string) string {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if address, err := netip.ParseAddr(name); err == nil {
@@ -158,7 +160,8 @@ func (a *auditor) sayCollisions(id, what string, byName map[string][]running.Obj
 		keys := slices.Sorted(maps.Keys(tenants))
 		one, other := tenants[keys[0]], tenants[keys[1]]
 		a.find(a.ofObject(id, one,
-			fmt.Sprintf("It and %s of %s have one %s in Traefik, %s@kubernetes: the one that Traefik "+
+			fmt.Sprintf("It and %s of %s have one %s in Traefik, %s@kubernetes: the one that "+
+				"Traefik "+
 				"reads last wins, and gets the other's requests.", other.Title(),
 				a.whoseNamespace(other.GetNamespace()), what, name),
 			"Use IngressRoutes with safeNaming in one of the namespaces, or rename the Service."))

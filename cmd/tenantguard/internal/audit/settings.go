@@ -18,8 +18,8 @@ func (a *auditor) defaults() {
 			a.find(a.ofObject("setting-default-tls", object,
 				"It is in force for every host, whatever namespace it lies in. With "+
 					"defaultTLSResourcesNamespace it is ignored.",
-				"Give the routes that need it a certificate by tls.secretName, or options by name, "+
-					"and remove it."))
+				"Give the routes that need it a certificate by tls.secretName, or options by "+
+					"name, and remove it."))
 		}
 	}
 }

@@ -29,6 +29,11 @@ type stored struct {
 // readStore finds the certificates that Traefik has: those of its API, with the Secrets that have
 // them, or else those of the Secrets that objects name.
 func (a *auditor) readStore() {
+	a.readCertificates()
+	slices.SortStableFunc(a.store, func(x, y *stored) int { return strings.Compare(y.key, x.key) })
+}
+
+func (a *auditor) readCertificates() {
 	byPrint := map[string]*stored{}
 	if a.Traefik != nil && a.Traefik.HasCertificates {
 		for _, c := range a.Traefik.Certificates {
@@ -64,7 +69,6 @@ func (a *auditor) readStore() {
 		s.key, s.names = keyOf(s.leaf)
 		s.secrets = append(s.secrets, secret)
 	}
-	slices.SortStableFunc(a.store, func(x, y *stored) int { return strings.Compare(y.key, x.key) })
 }
 
 // leafOf makes a certificate of what the API says of one: enough to compare its names and dates.

@@ -63,8 +63,8 @@ func (a *auditor) ofTCP(r *route) {
 	}
 	if len(foreign) > 0 {
 		a.find(a.ofRoute("tcp-host-foreign", r,
-			fmt.Sprintf("Traefik asks it before all routers of HTTP, so it takes whole connections "+
-				"for %s, of tenant %s. The guard sees none of them.%s",
+			fmt.Sprintf("Traefik asks it before all routers of HTTP, so it takes whole "+
+				"connections for %s, of tenant %s. The guard sees none of them.%s",
 				bounded(shown(foreign)), a.ownersOf(foreign), relay(r)),
 			"Remove the router, and refuse such ones with the admission policies."))
 	}
@@ -75,8 +75,8 @@ func (a *auditor) ofTCP(r *route) {
 
 func (a *auditor) overGuarded(r *route, own []string) finding.Finding {
 	f := a.ofRoute("tcp-over-guarded-host", r,
-		fmt.Sprintf("It takes connections for %s, which is its tenant's own, past the guard: server "+
-			"name, Host and certificate are its own affair.%s", bounded(shown(own)), relay(r)),
+		fmt.Sprintf("It takes connections for %s, its tenant's own, past the guard: server name, "+
+			"Host and certificate are its own affair.%s", bounded(shown(own)), relay(r)),
 		"If that is meant, say so at the Namespace. If not, use a route of HTTP.")
 	if r.namespace != "" {
 		f.Fix = fmt.Sprintf("kubectl annotate namespace %s --overwrite tenantguard.io/allow='%s'",
@@ -101,8 +101,8 @@ func (a *auditor) anyServerName(r *route) {
 func relay(r *route) string {
 	for _, claim := range r.claims {
 		if slices.Contains(claim.Others, "ClientIP") {
-			return " It is for some addresses only: one for Traefik's own deceives the guard's look " +
-				"at the certificate."
+			return " It is for some addresses only: one for Traefik's own deceives the guard's " +
+				"look at the certificate."
 		}
 	}
 

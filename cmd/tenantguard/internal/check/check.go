@@ -65,7 +65,11 @@ func (c *policyCheck) form() {
 	if !c.loaded.IsYAML {
 		return
 	}
+	file := c.loaded.File
+	if file == source.StandardInput {
+		file = "-"
+	}
 	c.add("policy-not-json", "", c.loaded.File, "The plugin reads policy files as JSON only.",
 		"Give Traefik the converted file.").Fix =
-		"tenantguard check " + c.loaded.File + " --print json > policy.json"
+		"tenantguard check " + file + " --print json > policy.json"
 }

@@ -3,6 +3,7 @@ package check
 import (
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"slices"
@@ -71,10 +72,12 @@ var remarks = []struct {
 		want: []string{"status-page guard@file "}},
 	{description: "wildcards below public suffixes",
 		keys: clean + `,{"name":"b","namespaces":["b"],"guest":{"hosts":["**","*.net"],` +
-			`"paths":["/x"]},"hosts":["*.co.uk","**.github.io","**.kawasaki.jp","*.b.co.uk",` +
-			`"**.internal","b.com"]}],"shared":{"hosts":["**.dev"]}}`,
+			`"paths":["/x"]},"hosts":["*.readthedocs.io","*.co.uk","**.github.io",` +
+			`"**.kawasaki.jp","*.b.co.uk","**.internal","b.com"]}],` +
+			`"shared":{"hosts":["**.dev"]}}`,
 		want: []string{
-			"wildcard-public-suffix *.co.uk b", "wildcard-public-suffix **.github.io b",
+			"wildcard-public-suffix *.readthedocs.io b", "wildcard-public-suffix *.co.uk b",
+			"wildcard-public-suffix **.github.io b",
 			"wildcard-public-suffix **.kawasaki.jp b", "wildcard-public-suffix *.net b",
 			"wildcard-public-suffix **.dev ",
 		}},
@@ -86,14 +89,15 @@ var remarks = []struct {
 			"hosts-redundant a.b.c.test b",
 		}},
 	{description: "routers", keys: clean + `,{"name":"b","hosts":["b.test"],"routers":[` +
-		`"b-*@docker","*@consul","x*@kubernetescrd"]},{"name":"c","hosts":["c.test"],` +
+		`"b-*@docker","b-x@docker","*@consul","x*@kubernetescrd"]},` +
+		`{"name":"c","hosts":["c.test"],` +
 		`"routers":["*-c@docker","*-c@file","c@docker"]}]}`,
 		want: []string{
 			"routers-whole-provider *@consul b", "routers-without-effect x*@kubernetescrd b",
-			"routers-overlap *-c@docker c",
+			"routers-overlap b-*@docker b",
 		}},
 	{description: "namespaces that are alike", keys: clean + `,{"name":"b","hosts":["b.test"],` +
-		`"namespaces":["acme-b","acme-c*"]}]}`,
+		`"namespaces":["acme-b","acme-c*","b","b-b*"]}]}`,
 		want: []string{
 			`namespaces-alike "acme" of tenant "acme" and "acme-b" of tenant "b" `,
 			`namespaces-alike "acme" of tenant "acme" and "acme-c*" of tenant "b" `,
@@ -308,5 +312,54 @@ func TestBoth(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, both(c.a, c.b), "%s and %s", c.a, c.b)
 		assert.Equal(t, c.want, both(c.b, c.a), "%s and %s", c.b, c.a)
+	}
+}
+
+// TestBundle looks at an expired certificate among others.
+func TestBundle(t *testing.T) {
+	var content []byte
+	for _, name := range []string{"roots-platform.pem", "acme-expired.pem"} {
+		one, err := os.ReadFile(filepath.Join(testdata, "certificates", name))
+		require.NoError(t, err)
+		content = append(content, one...)
+	}
+	file := filepath.Join(t.TempDir(), "bundle.pem")
+	require.NoError(t, os.WriteFile(file, content, 0o600))
+	leaf := chain(t, "acme-expired").Leaf()
+	alone := filepath.Join(t.TempDir(), "alone.pem")
+	require.NoError(t, os.WriteFile(alone, pem.EncodeToMemory(&pem.Block{
+		Type: "CERTIFICATE", Bytes: leaf.Raw,
+	}), 0o600))
+	severities := map[string]finding.Severity{}
+	for _, keys := range []string{file, alone} {
+		l := load(t, strings.Replace(clean, "roots-platform.pem", keys, 1)+`]}`)
+		for _, f := range Policy(l, Options{Now: now}) {
+			if f.ID == "authority-expired" {
+				severities[keys] = f.Severity
+			}
+		}
+	}
+	assert.Equal(t, map[string]finding.Severity{
+		file: finding.Warning, alone: finding.Error,
+	}, severities)
+}
+
+// TestErrorInFile looks at a policy file that a middleware names.
+func TestErrorInFile(t *testing.T) {
+	for _, c := range []struct{ description, content, where, tenant string }{
+		{"no JSON", "{\n\"tenants\": [}", ":2", ""},
+		{"a wrong host", `{
+			"tenants": [
+			{"name": "a",
+			"hosts": ["a b"]}]}`, ":4", "a"},
+		{"a name that is there twice", `{"tenants": [{"name": "a", "hosts": "a.test"},
+			{"name": "a", "hosts": "b.test"}]}`, ":2", "a"},
+	} {
+		file := filepath.Join(t.TempDir(), "p.json")
+		require.NoError(t, os.WriteFile(file, []byte(c.content), 0o600))
+		found := Policy(load(t, `{"policyFile":"`+file+`"}`), Options{Now: now})
+		require.Len(t, found, 1, c.description)
+		assert.Equal(t, file+c.where, found[0].Where, c.description)
+		assert.Equal(t, c.tenant, found[0].Tenant, c.description)
 	}
 }

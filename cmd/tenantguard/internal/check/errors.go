@@ -53,9 +53,6 @@ func (c *policyCheck) errors() {
 		f := c.add("policy-error", path, subject, text, doAbout(text))
 		f.Where = c.loaded.Place(path, value)
 		f.Tenant = tenant
-		if f.Tenant == "" {
-			f.Tenant = c.tenantAt(path)
-		}
 		if path == "policyFile" && value != "" {
 			rest := text[len(errorParts.FindString(text)):]
 			if match := jsonLine.FindStringSubmatch(rest); match != nil {
@@ -75,20 +72,4 @@ func partsOf(text string) (path, tenant, value string) {
 	value, _ = strconv.Unquote(match[3])
 
 	return match[1], tenant, value
-}
-
-var tenantIndex = regexp.MustCompile(`^tenants\[(\d+)\]`)
-
-// tenantAt returns the name of the tenant that a path leads into.
-func (c *policyCheck) tenantAt(path string) string {
-	match := tenantIndex.FindStringSubmatch(path)
-	if match == nil {
-		return ""
-	}
-	i, err := strconv.Atoi(match[1])
-	if err != nil || i >= len(c.document.Tenants) {
-		return ""
-	}
-
-	return c.document.Tenants[i].Name
 }

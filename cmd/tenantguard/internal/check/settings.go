@@ -69,20 +69,21 @@ func (c *policyCheck) alike(text string) {
 // which the plugin looks for among namespaces alone.
 func (c *policyCheck) alikePrefixes() {
 	type owned struct{ namespace, tenant string }
-	var exact, prefixes []owned
+	exact := map[string]string{}
+	var prefixes []owned
 	c.loaded.Effective.EachNamespace(func(namespace string, prefix bool, tenant *policy.Tenant) {
 		if prefix {
 			prefixes = append(prefixes, owned{namespace, tenant.Name})
 		} else {
-			exact = append(exact, owned{namespace, tenant.Name})
+			exact[namespace] = tenant.Name
 		}
 	})
 	for _, prefix := range prefixes {
-		for _, one := range exact {
-			begins := strings.HasPrefix(prefix.namespace, one.namespace+"-")
-			if begins && one.tenant != prefix.tenant {
+		for i, letter := range prefix.namespace {
+			one := prefix.namespace[:i]
+			if tenant := exact[one]; letter == '-' && tenant != "" && tenant != prefix.tenant {
 				c.alike(fmt.Sprintf("%q of tenant %q and %q of tenant %q",
-					one.namespace, one.tenant, prefix.namespace+"*", prefix.tenant))
+					one, tenant, prefix.namespace+"*", prefix.tenant))
 			}
 		}
 	}

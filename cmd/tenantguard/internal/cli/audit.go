@@ -19,11 +19,11 @@ func (r *root) auditCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit",
 		Short: "Find what would be denied, and what the guard can't see, in what runs",
-		Long: `audit holds every router, host and certificate that there is to a policy, before the guard
-is installed or after. It reads Traefik's API, or files that were saved of it:
+		Long: `Audit holds every router, host and certificate that there is to a policy, before
+the guard is installed or after. It reads Traefik's API, or files that were saved of it:
 
-  http-routers.json, http-middlewares.json, http-services.json, tcp-routers.json, udp-routers.json,
-  entrypoints.json, certificates.json and version.json
+  entrypoints.json, http-routers.json, http-middlewares.json, and if they are there
+  http-services.json, tcp-routers.json, udp-routers.json, certificates.json, version.json
 
 and the objects of a cluster, or manifests. With both, routers are Traefik's own.`,
 		Example: `$ tenantguard audit --policy policy.json --api http://127.0.0.1:8080
@@ -40,7 +40,9 @@ $ tenantguard audit --policy policy.yaml --filename manifests/ --all`,
 			if r.output == sarif {
 				err = report.WriteSARIF(r.out)
 			} else {
-				err = r.write(report, func(out io.Writer) error { return report.WriteTable(out, all) })
+				err = r.write(report, func(out io.Writer) error {
+					return report.WriteTable(out, all)
+				})
 			}
 			if err == nil && report.Findings.Counts() {
 				return errFound
@@ -51,6 +53,8 @@ $ tenantguard audit --policy policy.yaml --filename manifests/ --all`,
 	}
 	w.addFlags(command)
 	w.addPolicyFlags(command)
+	command.Flags().StringVar(&w.connect, "connect", "",
+		"`host:port` of an entry point, to see which certificates it really serves")
 	command.Flags().BoolVarP(&all, "all", "a", false,
 		"write every router, host and certificate, also those that pass")
 
@@ -69,8 +73,13 @@ func (r *root) audit(c *cobra.Command, w *what) (*audit.Report, error) {
 		return nil, err
 	}
 
+	served, err := w.served(c.Context(), p.say)
+	if err != nil {
+		return nil, err
+	}
+
 	return audit.Run(audit.Input{
-		Traefik: w.traefik, Objects: w.objects, Policy: effective, Plugin: w.plugin,
+		Served: served, Traefik: w.traefik, Objects: w.objects, Policy: effective, Plugin: w.plugin,
 		OperatorNamespaces: w.operatorNamespaces, Now: time.Now(),
 	}, p.say)
 }

@@ -12,8 +12,8 @@ func (r *root) diffCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "diff",
 		Short: "Compare a policy with what runs",
-		Long: `diff says which routers, hosts, namespaces and names of certificates a policy lacks, and which
-it has that nothing uses any more.`,
+		Long: `Diff says which routers, hosts, namespaces and names of certificates a policy lacks,
+and which it has that nothing uses any more.`,
 		Example: `$ tenantguard diff --policy policy.yaml --kube
 $ tenantguard diff --policy policy.json --api http://127.0.0.1:8080 --output json`,
 		Args: cobra.NoArgs,

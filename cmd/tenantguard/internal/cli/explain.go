@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/certs"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/explain"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/verdict"
@@ -66,6 +67,8 @@ $ tenantguard explain --policy policy.json --request https://acme.example.com/lo
 	flags := command.Flags()
 	flags.StringVarP(&f.policy, "policy", "p", "", "`file` with the policy, in any form")
 	flags.StringVar(&f.sent.Router, "router", "", "qualified `name` of the router, with @provider")
+	flags.StringArrayVar(&f.sent.Children, "child", nil,
+		"qualified `name` of a router below it; can be given several times")
 	flags.StringVar(&f.sent.EntryPoint, "entrypoint", "",
 		"`name` of the entry point, which Traefik may put before the router's")
 	flags.StringVar(&f.sent.Namespace, "namespace", "", "`namespace` of an Ingress's router")
@@ -190,6 +193,7 @@ func (r *root) findRouter(ctx context.Context, f *explainFlags) error {
 		return err
 	}
 	f.sent.Router, f.sent.EntryPoint = found.Router.Name, found.EntryPoint
+	f.sent.Children = found.Children
 	if f.sent.Namespace == "" {
 		f.sent.Namespace = found.Router.Observability.Metadata.Ingress.Namespace
 	}
@@ -228,6 +232,9 @@ func (f *explainFlags) findCertificate(ctx context.Context) error {
 	return nil
 }
 
+// explainColumns is how many columns an explanation has beside the names of its steps.
+const explainColumns = 87
+
 // writeExplanation writes an explanation for people.
 func writeExplanation(w io.Writer, e *explain.Explanation) error {
 	head := e.Verdict
@@ -247,11 +254,11 @@ func writeExplanation(w io.Writer, e *explain.Explanation) error {
 		if step.Code != "" {
 			mark = step.Code + ": "
 		}
-		for i, line := range strings.Split(step.Text, "\n") {
+		wrapped := finding.Wrap(mark+step.Text, explainColumns)
+		for i, line := range strings.Split(wrapped, "\n") {
 			name := ""
 			if i == 0 {
 				name = step.Name
-				line = mark + line
 			}
 			fmt.Fprintf(tabs, "%s\t%s\n", name, line)
 		}

@@ -19,9 +19,9 @@ func (r *root) initCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "init",
 		Short: "Make a starting policy of what runs",
-		Long: `init reads what runs, as audit does, and writes a policy for it in report mode: a tenant for
-each namespace or each value of a label, and of other providers for the beginning of the
-routers' names, with the hosts of their rules.
+		Long: `Init reads what runs, as audit does, and writes a policy for it in report mode: a
+tenant for each namespace or each value of a label, and of other providers for the
+beginning of the routers' names, with the hosts of their rules.
 
 What can't be told is marked: hosts that are expressions, rules without a host, and hosts that
 several claim. --guess takes what is likely.

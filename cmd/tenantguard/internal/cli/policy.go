@@ -157,7 +157,7 @@ func named(all []*source.Policy, middleware string) ([]*source.Policy, error) {
 // shownName is what is said of a file.
 func shownName(name string) string {
 	if name == "-" {
-		return "standard input"
+		return source.StandardInput
 	}
 
 	return name

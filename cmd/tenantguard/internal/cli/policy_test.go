@@ -129,8 +129,13 @@ func assertContains(t *testing.T, text string, fragments []string) {
 		if fragment == "" {
 			assert.Empty(t, text)
 		}
-		assert.Contains(t, text, fragment)
+		assert.Contains(t, oneLine(text), oneLine(fragment))
 	}
+}
+
+// oneLine is a text without the places where it was wrapped.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // TestCheckPrinted checks again what was printed.

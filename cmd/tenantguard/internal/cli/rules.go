@@ -28,9 +28,10 @@ type readRule struct {
 func (r *root) rulesCommand() *cobra.Command {
 	syntax, asked := "", []string{}
 	command := &cobra.Command{
-		Use:     "rules [RULE]...",
-		Short:   "Say which hosts a rule of Traefik's is for",
-		Long:    "rules reads rules of Traefik's from its arguments, or one a line from standard input.",
+		Use:   "rules [RULE]...",
+		Short: "Say which hosts a rule of Traefik's is for",
+		Long: "rules reads rules of Traefik's from its arguments, or one a line from " +
+			"standard input.",
 		Example: "$ tenantguard rules 'Host(`a.example.com`) && PathPrefix(`/api`)'",
 		Hidden:  true,
 		RunE: func(_ *cobra.Command, written []string) error {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,12 +10,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/audit"
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/certs"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/running"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/source"
 )
@@ -30,6 +33,8 @@ type what struct {
 	operatorNamespaces []string
 	fromNamespaces     bool
 	files              map[string]string
+	// connect is an entry point that is asked for the certificates that it serves.
+	connect string
 
 	traefik *running.Traefik
 	objects *running.Objects
@@ -117,7 +122,8 @@ func (w *what) effective() (*policy.Effective, error) {
 			strings.Join(loaded.Errors, "\n"))
 	}
 	if loaded.Effective.Kubernetes.Enabled && w.objects == nil {
-		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or --filename")
+		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or " +
+			"--filename")
 	}
 
 	return loaded.Effective, nil
@@ -143,16 +149,8 @@ func (w *what) findPolicy() (*source.Policy, error) {
 	if w.policy != "" {
 		return w.readPolicy()
 	}
-	if w.traefik != nil {
-		for _, m := range w.traefik.Middlewares {
-			keys := map[string]any{}
-			err := json.Unmarshal(m.Plugin[w.plugin], &keys)
-			if err == nil && len(keys) > 0 && policy.IsOperators(m.Name, w.getenv) {
-				return &source.Policy{
-					Form: source.FormKeys, File: w.traefik.Where, Middleware: m.Name, Keys: keys,
-				}, nil
-			}
-		}
+	if p, err := w.inTraefik(); p != nil || err != nil {
+		return p, err
 	}
 	for _, object := range w.objects.Of("Middleware") {
 		keys := audit.PluginKeys(object, w.plugin)
@@ -171,6 +169,40 @@ func (w *what) findPolicy() (*source.Policy, error) {
 		Form: source.FormKeys, File: "the Namespaces", Middleware: "guard@file",
 		Keys: map[string]any{"kubernetes": map[string]any{"enabled": true}},
 	}, nil
+}
+
+// inTraefik returns the policy of the guard that entry points have, or else of the only one that is
+// the operator's, nil for none.
+func (w *what) inTraefik() (*source.Policy, error) {
+	if w.traefik == nil {
+		return nil, nil
+	}
+	var found []*source.Policy
+	for _, m := range w.traefik.Middlewares {
+		keys := map[string]any{}
+		err := json.Unmarshal(m.Plugin[w.plugin], &keys)
+		if err != nil || len(keys) == 0 || !policy.IsOperators(m.Name, w.getenv) {
+			continue
+		}
+		p := &source.Policy{
+			Form: source.FormKeys, File: w.traefik.Where, Middleware: m.Name, Keys: keys,
+		}
+		for _, e := range w.traefik.EntryPoints {
+			if slices.Contains(e.HTTP.Middlewares, m.Name) {
+				return p, nil
+			}
+		}
+		found = append(found, p)
+	}
+	if len(found) > 1 {
+		return nil, fmt.Errorf("wanted --policy: no entry point says which of %d guards is meant, "+
+			"such as %s and %s", len(found), found[0].Middleware, found[1].Middleware)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+
+	return found[0], nil
 }
 
 func (w *what) getenv(name string) string {
@@ -197,4 +229,40 @@ func (w *what) readPolicy() (*source.Policy, error) {
 	}
 
 	return found[0], nil
+}
+
+// atOnce is how many handshakes are made at a time.
+const atOnce = 16
+
+// served asks the entry point which certificate it serves for each host, nil where there is none to
+// ask.
+func (w *what) served(
+	ctx context.Context, say func(format string, args ...any),
+) (map[string][]*x509.Certificate, error) {
+	if w.connect == "" {
+		return nil, nil
+	}
+	names := audit.ServedNames(w.traefik, w.objects)
+	say("asking %s for %d certificates", w.connect, len(names))
+	chains := make([]*certs.Chain, len(names))
+	errs := make([]error, len(names))
+	var all sync.WaitGroup
+	turns := make(chan struct{}, atOnce)
+	for i, name := range names {
+		all.Go(func() {
+			turns <- struct{}{}
+			chains[i], errs[i] = certs.Serve(ctx, w.connect, name)
+			<-turns
+		})
+	}
+	all.Wait()
+	served := map[string][]*x509.Certificate{}
+	for i, name := range names {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		served[name] = chains[i].Certificates
+	}
+
+	return served, nil
 }

@@ -108,6 +108,9 @@ func (e *explainer) others() string {
 	if e.bound.Other == "" {
 		return ""
 	}
+	if slices.Contains(e.sent.Children, e.bound.Other) {
+		return fmt.Sprintf(" The router %s below it is not the same tenant's.", e.bound.Other)
+	}
 
 	return " It may be of " + strings.ReplaceAll(e.bound.Other, ",", ", ") + "."
 }
@@ -129,7 +132,7 @@ func (e *explainer) stepHost(code verdict.Code) {
 func (e *explainer) ownerOf(name hosts.Name) string {
 	owner := e.policy.Hosts.Owner(name)
 	if owner == "" {
-		return fmt.Sprintf("%s is nobody's: no pattern of a tenant has it.", name)
+		return fmt.Sprintf("No tenant owns %s.", name)
 	}
 	patterns := hosts.NewTable()
 	e.policy.Hosts.Each(func(pattern hosts.Pattern, _ string) {
@@ -188,7 +191,7 @@ func (e *explainer) stepCertificate(code verdict.Code) {
 			verdict.JudgedAs(e.policy, e.parsed).Name)
 	}
 	if why := verdict.Explain(code, e.parsed, leaf, e.judged, e.now); why != "" {
-		text += "\n" + strings.ToUpper(why[:1]) + why[1:] + "."
+		text += "\nThat is: " + why + "."
 	}
 	if e.judged.IsPinned {
 		text += "\nIt is shared, by a pin."

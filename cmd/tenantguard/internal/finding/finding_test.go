@@ -107,3 +107,16 @@ func TestKinds(t *testing.T) {
 	assert.Equal(t, Error, New("policy-error", "s", "M.", "D.").Severity)
 	assert.PanicsWithValue(t, "finding: no kind no-such", func() { New("no-such", "", "", "") })
 }
+
+func TestWrap(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{"one two", "one two"},
+		{"one two three", "one two\nthree"},
+		{"éèê éèê", "éèê éèê"},
+		{"longer-than-that a", "longer-than-that\na"},
+		{"a\nb c d e f g", "a\nb c d e\nf g"},
+	} {
+		assert.Equal(t, c.want, Wrap(c.text, 8))
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -118,14 +119,41 @@ func (l List) WriteTable(w io.Writer) error {
 	var text strings.Builder
 	for i, head := range strings.Split(strings.TrimSuffix(heads.String(), "\n"), "\n") {
 		text.WriteString(strings.TrimRight(head, " ") + "\n")
-		text.WriteString(indent("    ", l[i].Message))
-		text.WriteString(indent("    ", l[i].Do))
+		text.WriteString(indent("    ", Wrap(l[i].Message, width-4)))
+		text.WriteString(indent("    ", Wrap(l[i].Do, width-4)))
 		text.WriteString(indent("        ", l[i].Fix))
 	}
 	text.WriteString("\n" + l.summary() + "\n")
 	_, err := io.WriteString(w, text.String())
 
 	return err
+}
+
+// width is how many columns what people read has.
+const width = 100
+
+// Wrap breaks the lines of a text at spaces, so that none has more columns, if that can be.
+func Wrap(text string, columns int) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		taken := ""
+		for word := range strings.SplitSeq(line, " ") {
+			both := utf8.RuneCountInString(taken) + 1 + utf8.RuneCountInString(word)
+			if taken != "" && both > columns {
+				lines = append(lines, taken)
+				taken = word
+
+				continue
+			}
+			if taken != "" {
+				taken += " "
+			}
+			taken += word
+		}
+		lines = append(lines, taken)
+	}
+
+	return strings.Join(lines, "\n")
 }
 
 // summary counts the findings by their severity.

@@ -90,8 +90,18 @@ func Load(o admission.Options) (*Policies, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
+	slices.SortStableFunc(p.all, func(a, b *compiled) int { return a.layer() - b.layer() })
 
 	return p, nil
+}
+
+// layer is 1 for a policy that needs the ConfigMap of owners, and 0 for others.
+func (c *compiled) layer() int {
+	if strings.HasPrefix(c.name, "owners-") {
+		return 1
+	}
+
+	return 0
 }
 
 // each decodes the documents of a file.
@@ -205,7 +215,8 @@ type Objection struct {
 	Message string
 }
 
-// Check returns what each policy would say of an object, the first objection of each.
+// Check returns what each policy would say of an object, the first objection of each. What is said
+// with the ConfigMap of owners comes last.
 func (p *Policies) Check(r Request) []Objection {
 	set := labels.Set{"kubernetes.io/metadata.name": r.Namespace.Name}
 	for key, value := range r.Namespace.Labels {

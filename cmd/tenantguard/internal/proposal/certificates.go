@@ -1,28 +1,26 @@
 package proposal
 
 import (
+	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/audit"
 )
 
-// certificates finds platform certificates: those that are served for hosts of several tenants, or
-// lie in the operators' namespaces, with names that are not one tenant's alone.
+// certificates finds whose the names of certificates are. Those that are served for hosts of
+// several tenants, or lie in the operators' namespaces, are the platform's; the names of others
+// are their tenant's.
 func (m *maker) certificates(p *Proposal) {
+	m.store = audit.Certificates(m.Traefik, m.Objects)
 	owners := map[string]*Tenant{}
-	table := hosts.NewTable()
 	for _, tenant := range m.tenants {
-		for _, text := range tenant.Hosts {
-			owners[text] = tenant
-			if pattern, err := hosts.ParsePattern(text); err == nil {
-				table.Add(pattern, tenant.Name)
-			}
+		for _, host := range tenant.Hosts {
+			owners[host] = tenant
 		}
 	}
-	m.store = audit.Certificates(m.Traefik, m.Objects)
 	for _, c := range m.store {
 		served := map[string]*Tenant{}
 		for host, tenant := range owners {
@@ -30,28 +28,56 @@ func (m *maker) certificates(p *Proposal) {
 				served[tenant.Name] = tenant
 			}
 		}
-		inPlatform := slices.ContainsFunc(c.Namespaces, func(namespace string) bool {
+		for _, tenant := range served {
+			tenant.NoSecrets = tenant.NoSecrets || m.Objects != nil && len(c.Namespaces) == 0
+		}
+		isPlatforms := slices.ContainsFunc(c.Namespaces, func(namespace string) bool {
 			return slices.Contains(m.OperatorNamespaces, namespace)
 		})
-		for name, tenant := range served {
-			if m.Objects != nil && len(c.Namespaces) == 0 {
-				tenant.NoSecrets = true
+		switch {
+		case len(served) == 0:
+		case len(served) == 1 && !isPlatforms:
+			for _, tenant := range served {
+				m.ownNames(tenant, c)
 			}
-			if isAll(table, c.Names, name) && !inPlatform {
-				delete(served, name)
-			}
+		default:
+			p.SharedHosts = append(p.SharedHosts, c.Names...)
+			m.share(p, c, slices.Sorted(maps.Keys(served)))
 		}
-		isOthers := len(served) > 1 || inPlatform && len(served) > 0 ||
-			len(served) == 1 && strings.HasPrefix(c.Names[0], "*.")
-		if !isOthers {
-			continue
-		}
-		p.SharedHosts = append(p.SharedHosts, c.Names...)
-		p.SharedNamespaces = append(p.SharedNamespaces, c.Namespaces...)
 	}
 	slices.Sort(p.SharedHosts)
 	p.SharedHosts = slices.Compact(p.SharedHosts)
-	m.keepPlatforms(p)
+	slices.Sort(p.SharedNamespaces)
+	p.SharedNamespaces = slices.Compact(p.SharedNamespaces)
+}
+
+// ownNames gives a tenant the names of its certificate.
+func (m *maker) ownNames(tenant *Tenant, c audit.Certificate) {
+	for _, name := range c.Names {
+		pattern, err := hosts.ParsePattern(name)
+		if err != nil || slices.Contains(tenant.Hosts, pattern.String()) {
+			continue
+		}
+		if other := m.ownerOf(pattern.String()); other != nil {
+			m.mark("certificate-unclear", name, "",
+				fmt.Sprintf("A certificate of tenant %s names it, and it is tenant %s's.",
+					tenant.Name, other.Name),
+				"Have the certificate issued without it, or share it.")
+			continue
+		}
+		tenant.Hosts = append(tenant.Hosts, pattern.String())
+	}
+}
+
+// ownerOf returns the tenant that has a pattern, nil for none.
+func (m *maker) ownerOf(pattern string) *Tenant {
+	for _, tenant := range m.tenants {
+		if slices.Contains(tenant.Hosts, pattern) {
+			return tenant
+		}
+	}
+
+	return nil
 }
 
 // isPreferred reports whether it is the certificate that Traefik serves for a host.
@@ -65,28 +91,17 @@ func (m *maker) isPreferred(c audit.Certificate, host string) bool {
 	return false
 }
 
-// isAll reports whether all names of a certificate are a tenant's.
-func isAll(table *hosts.Table, names []string, tenant string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool {
-		return !table.CoversAll(name, tenant)
-	})
-}
-
-// keepPlatforms leaves of the shared namespaces those of the platform: what lies in others must not
-// serve everybody.
-func (m *maker) keepPlatforms(p *Proposal) {
-	var kept []string
-	for _, namespace := range p.SharedNamespaces {
-		isTenants := !slices.Contains(m.OperatorNamespaces, namespace)
-		if isTenants {
-			m.mark("certificate-unclear", "namespace "+namespace, namespace,
-				"A certificate that is served for several tenants lies in it, which is no namespace "+
-					"of the platform.",
-				"Keep it in a namespace of the platform, or set certificates.roots.")
+// share makes the namespaces of a platform certificate shared ones, if they are the platform's:
+// what lies in others must not serve everybody.
+func (m *maker) share(p *Proposal, c audit.Certificate, tenants []string) {
+	for _, namespace := range c.Namespaces {
+		if slices.Contains(m.OperatorNamespaces, namespace) {
+			p.SharedNamespaces = append(p.SharedNamespaces, namespace)
 			continue
 		}
-		kept = append(kept, namespace)
+		m.mark("certificate-unclear", "namespace "+namespace, namespace,
+			"A certificate that is served for the tenants "+list(tenants)+" lies in it, which is "+
+				"no namespace of the platform.",
+			"Keep it in a namespace of the platform, or set certificates.roots.")
 	}
-	slices.Sort(kept)
-	p.SharedNamespaces = slices.Compact(kept)
 }

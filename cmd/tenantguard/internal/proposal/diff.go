@@ -32,9 +32,9 @@ func Diff(in Input, p *policy.Effective) finding.List {
 	for _, router := range audit.Routers(in.Traefik, in.Objects) {
 		d.router(router, missing)
 	}
+	d.shared()
 	d.unusedHosts()
 	d.namespaces()
-	d.shared()
 	d.found.Sort()
 
 	return d.found
@@ -125,8 +125,8 @@ func patternsFor(name string) []string {
 	return all
 }
 
-// unusedHosts finds hosts that no router of their tenant is for. Those below expressions and
-// catch-alls nobody can tell.
+// unusedHosts finds hosts that no router and no certificate of their tenant is for. Those below
+// expressions and catch-alls nobody can tell.
 func (d *difference) unusedHosts() {
 	unused := map[string][]string{}
 	d.policy.Hosts.Each(func(pattern hosts.Pattern, owner string) {
@@ -166,7 +166,8 @@ func (d *difference) namespaces() {
 	slices.Sort(gone)
 	for _, namespace := range gone {
 		d.say("policy-namespace-unused", namespace, tenants[namespace], "",
-			"The policy lists it, and the cluster does not have it: whoever creates it is that tenant.",
+			"The policy lists it, and the cluster does not have it: whoever creates it is that "+
+				"tenant.",
 			"Remove it from the policy, or create it.", "")
 	}
 }
@@ -182,9 +183,13 @@ func (d *difference) shared() {
 			for _, pattern := range patternsFor(name) {
 				names[pattern] = true
 			}
-			owners[d.ownerOf(name)] = true
-			if d.ownerOf(name) == "" {
+			owner := d.ownerOf(name)
+			owners[owner] = true
+			if owner == "" {
 				missing = append(missing, name)
+			}
+			if d.used[owner] != nil {
+				d.used[owner][name] = true
 			}
 		}
 		if len(missing) == 0 && (len(owners) < 2 || owners[policy.SharedOwner]) {

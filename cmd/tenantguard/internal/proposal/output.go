@@ -62,7 +62,8 @@ func (p *Proposal) WriteYAML(w io.Writer) error {
 		return err
 	}
 	var text strings.Builder
-	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode nothing is " +
+	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode " +
+		"nothing is " +
 		"denied:\n# denials are logged. Set mode to enforce when none is left.\n")
 	if len(p.Unclear) > 0 {
 		text.WriteString("#\n# What could not be told:\n")
@@ -136,4 +137,14 @@ func (p *Proposal) WriteLabels(w io.Writer, label string) error {
 	_, err = io.WriteString(w, text.String())
 
 	return err
+}
+
+// list writes names in a sentence, the first ones of many.
+func list(names []string) string {
+	const most = 5
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+
+	return strings.Join(names, ", ")
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/hosts"
+	"github.com/tenantguard/tenantguard/internal/policy"
 
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/audit"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
@@ -80,8 +81,12 @@ func Make(in Input) *Proposal {
 		labels: map[string]string{}, created: map[string]string{},
 	}
 	for _, n := range in.Objects.Of("Namespace") {
-		m.labels[n.GetName()] = n.GetLabels()[in.Label]
 		m.created[n.GetName()] = audit.Created(n)
+		m.labels[n.GetName()] = n.GetLabels()[in.Label]
+		if name := n.GetLabels()[policy.TenantLabel]; name != "" {
+			m.labels[n.GetName()] = name
+			m.keep(name, n)
+		}
 	}
 	for _, router := range audit.Routers(in.Traefik, in.Objects) {
 		m.add(router)
@@ -125,9 +130,20 @@ func (m *maker) tenantOf(router audit.Seen) *Tenant {
 	return tenant
 }
 
+// keep takes over what a Namespace says of its tenant already.
+func (m *maker) keep(name string, n running.Object) {
+	tenant := m.tenant(name)
+	tenant.Namespaces = append(tenant.Namespaces, n.GetName())
+	for _, text := range strings.Split(n.GetAnnotations()[policy.HostsAnnotation], ",") {
+		if pattern, err := hosts.ParsePattern(strings.TrimSpace(text)); err == nil {
+			tenant.Hosts = append(tenant.Hosts, pattern.String())
+		}
+	}
+}
+
 // nameOf returns the tenant of a namespace.
 func (m *maker) nameOf(namespace string) string {
-	if name := m.labels[namespace]; m.Label != "" && name != "" {
+	if name := m.labels[namespace]; name != "" {
 		return name
 	}
 	if slices.Contains(m.OperatorNamespaces, namespace) {
@@ -251,7 +267,9 @@ func (m *maker) own(host string) {
 	}
 	claims := slices.Clone(m.claims[host])
 	slices.SortStableFunc(claims, func(a, b claim) int {
-		return cmp.Or(compareBool(a.Path == "" || a.Path == "/", b.Path == "" || b.Path == "/"),
+		return cmp.Or(
+			compareBool(a.tenant.has(pattern), b.tenant.has(pattern)),
+			compareBool(a.Path == "" || a.Path == "/", b.Path == "" || b.Path == "/"),
 			cmp.Compare(m.created[a.router.Namespace], m.created[b.router.Namespace]),
 			cmp.Compare(a.tenant.Name, b.tenant.Name))
 	})
@@ -267,11 +285,17 @@ func (m *maker) own(host string) {
 		if !told[c.tenant] {
 			told[c.tenant] = true
 			m.mark("host-contested", host, c.router.Where,
-				fmt.Sprintf("Tenants %s and %s have routers for it. It is taken for %s's, and %s for a "+
+				fmt.Sprintf("Tenants %s and %s have routers for it. It is taken for %s's, and "+
+					"%s for a "+
 					"guest there.", owner.Name, c.tenant.Name, owner.Name, c.tenant.Name),
 				"See whose it is, and whether the other may serve it.")
 		}
 	}
+}
+
+// has reports whether a pattern is the tenant's already.
+func (t *Tenant) has(pattern hosts.Pattern) bool {
+	return slices.Contains(t.Hosts, pattern.String())
 }
 
 // compareBool sorts true first.
@@ -286,8 +310,18 @@ func compareBool(a, b bool) int {
 	}
 }
 
-// tidy sorts the lists of a tenant. Guests on every host, or for every path, need no more.
+// tidy sorts the lists of a tenant, and leaves out what others of its hosts cover. Guests on every
+// host, or for every path, need no more.
 func (t *Tenant) tidy() {
+	isOwned := map[string]bool{}
+	for _, host := range t.Hosts {
+		isOwned[host] = true
+	}
+	t.Hosts = slices.DeleteFunc(t.Hosts, func(host string) bool {
+		_, suffix, _ := strings.Cut(host, ".")
+
+		return !strings.HasPrefix(host, "*") && isOwned["*."+suffix]
+	})
 	for _, list := range []*[]string{
 		&t.Namespaces, &t.Routers, &t.Hosts, &t.GuestHosts, &t.GuestPaths,
 	} {

@@ -1,5 +1,5 @@
-// Package rules reads the rules of Traefik's routers: which hosts a rule is for. It parses them with
-// the library that Traefik uses, and a test in e2e/command holds it to Traefik's own muxers.
+// Package rules reads the rules of Traefik's routers: which hosts a rule is for. It parses them
+// with the library that Traefik uses, and a test in e2e/command holds it to Traefik's own muxers.
 package rules
 
 import (
@@ -113,9 +113,8 @@ func newParser(syntax Syntax, known map[string]matcher) predicate.Parser {
 			return func() *node { return &node{name: name, matcher: m, values: values} }
 		}
 		title := cases.Title(language.Und).String(strings.ToLower(name))
-		for _, spelling := range []string{name, strings.ToLower(name), strings.ToUpper(name), title} {
-			functions[spelling] = function
-		}
+		functions[name], functions[title] = function, function
+		functions[strings.ToLower(name)], functions[strings.ToUpper(name)] = function, function
 	}
 	parser, err := predicate.NewParser(predicate.Def{
 		Operators: predicate.Operators{

@@ -8,7 +8,8 @@ import (
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/rules"
 )
 
-// claimsOf writes claims as text: host, ~regexp or any, a path with "…" for a prefix, other matchers.
+// claimsOf writes claims as text: host, ~regexp or any, a path with "…" for a prefix, other
+// matchers.
 func claimsOf(rule *rules.Rule) string {
 	var texts []string
 	for _, c := range rule.Claims() {

@@ -94,11 +94,12 @@ func (t *Traefik) read(
 
 // redacted is a URL without a password.
 func redacted(text string) string {
-	if parsed, err := url.Parse(text); err == nil {
-		return parsed.Redacted()
+	parsed, err := url.Parse(text)
+	if err != nil {
+		return "a URL that can't be read"
 	}
 
-	return text
+	return parsed.Redacted()
 }
 
 func (a API) client() (*http.Client, error) {
@@ -125,7 +126,7 @@ func (a API) fromURL(
 ) ([]byte, int, error) {
 	base, err := url.Parse(a.At)
 	if err != nil {
-		return nil, 0, fmt.Errorf("wanted a URL: %w", errors.Unwrap(err))
+		return nil, 0, errors.Unwrap(err) // the rest of it is the URL, perhaps with a password
 	}
 	address := base.JoinPath("api", path)
 	address.RawQuery = url.Values{
@@ -168,15 +169,15 @@ func (a API) fromURL(
 	return content, next, err
 }
 
-// fromFolder reads a list that somebody saved: http/routers is http-routers.json, or routers.json in
-// the folder http.
+// fromFolder reads a list that somebody saved: http/routers is http-routers.json, or routers.json
+// in the folder http.
 func (a API) fromFolder(_ context.Context, path string, _ int) ([]byte, int, error) {
 	for _, name := range []string{strings.ReplaceAll(path, "/", "-"), path} {
 		content, err := os.ReadFile(filepath.Join(a.At, filepath.FromSlash(name)+".json"))
-		if err == nil {
+		if err == nil && len(content) > 0 { // curl --fail leaves an empty one of what is not there
 			return content, 1, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, 0, err
 		}
 	}

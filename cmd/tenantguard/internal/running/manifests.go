@@ -66,17 +66,18 @@ func (o *Objects) readFile(path string) error {
 func (o *Objects) readDocuments(path string, content []byte) error {
 	reader := yaml.NewYAMLOrJSONDecoder(bytes.NewReader(content), 4096)
 	for {
-		var document map[string]any
-		err := reader.Decode(&document)
+		var decoded any
+		err := reader.Decode(&decoded)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%s: wanted YAML or JSON: %w", path, err)
 		}
+		document, isMap := decoded.(map[string]any)
 		object := unstructured.Unstructured{Object: document}
-		if object.GetKind() == "" || object.GetAPIVersion() == "" {
-			continue
+		if !isMap || object.GetKind() == "" || object.GetAPIVersion() == "" {
+			continue // values of a chart, for one
 		}
 		if !object.IsList() {
 			o.add(object, path)

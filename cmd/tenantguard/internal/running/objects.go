@@ -113,7 +113,8 @@ var resources = []resource{
 	{gatewayGroup, []string{"v1"}, "listenersets", "ListenerSet"},
 }
 
-// ResourceOf returns the group and the name of the resource of a kind, "" for one that is not known.
+// ResourceOf returns the group and the name of the resource of a kind, "" for one that is not
+// known.
 func ResourceOf(object Object) (group, name string) {
 	group = object.GroupVersionKind().Group
 	for _, r := range resources {

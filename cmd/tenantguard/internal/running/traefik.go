@@ -1,5 +1,5 @@
-// Package running reads what runs: the configuration that Traefik tells of by its API, and the objects of
-// a cluster or of manifests.
+// Package running reads what runs: the configuration that Traefik tells of by its API, and the
+// objects of a cluster or of manifests.
 package running
 
 import (

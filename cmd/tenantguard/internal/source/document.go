@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -200,15 +199,20 @@ func (l *Loaded) Merged() *Document {
 		return nil
 	}
 	d := l.Document()
+	places := map[string]int{}
+	for i, tenant := range d.Tenants {
+		places[tenant.Name] = i
+	}
+	hosts, namespaces := l.hosts(), l.namespaces()
 	for _, tenant := range l.Effective.Tenants {
-		i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.Name == tenant.Name })
-		if i < 0 {
+		i, found := places[tenant.Name]
+		if !found {
 			i = len(d.Tenants)
 			d.Tenants = append(d.Tenants, Tenant{Name: tenant.Name})
 		}
 		d.Tenants[i].Mode = tenant.Mode
-		d.Tenants[i].Namespaces = added(d.Tenants[i].Namespaces, l.namespacesOf(tenant.Name))
-		d.Tenants[i].Hosts = added(d.Tenants[i].Hosts, l.hostsOf(tenant.Name))
+		d.Tenants[i].Namespaces = added(d.Tenants[i].Namespaces, namespaces[tenant.Name])
+		d.Tenants[i].Hosts = added(d.Tenants[i].Hosts, hosts[tenant.Name])
 	}
 
 	return d

@@ -9,32 +9,33 @@ import (
 	"github.com/tenantguard/tenantguard/internal/policy"
 )
 
-// hostsOf returns the host patterns of a tenant.
-func (l *Loaded) hostsOf(tenant string) []string {
-	var all []string
+// hosts returns the host patterns of each tenant.
+func (l *Loaded) hosts() map[string][]string {
+	all := map[string][]string{}
 	l.Effective.Hosts.Each(func(pattern hosts.Pattern, owner string) {
-		if owner == tenant {
-			all = append(all, pattern.String())
-		}
+		all[owner] = append(all[owner], pattern.String())
 	})
-	slices.Sort(all)
 
-	return all
+	return eachSorted(all)
 }
 
-// namespacesOf returns the namespaces of a tenant as a policy lists them.
-func (l *Loaded) namespacesOf(tenant string) []string {
-	var all []string
+// namespaces returns the namespaces of each tenant as a policy lists them.
+func (l *Loaded) namespaces() map[string][]string {
+	all := map[string][]string{}
 	l.Effective.EachNamespace(func(namespace string, prefix bool, owner *policy.Tenant) {
-		if owner.Name != tenant {
-			return
-		}
 		if prefix {
 			namespace += "*"
 		}
-		all = append(all, namespace)
+		all[owner.Name] = append(all[owner.Name], namespace)
 	})
-	slices.Sort(all)
+
+	return eachSorted(all)
+}
+
+func eachSorted(all map[string][]string) map[string][]string {
+	for _, list := range all {
+		slices.Sort(list)
+	}
 
 	return all
 }

@@ -156,14 +156,30 @@ func composeLabels(node *yaml.Node) []pair {
 	return pairs
 }
 
-// ofPlugin are the keys of labels that belong to a plugin of a middleware, with dots for slashes.
-var ofPlugin = regexp.MustCompile(`(?i)^traefik[./]http[./]middlewares[./]([^./]+)[./]plugin[./]`)
+// pluginLabel and pluginPair are the keys of labels, and those in a store, that belong to a plugin
+// of a middleware.
+var (
+	pluginLabel = regexp.MustCompile(`(?i)^traefik\.http\.middlewares\.([^.]+)\.plugin\.`)
+	pluginPair  = regexp.MustCompile(`(?i)^traefik/http/middlewares/([^/]+)/plugin/`)
+)
+
+// ofPlugin returns the middleware that a key belongs to, and what is behind the word plugin in it.
+// It reports whether the key belongs to a plugin.
+func ofPlugin(key string) (middleware, rest string, isPlugins bool) {
+	for _, expression := range []*regexp.Regexp{pluginLabel, pluginPair} {
+		if match := expression.FindStringSubmatch(key); match != nil {
+			return match[1], key[len(match[0]):], true
+		}
+	}
+
+	return "", "", false
+}
 
 // readPairs reads labels or the pairs of a store.
 func (r *reader) readPairs(pairs []pair) error {
 	var own []pair
 	for _, one := range pairs {
-		if ofPlugin.MatchString(one.key) {
+		if _, _, isPlugins := ofPlugin(one.key); isPlugins {
 			own = append(own, one)
 		}
 	}

@@ -67,13 +67,12 @@ func locatorOfPairs(pairs []pair, middleware string) locator {
 		want := pathPart.FindAllString(strings.ToLower(path), -1)
 		best, line := 0, 0
 		for _, one := range pairs {
-			key := strings.ToLower(one.key)
-			match := ofPlugin.FindStringSubmatch(key)
-			if match[1] != strings.ToLower(middleware) {
+			name, key, _ := ofPlugin(one.key)
+			if !strings.EqualFold(name, middleware) {
 				continue
 			}
 			separators := func(r rune) bool { return strings.ContainsRune("./[]", r) }
-			parts := strings.FieldsFunc(key[len(match[0]):], separators)
+			parts := strings.FieldsFunc(strings.ToLower(key), separators)
 			if same := common(parts[1:], want); same > best {
 				best, line = same, one.line
 			}

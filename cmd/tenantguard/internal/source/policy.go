@@ -24,6 +24,9 @@ const (
 	FormKeyValue   = "key-value pairs"
 )
 
+// StandardInput is said in place of a file's name.
+const StandardInput = "standard input"
+
 // Policy is the configuration of one middleware, or a policy file.
 type Policy struct {
 	// Form is one of the constants, and File is where it was read from.
@@ -181,14 +184,21 @@ func (r *reader) readNode(node *yaml.Node, content []byte) error {
 	case hasKeys(node, middlewareKeys):
 		return r.addKeys(FormKeys, "guard@file", node)
 	}
+	if hasKeys(node, staticKeys) {
+		r.skipped = append(r.skipped, "Traefik's static configuration: the policy is in a file "+
+			"that its providers name")
+
+		return nil
+	}
 	r.skipped = append(r.skipped, "the keys "+strings.Join(keysOf(node), ", "))
 
 	return nil
 }
 
-// policyKeys are those of a policy file, and middlewareKeys what a middleware may have beside them,
-// in lower case.
+// policyKeys are those of a policy file, middlewareKeys what a middleware may have beside them, and
+// staticKeys some that only Traefik's static configuration has, in lower case.
 var (
+	staticKeys     = []string{"entrypoints", "providers", "experimental"}
 	policyKeys     = []string{"tenants", "shared", "certificates"}
 	middlewareKeys = []string{"mode", "policyfile", "legacynames", "plaintext", "kubernetes",
 		"exposereason", "status", "trustedproxies", "servername"}

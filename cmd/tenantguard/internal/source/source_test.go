@@ -110,9 +110,12 @@ func TestRead(t *testing.T) {
 func TestReadErrors(t *testing.T) {
 	cases := []struct{ description, name, content, want string }{
 		{"nothing", "p.yaml", " \n", "p.yaml: the file is empty"},
-		{"something else", "p.yaml", "entryPoints: {}\n",
+		{"something else", "p.yaml", "groups: {}\n",
 			"p.yaml: wanted a policy file, keys of the plugin, a Middleware, Traefik's dynamic " +
-				"configuration, labels or key-value pairs, found the keys entryPoints"},
+				"configuration, labels or key-value pairs, found the keys groups"},
+		{"the static configuration", "p.yaml", "entryPoints: {}\n",
+			"found Traefik's static configuration: the policy is in a file that its providers " +
+				"name"},
 		{"another plugin", "p.yaml", "http: {middlewares: {a: {plugin: {geoip: {x: y}}}}}\n",
 			"found a middleware of the plugin geoip"},
 		{"a template", "p.yaml", "http:\n  {{ range }}\n", "the file has templates"},
@@ -170,9 +173,9 @@ func assertMergedIsSame(t *testing.T, l *Loaded) {
 		got := again.Effective.Tenants[i]
 		assert.True(t, tenant.Certificates.Roots.Equal(got.Certificates.Roots))
 		tenant.Certificates.Roots, got.Certificates.Roots = nil, nil
-		assert.Equal(t, l.hostsOf(tenant.Name), again.hostsOf(tenant.Name))
-		assert.Equal(t, l.namespacesOf(tenant.Name), again.namespacesOf(tenant.Name))
 	}
+	assert.Equal(t, l.hosts(), again.hosts())
+	assert.Equal(t, l.namespaces(), again.namespaces())
 	assert.Equal(t, l.Effective.Policy, again.Effective.Policy)
 }
 
@@ -246,5 +249,37 @@ func TestReadNamespacesErrors(t *testing.T) {
 	for _, content := range []string{"{", "kind: PodList\nitems: [{metadata: {name: a}}]\n", ""} {
 		_, err := ReadNamespaces("ns", []byte(content))
 		assert.ErrorContains(t, err, "ns: ", content)
+	}
+}
+
+// TestPlaceOfPairs wants the first of the pairs that a path leads to.
+func TestPlaceOfPairs(t *testing.T) {
+	found, err := Read("p.txt", []byte("traefik.enable=true\n"+
+		"traefik.http.middlewares.a.plugin.tenantguard.tenants[0].name=x\n"+
+		"traefik.http.middlewares.b.plugin.tenantguard.tenants[0].name=x\n"+
+		"traefik.http.middlewares.b.plugin.tenantguard.tenants[0].hosts=x\n"), options)
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+	assert.Equal(t, "p.txt:2", found[0].Place("tenants[0]", ""))
+	assert.Equal(t, "p.txt:3", found[1].Place("tenants[0]", ""))
+	assert.Equal(t, "p.txt:4", found[1].Place("tenants[0].hosts[3]", ""))
+}
+
+// TestDocumentOf reads what forms write in different ways.
+func TestDocumentOf(t *testing.T) {
+	yes := true
+	for _, c := range []struct {
+		description string
+		keys        map[string]any
+		want        Document
+	}{
+		{"off, as YAML reads it", map[string]any{"certificates": map[string]any{"check": false}},
+			Document{Certificates: &Certificates{Check: "off"}}},
+		{"true as text", map[string]any{"exposeReason": "true"}, Document{ExposeReason: &yes}},
+		{"an empty section as text", map[string]any{"shared": ""}, Document{}},
+		{"maps for lists", map[string]any{"Tenants": map[any]any{"0": map[string]any{"name": 7}}},
+			Document{Tenants: []Tenant{{Name: "7"}}}},
+	} {
+		assert.Equal(t, c.want, *DocumentOf(c.keys), c.description)
 	}
 }
