@@ -23,8 +23,6 @@ import (
 	"github.com/tenantguard/tenantguard/e2e/internal/ports"
 	"github.com/tenantguard/tenantguard/e2e/internal/repo"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/client-go/tools/clientcmd/api"
 )
 
 func TestMain(m *testing.M) {
@@ -38,23 +36,8 @@ func command(t *testing.T, config *rest.Config, args ...string) *exec.Cmd {
 	binary, err := tenantguard.Binary()
 	require.NoError(t, err)
 
-	return exec.Command(binary, append(args, "--kubeconfig", kubeconfig(t, config))...)
-}
-
-// kubeconfig writes how a cluster is reached.
-func kubeconfig(t *testing.T, config *rest.Config) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	require.NoError(t, clientcmd.WriteToFile(api.Config{
-		Clusters: map[string]*api.Cluster{
-			"it": {Server: config.Host, CertificateAuthority: config.CAFile},
-		},
-		AuthInfos:      map[string]*api.AuthInfo{"it": {Token: config.BearerToken}},
-		Contexts:       map[string]*api.Context{"it": {Cluster: "it", AuthInfo: "it"}},
-		CurrentContext: "it",
-	}, file))
-
-	return file
+	return exec.Command(binary, append(args, "--kubeconfig",
+		tenantguard.Kubeconfig(t, config.Host, config.CAFile, config.BearerToken))...)
 }
 
 // output is what a process writes.
