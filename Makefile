@@ -6,6 +6,8 @@
 # make fuzz    looks for inputs that break the plugin's readers, a minute for each
 # make soak    has everything happen at once for ten minutes, each verdict beside a reference
 # make mutate  changes the code in small ways and lists the changes that no test notices
+# make command builds the command tenantguard into .cache and prints where it is
+# make tidy    brings the go.mod of the command up to date
 #
 # Each of demo, test, e2e and traefik takes TRAEFIK=/path/to/traefik, one that is there (3.6 or later),
 # or a release to be built, such as TRAEFIK=v3.6.25. Without it, the first one builds Traefik for some
@@ -31,12 +33,29 @@ NEXT_TRAEFIK := $(if $(TRAEFIK)$(TRAEFIK_GO),,next-traefik)
 ON_NEXT_GO := ^Test(Certificate|Connection|Forged|Front|Hijack|Observe|Renewal|Resumed|Unobservable)
 
 .PHONY: demo test bench compat lint unit interpreted e2e next next-traefik builds traefik cluster \
-	fuzz fuzz-short soak columns mutate
+	fuzz fuzz-short soak columns mutate command tidy
 
 demo:
 	cd e2e && go run ./demo
 
 test: builds lint unit fuzz-short interpreted e2e next
+
+# One static binary.
+command:
+	@cd cmd/tenantguard && CGO_ENABLED=0 go build -trimpath -o $(CACHE)/tenantguard . && \
+		echo $(CACHE)/tenantguard
+
+# The command's go.mod has no replacement, or go install would refuse it. So go mod tidy, which looks
+# at no go.work, needs one meanwhile. The versions are those of the workspace: what go install builds
+# is what the tests run.
+PLUGIN_MODULE := github.com/tenantguard/tenantguard
+OF_WORKSPACE := {{with .Module}}{{with .Version}}{{$$.Module.Path}}@{{.}}{{end}}{{end}}
+tidy:
+	cd cmd/tenantguard && \
+		versions=$$(go list -deps -test -f '$(OF_WORKSPACE)' ./... | sort -u) && \
+		go mod edit -replace $(PLUGIN_MODULE)=../.. && \
+		{ GOWORK=off go get $$versions && GOWORK=off go mod tidy; done=$$?; \
+		go mod edit -dropreplace $(PLUGIN_MODULE) -require $(PLUGIN_MODULE)@v0.1.0; exit $$done; }
 
 # Not part of make test: figures from a busy machine prove nothing. BENCH="-rows 2,3" prints some of
 # them, BENCH="-scale 0.1" takes less time.
@@ -50,12 +69,15 @@ compat: cluster
 lint: columns
 	@echo "== format, vet, staticcheck"
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
-	go vet ./... && cd e2e && go vet ./...
-	go run $(STATICCHECK) ./... && cd e2e && go run $(STATICCHECK) ./...
+	for module in . cmd/tenantguard e2e; do ( cd $$module && go vet ./... ) || exit 1; done
+	for module in . cmd/tenantguard e2e; do \
+		( cd $$module && go run $(STATICCHECK) ./... ) || exit 1; \
+	done
 
 unit:
 	@echo "== unit tests, compiled"
 	go test -race ./...
+	cd cmd/tenantguard && go test -race ./...
 
 # yaegi finds packages by GOPATH only.
 interpreted:
@@ -88,6 +110,7 @@ e2e: traefik cluster
 	@# and of each step of a roll-out.
 	cd e2e/kubernetes && go test -race -count=1 -timeout 30m
 	cd e2e/estate && go test -race -count=1 -timeout 30m
+	cd e2e/command/kubernetes && go test -race -count=1 -timeout 30m
 	@# In one process with the race detector Yaegi is found to race with itself.
 	cd e2e && go test -count=1 ./loader/...
 

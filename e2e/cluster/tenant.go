@@ -250,7 +250,10 @@ func ServiceManifests(t lab.T, namespace, name string) (service, slice string) {
 		"apiVersion": "discovery.k8s.io/v1",
 		"kind":       "EndpointSlice",
 		"metadata": map[string]any{"name": name, "namespace": namespace,
-			"labels": map[string]any{"kubernetes.io/service-name": name}},
+			"labels": map[string]any{
+				"kubernetes.io/service-name":             name,
+				"endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io",
+			}},
 		"addressType": kind,
 		"endpoints": []any{map[string]any{
 			"addresses":  []any{address.String()},

@@ -16,5 +16,6 @@ func TestKubernetes(t *testing.T) {
 	t.Run("namespaces", func(t *testing.T) { testNamespaces(t, w) })
 	t.Run("references", func(t *testing.T) { testReferences(t, w) })
 	t.Run("roll-out", func(t *testing.T) { testRollOut(t, w) })
+	t.Run("with audit", func(t *testing.T) { testWithAudit(t, w) })
 	t.Run("with admission", func(t *testing.T) { testWithAdmission(t, w) })
 }

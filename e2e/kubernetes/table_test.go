@@ -19,6 +19,8 @@ type row struct {
 	off, on, onServed string
 	// admission and served are the same with the guard and the policies of admission.
 	admission, served string
+	// audit are the ids of what the command's audit finds.
+	audit string
 }
 
 // add appends a text unless it is contained already.
@@ -99,10 +101,10 @@ func (w *world) table(t *testing.T) {
 	var text strings.Builder
 	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(table, "ATTACK\tPROVIDER\tGUARD OFF\tGUARD ON\tVICTIM SERVED"+
-		"\tGUARD AND ADMISSION ON\tVICTIM SERVED")
+		"\tGUARD AND ADMISSION ON\tVICTIM SERVED\tAUDIT")
 	for _, r := range w.rows {
 		fmt.Fprintln(table, strings.Join([]string{
-			r.attack, r.provider, r.off, r.on, r.onServed, r.admission, r.served,
+			r.attack, r.provider, r.off, r.on, r.onServed, r.admission, r.served, r.audit,
 		}, "\t"))
 	}
 	table.Flush()

@@ -38,7 +38,7 @@ func TestColumns(t *testing.T) {
 		printed := false
 		for i, line := range strings.Split(p.text, "\n") {
 			if strings.HasPrefix(line, "```") {
-				printed = line == "```text" || line == "```json"
+				printed = line == "```text" || line == "```json" || line == "```console"
 			}
 			if printed || strings.HasPrefix(line, "|") {
 				continue

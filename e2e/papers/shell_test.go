@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/tenantguard/tenantguard/e2e/internal/command"
 )
 
 // checkShell runs what can be run, and checks the other commands by what they name: there are no
@@ -22,6 +23,7 @@ func checkShell(t *testing.T, b block) {
 		"openssl x509 -in cert": runPin,
 		"while read ":           runPairs,
 		"entrypoint=":           runHosts,
+		"traefik=":              runSave,
 		"kubectl get ":          runFind,
 		"kubectl logs ":         runFind,
 	} {
@@ -38,6 +40,7 @@ func checkShell(t *testing.T, b block) {
 		check := map[string]func(t *testing.T, words []string){
 			"kubectl": checkKubectl, "helm": checkHelm, "docker": checkDocker,
 			"export": checkExport, "make": checkMake, "go": checkGoCommand,
+			"tenantguard": checkTenantguard, "ln": checkSymlink,
 		}[command[0]]
 		if assert.NotNil(t, check, "no rule knows how to check %q", command[0]) {
 			check(t, command[1:])
@@ -112,6 +115,10 @@ func checkKubectl(t *testing.T, words []string) {
 		}
 		require.Contains(t, known, key)
 		checkMark(t, key, value, known...)
+	case "rollout":
+		require.Equal(t, []string{"rollout", "status", "deployment/tenantguard-webhook"}, others)
+		assert.Contains(t, string(readFile(t, webhookDeploymentFile)),
+			"kind: Deployment\nmetadata:\n  name: tenantguard-webhook\n")
 	default:
 		assert.Fail(t, "no rule knows this command of kubectl", others[0])
 	}
@@ -189,13 +196,35 @@ func runHosts(t *testing.T, script string) {
 		printed)
 }
 
-// checkDocker wants the image of the values to be built and pushed.
+// runSave runs commands that save the answers of Traefik's API, and wants the files that the
+// command reads.
+func runSave(t *testing.T, script string) {
+	dir := t.TempDir()
+	const curl = `curl() { case "${*: -1}" in http://*/api/*per_page=*) echo '[]';; esac; }`
+	runScript(t, dir, curl+"\n"+script)
+	found := command.Run(t, "init", "--api", dir, "--output", "json")
+	assert.Zero(t, found.Code, found.Errs)
+	for _, name := range []string{"tcp-routers.json", "certificates.json"} {
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
+}
+
+const webhookDeploymentFile = "examples/kubernetes/webhook/deployment.yaml"
+
+// checkDocker wants the image of the values to be built and pushed, or the webhook's to be built.
 func checkDocker(t *testing.T, words []string) {
 	values, others := options(words)
 	image := readHelm(t, helmGuardFile).image()
 	switch others[0] {
 	case "build":
 		assert.Equal(t, []string{"build", "."}, others)
+		if values["--file"][0] == "examples/kubernetes/webhook/Dockerfile" {
+			readFile(t, values["--file"][0])
+			require.Len(t, values["--tag"], 1)
+			assert.Contains(t, string(readFile(t, webhookDeploymentFile)),
+				"image: "+values["--tag"][0]+"\n")
+			return
+		}
 		assert.Equal(t, []string{image}, values["--tag"])
 		assert.Equal(t, []string{"examples/kubernetes/Dockerfile"}, values["--file"])
 	case "push":
@@ -226,6 +255,10 @@ func checkGoCommand(t *testing.T, words []string) {
 		words[folder] = filepath.Join(t.TempDir(), words[folder])
 		runScript(t, root(t), "go '"+strings.Join(words, "' '")+"'")
 		assert.DirExists(t, words[folder])
+		return
+	}
+	if words[0] == "install" { // TestInstall of e2e/command runs it
+		assert.Regexp(t, "^github.com/tenantguard/tenantguard/cmd/tenantguard@v", words[1])
 		return
 	}
 	require.Equal(t, "test", words[0])

@@ -39,6 +39,8 @@ func checkOf(t *testing.T, b block) func(t *testing.T, b block) {
 	switch b.language {
 	case "sh":
 		return checkShell
+	case "console":
+		return checkConsole
 	case "yaml":
 		return checkYAML
 	case "toml":

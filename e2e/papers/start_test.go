@@ -65,7 +65,7 @@ func startPrelude(secure, plain string) string {
 git() {
 	test "$*" = "clone https://` + pluginModule + `"
 	mkdir -p tenantguard/examples
-	for name in .traefik.yml Makefile go.mod go.work go.work.sum plugin.go internal e2e testdata
+	for name in .traefik.yml Makefile go.mod go.work go.work.sum plugin.go cmd internal e2e testdata
 	do ln -s "$root/$name" tenantguard; done
 	cp -R "$root/examples/file" tenantguard/examples
 	rm -rf tenantguard/examples/file/{certificates,plugins-local}

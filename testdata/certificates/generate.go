@@ -230,7 +230,7 @@ var leaves = []leaf{
 	{name: "two-dots", issuer: platform, names: dns("a..acme.example.com")},
 	{name: "two-dots-beside", issuer: platform,
 		names: dns("a.acme.example.com", "a..acme.example.com")},
-	{name: "nul", issuer: platform, names: dns("a.acme.example.com\x00.evil.test")},
+	{name: "nul-byte", issuer: platform, names: dns("a.acme.example.com\x00.evil.test")},
 	{name: "nul-beside", issuer: platform,
 		names: dns("a.acme.example.com", "a.acme.example.com\x00.evil.test")},
 	{name: "space-beside", issuer: platform,

@@ -1,6 +1,6 @@
-// Command generate writes examples/kubernetes/admission. It is run by go generate, in the folder of
-// package admission. With -folder it writes the policies for another label, or for hosts by rule,
-// into a new folder.
+// Command generate writes examples/kubernetes/admission, and the webhook's configuration. It is run
+// by go generate, in the folder of package admission. With -folder it writes the policies for
+// another label, or for hosts by rule, into a new folder.
 package main
 
 import (
@@ -13,7 +13,11 @@ import (
 	"github.com/tenantguard/tenantguard/internal/admission"
 )
 
-const root = "../../examples/kubernetes/admission"
+const (
+	root = "../../examples/kubernetes/admission"
+	// webhook is the one generated file of that folder.
+	webhook = "../../examples/kubernetes/webhook/configuration.yaml"
+)
 
 func main() {
 	options := admission.Defaults()
@@ -44,7 +48,11 @@ func run(folder string, options admission.Options) error {
 		if err := os.RemoveAll(root); err != nil {
 			return err
 		}
-		return write(root, admission.Defaults())
+		if err := write(root, admission.Defaults()); err != nil {
+			return err
+		}
+		content := admission.Defaults().WebhookYAML(admission.DefaultWebhook())
+		return os.WriteFile(webhook, []byte(content), 0o644)
 	}
 	if _, err := os.Stat(folder); err == nil {
 		return fmt.Errorf("folder %q is there already, wanted a new one", folder)

@@ -1,0 +1,102 @@
+package running
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Secret is what is kept of a Secret with a certificate: not its key.
+type Secret struct {
+	Namespace, Name, Type string
+	Created               string
+	// Chain is the certificate and those behind it, empty where there is none that can be read.
+	Chain []*x509.Certificate
+	// Problem is why there is none, "" where there is, or where nobody has put one in yet.
+	Problem string
+	// Paths are the keys that have no PEM in them: Traefik takes what they hold for paths.
+	Paths []string
+	File  string
+}
+
+// Title returns kind, namespace and name.
+func (s Secret) Title() string {
+	return "Secret " + s.Namespace + "/" + s.Name
+}
+
+// Place returns where to look for it.
+func (s Secret) Place() string {
+	if s.File != "" {
+		return s.File
+	}
+
+	return s.Namespace + "/" + s.Name
+}
+
+// pemBegin is what the content of a Secret must begin with.
+const pemBegin = "-----BEGIN"
+
+// secretOf reads a Secret, and reports whether it has a certificate, or could have one. Of the key
+// it looks at the first bytes, and keeps nothing.
+func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
+	s := Secret{
+		Namespace: object.GetNamespace(), Name: object.GetName(), File: file,
+		Created: object.GetCreationTimestamp().UTC().Format("2006-01-02T15:04:05Z"),
+	}
+	s.Type, _, _ = unstructured.NestedString(object.Object, "type")
+	certificate, has := secretKey(object, "tls.crt")
+	if !has && s.Type != "kubernetes.io/tls" {
+		return s, false
+	}
+	key, _ := secretKey(object, "tls.key")
+	for _, part := range []struct{ name, text string }{{"tls.crt", certificate}, {"tls.key", key}} {
+		if part.text != "" && !strings.HasPrefix(part.text, pemBegin) {
+			s.Paths = append(s.Paths, part.name)
+		}
+	}
+	s.Chain, s.Problem = parseChain(certificate)
+
+	return s, true
+}
+
+// secretKey returns the content of a key, from data or from stringData.
+func secretKey(object unstructured.Unstructured, key string) (string, bool) {
+	if text, found, _ := unstructured.NestedString(object.Object, "stringData", key); found {
+		return text, true
+	}
+	encoded, found, _ := unstructured.NestedString(object.Object, "data", key)
+	content, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", found
+	}
+
+	return string(content), found
+}
+
+// parseChain reads a certificate with its chain, leaf first.
+func parseChain(text string) (chain []*x509.Certificate, problem string) {
+	rest := []byte(text)
+	for {
+		var block *pem.Block
+		block, rest = pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, "the certificate can't be read: " + err.Error()
+		}
+		chain = append(chain, certificate)
+	}
+	if len(chain) == 0 && text != "" {
+		return nil, "there is no certificate in it"
+	}
+
+	return chain, ""
+}
