@@ -42,7 +42,7 @@ func TestFirstSecondAfterAReload(t *testing.T) {
 		t.Errorf("another one at once holds for %s, want up to 1s", got)
 	}
 	const short = 500 * time.Millisecond
-	c := NewCache(&Chains{}, &results{})
+	c = NewCache(&Chains{}, &results{})
 	if got := holds(t, c, l, "a.acme.example.com", short); got > short {
 		t.Errorf("one with a shorter ttl holds for %s", got)
 	}
