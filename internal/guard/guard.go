@@ -50,7 +50,9 @@ func (g *Guard) decide(req *http.Request) *answer {
 	}
 	r := read(req, chain)
 	if a := g.known.find(r.key(), req); a != nil {
-		g.rememberAgain(req, a)
+		if a.code == verdict.Pass { // a denied Host comes in ever new spellings
+			g.rememberAgain(req, a)
+		}
 		return a
 	}
 	d := g.check(req, r)

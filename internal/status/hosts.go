@@ -20,6 +20,8 @@ const (
 	// maxNames bounds the names of a certificate that are shown, and maxText each text in it, in
 	// bytes: whoever makes a certificate writes them.
 	maxNames = 20
+	// maxShown bounds the certificates of which it is remembered what is shown.
+	maxShown = 200
 	maxText  = 256
 )
 
@@ -45,27 +47,17 @@ type hostKey struct {
 // hosts has the hosts of which something was heard lately. The zero hosts is ready to use.
 type hosts struct {
 	known map[hostKey]*Host
+	// shown has what is shown of certificates that were served lately.
+	shown map[*x509.Certificate]*Host
 }
 
-// Served notes which certificate was served for a host. Of the certificate it keeps what is shown:
-// it may be large, and out of use the next moment.
+// Served notes which certificate was served for a host.
 func (c *Counters) Served(s Serving) {
-	fingerprint := ""
-	if s.Leaf != nil {
-		digest := sha256.Sum256(s.Leaf.Raw)
-		fingerprint = hex.EncodeToString(digest[:])
-	}
-	key := hostKey{host: s.Host, tenant: s.Tenant}
-	c.mu.Lock()
-	h := c.hosts.known[key]
-	c.mu.Unlock()
-	if h == nil || h.Fingerprint != fingerprint || fingerprint == "" {
-		h = s.certificate(fingerprint)
-	}
-	noted := *h
+	noted := c.certificate(s)
 	noted.Host, noted.Tenant, noted.Owner, noted.Pattern = s.Host, s.Tenant, s.Owner, s.Pattern
 	noted.Router, noted.Verdict, noted.Owned = s.Router, s.Verdict, s.Owned
 	noted.ExpiresSoon, noted.At = s.ExpiresSoon, s.At
+	key := hostKey{host: s.Host, tenant: s.Tenant}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.hosts.known == nil {
@@ -75,6 +67,29 @@ func (c *Counters) Served(s Serving) {
 		c.hosts.makeRoom()
 	}
 	c.hosts.known[key] = &noted
+}
+
+// certificate returns a host with what is shown of its certificate, found out once for each of
+// those that were served lately. A host keeps no more of it: it may be large, and out of use the
+// next moment.
+func (c *Counters) certificate(s Serving) Host {
+	if s.Leaf == nil {
+		return Host{Names: []string{}, Issuer: text.Bound(s.Problem, maxText)}
+	}
+	c.mu.Lock()
+	shown := c.hosts.shown[s.Leaf]
+	c.mu.Unlock()
+	if shown != nil {
+		return *shown
+	}
+	shown = describe(s.Leaf)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hosts.shown == nil || len(c.hosts.shown) >= maxShown {
+		c.hosts.shown = map[*x509.Certificate]*Host{}
+	}
+	c.hosts.shown[s.Leaf] = shown
+	return *shown
 }
 
 // makeRoom drops hosts that were not asked for lately: those of a tenant who has many, so that
@@ -128,33 +143,37 @@ func sortHosts(all []Host) {
 	})
 }
 
-// certificate returns what is shown of the certificate.
-func (s Serving) certificate(fingerprint string) *Host {
-	h := &Host{Names: []string{}}
-	if s.Leaf == nil {
-		h.Issuer = text.Bound(s.Problem, maxText)
-		return h
+// describe returns a host with what is shown of a certificate.
+func describe(leaf *x509.Certificate) *Host {
+	digest := sha256.Sum256(leaf.Raw)
+	spki := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	h := &Host{
+		Names:       namesOf(leaf),
+		Fingerprint: hex.EncodeToString(digest[:]),
+		Pin:         "sha256/" + base64.StdEncoding.EncodeToString(spki[:]),
+		NotAfter:    leaf.NotAfter,
+		Issuer:      text.Bound(leaf.Issuer.String(), maxText),
 	}
-	h.Fingerprint = fingerprint
-	spki := sha256.Sum256(s.Leaf.RawSubjectPublicKeyInfo)
-	h.Pin = "sha256/" + base64.StdEncoding.EncodeToString(spki[:])
-	h.NotAfter = s.Leaf.NotAfter
-	h.Issuer = text.Bound(s.Leaf.Issuer.String(), maxText)
-	if bytes.Equal(s.Leaf.RawIssuer, s.Leaf.RawSubject) {
+	if bytes.Equal(leaf.RawIssuer, leaf.RawSubject) {
 		h.Issuer = "itself"
 	}
-	for i, name := range s.Leaf.DNSNames {
-		if i <= maxNames {
-			h.Names = append(h.Names, text.Bound(name, maxText))
-		}
-	}
-	for i, ip := range s.Leaf.IPAddresses {
-		if i <= maxNames {
-			h.Names = append(h.Names, ip.String())
-		}
-	}
-	if len(h.Names) > maxNames {
-		h.Names = append(h.Names[:maxNames:maxNames], "…")
-	}
 	return h
+}
+
+// namesOf returns the first names of a certificate, and an ellipsis for more.
+func namesOf(leaf *x509.Certificate) []string {
+	names := []string{}
+	for _, name := range leaf.DNSNames {
+		if len(names) >= maxNames {
+			return append(names, "…")
+		}
+		names = append(names, text.Bound(name, maxText))
+	}
+	for _, ip := range leaf.IPAddresses {
+		if len(names) >= maxNames {
+			return append(names, "…")
+		}
+		names = append(names, ip.String())
+	}
+	return names
 }
