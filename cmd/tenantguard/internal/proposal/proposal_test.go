@@ -114,6 +114,10 @@ func TestMake(t *testing.T) {
 			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: "+
 			"'*.a.test, a b'}, labels", 1), route("acme", "a", "Host(`b.test`)")}, proposal.Input{},
 			"x:acme,*.a.test,b.test"},
+		{"one that names another's host", []string{strings.Replace(namespace("acme", young,
+			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: a.test}, "+
+			"labels", 1), globex, route("globex", "a", "Host(`a.test`)")}, proposal.Input{},
+			"globex:globex guest a.test; x:acme,a.test; ?host-contested"},
 		{"an expression", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
 			proposal.Input{}, "acme:acme; ?rule-unclear"},
 		{"a guess at it", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},

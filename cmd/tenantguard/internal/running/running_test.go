@@ -220,7 +220,8 @@ func TestManifests(t *testing.T) {
 	for _, o := range objects.All {
 		titles = append(titles, o.Title())
 	}
-	if got := strings.Join(titles, ", "); got != "Namespace n, Service default/b, Service z/a" {
+	if got := strings.Join(titles, ", "); got != "Namespace default, Namespace n, "+
+		"Namespace z, Service default/b, Service z/a" {
 		t.Errorf("%s", got)
 	}
 	if _, err := running.ReadManifests([]string{filepath.Join(dir, "readme.txt")}); err == nil {
