@@ -79,7 +79,7 @@ func run(
 		Namespaces: audit.Namespaces(objects, policy.TenantLabel),
 	}}
 	effective, notices := registrytest.Middleware{
-		Name: "guard@file", Keys: keys, Cluster: cluster,
+		Name: "guard@file", Keys: keys, Cluster: cluster, ReadFile: os.ReadFile,
 	}.Policy()
 	if effective == nil {
 		t.Fatalf("no policy: %+v", notices)

@@ -139,7 +139,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 ||
-		!got.EntryPoints[0].IsUDP() || !got.EntryPoints[0].HasTLS() {
+		got.EntryPoints[0].Address != ":80/udp" || !got.EntryPoints[0].HasTLS() {
 		t.Errorf("%+v", got)
 	}
 	write("http-routers.json", `{`)
