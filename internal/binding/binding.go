@@ -59,6 +59,28 @@ func Bind(p *policy.Policy, router Router, namespace string, legacyNames bool) B
 	return bindIngress(p, router, legacyNames)
 }
 
+// BindAll finds the tenant of a router, who must be that of the routers below it as well: no guard
+// stands in front of those.
+func BindAll(
+	p *policy.Policy, router Router, children []Router, namespace string, legacyNames bool,
+) Binding {
+	bound := Bind(p, router, namespace, legacyNames)
+	for _, child := range children {
+		below := Bind(p, child, namespace, legacyNames)
+		bound.FromCluster = bound.FromCluster || below.FromCluster
+		same := below.Code == verdict.Pass && below.Tenant == bound.Tenant
+		if bound.Code == verdict.Pass && !same {
+			return Binding{
+				Code:        verdict.RouterAmbiguous,
+				Other:       child.Name,
+				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
+				FromCluster: bound.FromCluster,
+			}
+		}
+	}
+	return bound
+}
+
 // bindCRD binds the router of an IngressRoute. One safe name among the candidates is enough.
 func bindCRD(p *policy.Policy, router Router, legacyNames bool) Binding {
 	if len(router.exact) > 0 {

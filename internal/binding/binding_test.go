@@ -198,3 +198,42 @@ func TestWhoElse(t *testing.T) {
 		}
 	}
 }
+
+// TestBindAll binds a router with others below it.
+func TestBindAll(t *testing.T) {
+	p := policyOf(t, map[string]any{"tenants": []any{
+		map[string]any{"name": "acme", "routers": "acme-*@docker", "namespaces": "acme"},
+		map[string]any{"name": "globex", "routers": "globex-*@docker", "namespaces": "globex"},
+	}})
+	rows := []struct {
+		description, router string
+		children            []string
+		want                verdict.Code
+		other, namespaces   string
+	}{
+		{"none", "acme-a@docker", nil, verdict.Pass, "", ""},
+		{"the tenant's", "acme-a@docker", []string{"acme-b@docker", "acme_b_0@kubernetescrd"},
+			verdict.Pass, "", ""},
+		{"another tenant's", "acme_a_0@kubernetescrd",
+			[]string{"acme-b@docker", "globex_b_0@kubernetescrd"}, verdict.RouterAmbiguous,
+			"globex_b_0@kubernetescrd", "acme,globex"},
+		{"unowned", "acme-a@docker", []string{"x@docker"}, verdict.RouterAmbiguous, "x@docker", ""},
+		{"below one that is unowned", "x@docker", []string{"acme-b@docker"}, verdict.RouterUnbound,
+			"", ""},
+		{"below Traefik's own", "api@internal", []string{"acme-b@docker"},
+			verdict.RouterAmbiguous, "acme-b@docker", ""},
+	}
+	for _, row := range rows {
+		var children []binding.Router
+		for _, name := range row.children {
+			children = append(children, binding.Parse(name, "web"))
+		}
+		got := binding.BindAll(p, binding.Parse(row.router, "web"), children, "", false)
+		namespaces := strings.Join(got.Namespaces, ",")
+		if got.Code != row.want || got.Other != row.other ||
+			(row.namespaces != "" && namespaces != row.namespaces) {
+			t.Errorf("%s: %q of %q in %q, want %q of %q in %q", row.description,
+				got.Code, got.Other, namespaces, row.want, row.other, row.namespaces)
+		}
+	}
+}

@@ -198,27 +198,15 @@ func textOf(err error) string {
 	return err.Error()
 }
 
-// bind finds the tenant of the router, who must be that of the routers below it as well: no guard
-// stands in front of those.
+// bind finds the tenant of the router and of those below it.
 func (g *Guard) bind(p *policy.Effective, namespace string) binding.Binding {
-	bound := binding.Bind(p.Policy, g.router, namespace, p.LegacyNames)
-	if g.moreChildren && !bound.Internal {
-		return binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
-	}
-	for _, child := range g.children {
-		below := binding.Bind(p.Policy, child, namespace, p.LegacyNames)
-		bound.FromCluster = bound.FromCluster || below.FromCluster
-		same := below.Code == verdict.Pass && below.Tenant == bound.Tenant
-		if bound.Code == verdict.Pass && !same {
-			return binding.Binding{
-				Code:        verdict.RouterAmbiguous,
-				Other:       child.Name,
-				Namespaces:  append(append([]string{}, bound.Namespaces...), below.Namespaces...),
-				FromCluster: bound.FromCluster,
-			}
+	if g.moreChildren {
+		bound := binding.Bind(p.Policy, g.router, namespace, p.LegacyNames)
+		if !bound.Internal {
+			return binding.Binding{Code: verdict.RouterAmbiguous, Namespaces: bound.Namespaces}
 		}
 	}
-	return bound
+	return binding.BindAll(p.Policy, g.router, g.children, namespace, p.LegacyNames)
 }
 
 // checkCertificate looks at the certificate that is really served: what Traefik's store prefers

@@ -67,6 +67,8 @@ $ tenantguard explain --policy policy.json --request https://acme.example.com/lo
 	flags := command.Flags()
 	flags.StringVarP(&f.policy, "policy", "p", "", "`file` with the policy, in any form")
 	flags.StringVar(&f.sent.Router, "router", "", "qualified `name` of the router, with @provider")
+	flags.StringArrayVar(&f.sent.Children, "child", nil,
+		"qualified `name` of a router below it; can be given several times")
 	flags.StringVar(&f.sent.EntryPoint, "entrypoint", "",
 		"`name` of the entry point, which Traefik may put before the router's")
 	flags.StringVar(&f.sent.Namespace, "namespace", "", "`namespace` of an Ingress's router")
@@ -191,6 +193,7 @@ func (r *root) findRouter(ctx context.Context, f *explainFlags) error {
 		return err
 	}
 	f.sent.Router, f.sent.EntryPoint = found.Router.Name, found.EntryPoint
+	f.sent.Children = found.Children
 	if f.sent.Namespace == "" {
 		f.sent.Namespace = found.Router.Observability.Metadata.Ingress.Namespace
 	}

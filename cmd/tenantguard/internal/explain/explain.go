@@ -21,6 +21,8 @@ type Request struct {
 	// point that it is on, "" where that is not known. Namespace is what Traefik says of an
 	// Ingress.
 	Router, EntryPoint, Namespace string
+	// Children are the routers below it, which no guard stands in front of.
+	Children []string
 	// Middleware is the qualified name of the guard's middleware, which stands in for the router's.
 	Middleware string
 	// Host is the Host header, and Path the target.
@@ -103,7 +105,8 @@ func (e *explainer) explain(errs []string) {
 		return
 	}
 	router := e.router()
-	e.bound = binding.Bind(e.policy.Policy, router, e.sent.Namespace, e.policy.LegacyNames)
+	e.bound = binding.BindAll(e.policy.Policy, router, e.children(), e.sent.Namespace,
+		e.policy.LegacyNames)
 	e.stepRouter(router)
 	if e.bound.Internal {
 		e.Verdict = string(verdict.Pass)
@@ -133,6 +136,15 @@ func (e *explainer) router() binding.Router {
 	}
 
 	return binding.Parse(e.sent.Router, e.sent.EntryPoint)
+}
+
+func (e *explainer) children() []binding.Router {
+	var all []binding.Router
+	for _, name := range e.sent.Children {
+		all = append(all, binding.Parse(name, e.sent.EntryPoint))
+	}
+
+	return all
 }
 
 // parse reads the request as the guard does.

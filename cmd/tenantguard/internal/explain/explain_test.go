@@ -201,6 +201,15 @@ func TestSteps(t *testing.T) {
 		{"no Secret", secrets, func(r *Request) { r.Secrets = []string{} },
 			"certificate-secret", "", []string{"policy: ", "router: ", "host: ", "connection: ",
 				"server name: ", "certificate: ", "secret: It is in none.", "mode: "}},
+		{"a router of another tenant below it", p, func(r *Request) {
+			r.Children = []string{"acme-x@docker", "globex_x_0@kubernetescrd"}
+		}, "router-ambiguous", "", []string{"policy: ",
+			"router: globex_x_0@kubernetescrd below it is not the same tenant's", "host: ",
+			"connection: ", "server name: ", "mode: "}},
+		{"no tenant's pattern", p, func(r *Request) { r.Router = "acme-x@gateway" },
+			"router-unbound", "", []string{"policy: ",
+				"router: acme-x@gateway matches no tenant's patterns", "host: ", "connection: ",
+				"server name: ", "mode: "}},
 		{"Traefik's own router", p, func(r *Request) { r.Router = "ping@internal" }, "pass", "",
 			[]string{"policy: ", "router: ping@internal is Traefik's own"}},
 		{"no policy", nil, func(*Request) {}, "policy-invalid", "",

@@ -16,6 +16,8 @@ import (
 type Found struct {
 	Router     running.Router
 	EntryPoint string
+	// Children are the routers below it.
+	Children []string
 	// Others are routers that Traefik would ask first, and whose rules look at more than the host
 	// and the path: one of them may be taken.
 	Others []string
@@ -31,7 +33,7 @@ func FindRouter(t *running.Traefik, r Request, entryPoint, address string) (*Fou
 	var others []string
 	for _, router := range byPriority(t.Routers) {
 		isOn := entryPoint == "" || slices.Contains(router.EntryPoints, entryPoint)
-		if !isOn || len(router.ParentRefs) > 0 || (router.TLS != nil) != r.TLS ||
+		if !isOn || hasParent(t.Routers, router) || (router.TLS != nil) != r.TLS ||
 			router.Status == "disabled" {
 			continue
 		}
@@ -40,8 +42,15 @@ func FindRouter(t *running.Traefik, r Request, entryPoint, address string) (*Fou
 			continue
 		}
 		matches, isSure := matchesOf(rule, host, r.Path)
+		if matches && isSure && len(router.ParentRefs) > 0 {
+			return nil, fmt.Errorf("the router %s takes it, whose parentRefs lead nowhere: no "+
+				"entry point's middleware stands before it, and so no guard", router.Name)
+		}
 		if matches && isSure {
-			found := &Found{Router: router, EntryPoint: entryPoint, Others: others}
+			found := &Found{
+				Router: router, EntryPoint: entryPoint, Others: others,
+				Children: childrenOf(t.Routers, router.Name),
+			}
 			if entryPoint == "" && len(router.EntryPoints) > 0 {
 				found.EntryPoint = router.EntryPoints[0]
 			}
@@ -58,6 +67,33 @@ func FindRouter(t *running.Traefik, r Request, entryPoint, address string) (*Fou
 	}
 
 	return nil, fmt.Errorf("no router of Traefik's matches %s%s: it answers 404", r.Host, r.Path)
+}
+
+// childrenOf returns the routers below a router, and below those.
+func childrenOf(all []running.Router, name string) []string {
+	found := []string{name}
+	for i := 0; i < len(found); i++ {
+		for _, router := range all {
+			isBelow := slices.ContainsFunc(router.ParentRefs, func(parent string) bool {
+				return running.Qualified(parent, router.Provider) == found[i]
+			})
+			if isBelow && !slices.Contains(found, router.Name) {
+				found = append(found, router.Name)
+			}
+		}
+	}
+
+	return found[1:]
+}
+
+// hasParent reports whether one of the parents of a router is there. If none is, Traefik takes the
+// router for a root.
+func hasParent(all []running.Router, router running.Router) bool {
+	return slices.ContainsFunc(router.ParentRefs, func(parent string) bool {
+		name := running.Qualified(parent, router.Provider)
+
+		return slices.ContainsFunc(all, func(r running.Router) bool { return r.Name == name })
+	})
 }
 
 // byPriority returns routers in the order in which Traefik asks them.

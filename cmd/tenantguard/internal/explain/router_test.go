@@ -43,7 +43,16 @@ func TestFindRouter(t *testing.T) {
 				r.Status = "disabled"
 			}),
 			router("child@file", "Host(`f.test`)", func(r *running.Router) {
-				r.ParentRefs = []string{"host@file"}
+				r.Provider, r.ParentRefs = "file", []string{"host"}
+			}),
+			router("orphan@docker", "Host(`i.test`)", func(r *running.Router) {
+				r.Provider, r.ParentRefs = "docker", []string{"ghost"}
+			}),
+			router("grandchild@docker", "Path(`/`)", func(r *running.Router) {
+				r.Provider, r.ParentRefs = "docker", []string{"child@file", "grandchild"}
+			}),
+			router("stranger@docker", "Host(`j.test`)", func(r *running.Router) {
+				r.Provider, r.ParentRefs = "docker", []string{"host"}
 			}),
 			router("wrong@file", "Nonsense(`a.test`)", priority(1000)),
 			router("low@file", "PathPrefix(`/`) && HostRegexp(`^g[.]test$`)", priority(1)),
@@ -73,6 +82,8 @@ func TestFindRouter(t *testing.T) {
 		{"one without TLS", "h.test", "/", "x:443", false, "", "", nil, "no router"},
 		{"one that is disabled", "e.test", "/", "x:443", false, "", "", nil, "no router"},
 		{"a child by itself", "f.test", "/", "x:443", false, "", "", nil, "no router"},
+		{"a child of nothing", "i.test", "/", "x:443", false, "", "", nil,
+			"the router orphan@docker takes it, whose parentRefs lead nowhere"},
 		{"by priority", "g.test", "/", "x:443", false, "high@file", "websecure", nil, ""},
 		{"an unknown port", "a.test", "/", "x:1", false, "host@file", "websecure", nil, ""},
 		{"a port of two entry points", "a.test", "/", "x:9000", false, "host@file", "websecure",
@@ -93,6 +104,9 @@ func TestFindRouter(t *testing.T) {
 			assert.Equal(t, c.others, found.Others)
 		})
 	}
-	_, err := FindRouter(traefik, Request{Host: "a.test", Path: "/", TLS: true}, "one", "")
+	found, err := FindRouter(traefik, Request{Host: "a.test", Path: "/", TLS: true}, "", "x:443")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"child@file", "grandchild@docker"}, found.Children)
+	_, err = FindRouter(traefik, Request{Host: "a.test", Path: "/", TLS: true}, "one", "")
 	assert.ErrorContains(t, err, "no router", "the entry point that is named counts")
 }

@@ -108,6 +108,9 @@ func (e *explainer) others() string {
 	if e.bound.Other == "" {
 		return ""
 	}
+	if slices.Contains(e.sent.Children, e.bound.Other) {
+		return fmt.Sprintf(" The router %s below it is not the same tenant's.", e.bound.Other)
+	}
 
 	return " It may be of " + strings.ReplaceAll(e.bound.Other, ",", ", ") + "."
 }

@@ -114,7 +114,8 @@ func TestReadErrors(t *testing.T) {
 			"p.yaml: wanted a policy file, keys of the plugin, a Middleware, Traefik's dynamic " +
 				"configuration, labels or key-value pairs, found the keys groups"},
 		{"the static configuration", "p.yaml", "entryPoints: {}\n",
-			"found Traefik's static configuration: the policy is in a file that its providers name"},
+			"found Traefik's static configuration: the policy is in a file that its providers " +
+				"name"},
 		{"another plugin", "p.yaml", "http: {middlewares: {a: {plugin: {geoip: {x: y}}}}}\n",
 			"found a middleware of the plugin geoip"},
 		{"a template", "p.yaml", "http:\n  {{ range }}\n", "the file has templates"},
