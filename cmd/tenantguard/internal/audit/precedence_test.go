@@ -11,10 +11,10 @@ func TestWinner(t *testing.T) {
 	rows := []struct {
 		description, acme, globex, priority, says string
 	}{
-		{"a longer rule", shorter, longer, "0", "takes router globex-x@docker: its rule is longer " +
-			"(36 to 17)"},
-		{"a shorter rule", longer, shorter, "0", "takes router acme-web@docker: its rule is longer " +
-			"(36 to 17)"},
+		{"a longer rule", shorter, longer, "0",
+			"takes router globex-x@docker: its rule is longer (36 to 17)"},
+		{"a shorter rule", longer, shorter, "0",
+			"takes router acme-web@docker: its rule is longer (36 to 17)"},
 		{"a priority", longer, shorter, "100", "takes router globex-x@docker: its priority is " +
 			"higher (100 to 36)"},
 		{"the priority that the API has of every router", shorter, longer, "36",
@@ -48,7 +48,8 @@ func TestGuests(t *testing.T) {
 		{"every path", "Host(`acme.test`)", "host-claimed-twice host-foreign"},
 	}
 	for _, row := range rows {
-		report := run(t, keys, traefikOf(t, routers(acme, router("globex-x@docker", row.rule))), nil)
+		globex := router("globex-x@docker", row.rule)
+		report := run(t, keys, traefikOf(t, routers(acme, globex)), nil)
 		if got := sortedIDs(report.Findings); got != row.want {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
 		}

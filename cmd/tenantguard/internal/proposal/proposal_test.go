@@ -197,8 +197,8 @@ func TestTraefik(t *testing.T) {
 			"acme:acme-web@docker,*.a.test,a.test; globex:globex-web@docker,b.test"},
 		{"a certificate of both", a + "," + b, certificate("1", "*.test", "test"),
 			"acme:acme-web@docker,a.test; globex:globex-web@docker,b.test; shared:*.test,test"},
-		{"one of both that neither is served", a + "," + b, certificate("1", "*.test", "test") + "," +
-			certificate("2", "a.test") + "," + certificate("3", "b.test"),
+		{"one of both that neither is served", a + "," + b, certificate("1", "*.test", "test") +
+			"," + certificate("2", "a.test") + "," + certificate("3", "b.test"),
 			"acme:acme-web@docker,a.test; globex:globex-web@docker,b.test"},
 		{"one that nobody is served", a, certificate("1", "x.test"), "acme:acme-web@docker,a.test"},
 	}
