@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -78,7 +79,7 @@ func run(
 		Namespaces: audit.Namespaces(objects, policy.TenantLabel),
 	}}
 	effective, notices := registrytest.Middleware{
-		Name: "guard@file", Keys: keys, Cluster: cluster,
+		Name: "guard@file", Keys: keys, Cluster: cluster, ReadFile: os.ReadFile,
 	}.Policy()
 	if effective == nil {
 		t.Fatalf("no policy: %+v", notices)
@@ -101,6 +102,9 @@ func TestAdmissionCases(t *testing.T) {
 	namespaces := namespacesYAML(t)
 	files, _ := filepath.Glob(filepath.Join(testdata, "*.yaml"))
 	found, passed := 0, 0
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(table, "OBJECT\tADMISSION\tAUDIT")
 	for _, file := range files {
 		if filepath.Base(file) == "namespaces.yaml" || filepath.Base(file) == "operations.yaml" {
 			continue // changes, and who makes them
@@ -121,11 +125,14 @@ func TestAdmissionCases(t *testing.T) {
 					report.Findings[0].Message)
 			case c.Want == "refused":
 				found++
+				fmt.Fprintf(table, "%s\t%s\t%s\n", c.Description, c.Want, ids)
 			default:
 				passed++
 			}
 		}
 	}
+	table.Flush()
+	t.Logf("every object that admission refuses:\n%s", text.String())
 	if found < 150 || passed < 90 {
 		t.Errorf("%d found and %d passed, want most of those that there are", found, passed)
 	}

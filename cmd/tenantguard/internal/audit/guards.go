@@ -17,7 +17,7 @@ func (a *auditor) guards() {
 	guards := a.guardNames()
 	guarded := map[string]bool{}
 	for _, e := range a.Traefik.EntryPoints {
-		if !e.IsUDP() && a.isUsed(e.Name) {
+		if a.isUsed(e.Name) {
 			guarded[e.Name] = a.ofEntryPoint(e, guards)
 		}
 	}

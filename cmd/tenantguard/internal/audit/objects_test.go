@@ -79,6 +79,9 @@ func TestObjects(t *testing.T) {
 	acme := at("acme", "web", "acme.example.com", "", "")
 	const annotation = "traefik.ingress.kubernetes.io/router.middlewares: "
 	guard := object("Middleware", "acme", "auth", "basicAuth: {}")
+	const allowed = `{apiVersion: v1, kind: Namespace, metadata: {name: tcp, labels:
+{tenantguard.io/tenant: tcp}, annotations: {tenantguard.io/allow: "udp, tcp",
+tenantguard.io/hosts: tcp.example.com}}}`
 	rows := []struct {
 		description string
 		manifests   []string
@@ -100,6 +103,9 @@ func TestObjects(t *testing.T) {
 		{"Traefik's API", []string{at("globex", "x", "globex.example.com",
 			"services: [{kind: TraefikService, name: api@internal}]", "")},
 			"service-internal setting-cross-provider"},
+		{"a service that does nothing", []string{at("globex", "x", "globex.example.com",
+			"services: [{kind: TraefikService, name: noop@internal}]", "")},
+			"setting-cross-provider"},
 		{"a Middleware by its old name", []string{guard, ingress("acme", "x", "acme.example.com",
 			"web", annotation+"acme-auth@kubernetescrd")}, "setting-safe-naming"},
 		{"by its new name", []string{guard, ingress("acme", "x", "acme.example.com", "web",
@@ -124,6 +130,13 @@ func TestObjects(t *testing.T) {
 		{"to the cloud's", []string{service("acme", "169.254.169.254")}, "service-control-plane"},
 		{"to another tenant", []string{service("acme", "web.globex.svc.cluster.local")},
 			"service-control-plane"},
+		{"to the platform, from nobody's", []string{service("nobody", "web.traefik.svc")},
+			"service-control-plane"},
+		{"TCP", []string{acme, object("IngressRouteTCP", "acme", "x",
+			"routes: [{match: 'HostSNI(`acme.example.com`)'}], tls: {}")}, "tcp-over-guarded-host"},
+		{"TCP where the operators allow it", []string{acme, allowed,
+			object("IngressRouteTCP", "tcp", "x",
+				"routes: [{match: 'HostSNI(`tcp.example.com`)'}], tls: {}")}, ""},
 		{"to its own", []string{service("acme", "web.acme.svc.cluster.local")}, ""},
 		{"to the world", []string{service("acme", "www.example.org")}, ""},
 		{"UDP", []string{object("IngressRouteUDP", "acme", "x", "routes: [{services: []}]")},
@@ -180,6 +193,43 @@ func TestSecrets(t *testing.T) {
 		if text := fmt.Sprintf("%+v", report.Findings); !strings.Contains(text, row.says) {
 			t.Errorf("%s: %q is not said: %s", row.description, row.says, text)
 		}
+	}
+}
+
+// TestCopies has the platform's wildcard in the namespaces of two tenants.
+func TestCopies(t *testing.T) {
+	manifests := []string{
+		teams, at("globex", "web", "globex.example.com", "", withSecret("tls")),
+		at("acme", "web", "acme.example.com", "", withSecret("tls")),
+		secret(t, "acme", "tls", "platform-wildcard"), secret(t, "globex", "tls",
+			"platform-wildcard"),
+	}
+	roots := "../../../../testdata/certificates/roots-platform.pem"
+	shared := map[string]any{"hosts": "*.example.com"}
+	rows := []struct {
+		description string
+		keys        map[string]any
+		want        string
+	}{
+		{"shared names, and no roots", map[string]any{"shared": shared}, "certificate-copied"},
+		{"shared names and roots", map[string]any{"shared": shared,
+			"certificates": map[string]any{"roots": roots}}, ""},
+	}
+	for _, row := range rows {
+		row.keys["kubernetes"] = map[string]any{"enabled": true}
+		report := run(t, row.keys, nil, objectsOf(t, manifests...))
+		if got := sortedIDs(withoutAdmission(report.Findings)); got != row.want {
+			t.Errorf("%s: %q, want %q: %+v", row.description, got, row.want, report.Findings)
+		}
+	}
+}
+
+// TestNoTenantOnce says of a route without a tenant that it has none, and not also what admission
+// says.
+func TestNoTenantOnce(t *testing.T) {
+	report := run(t, nil, nil, objectsOf(t, teams, at("nobody", "x", "x.example.com", "", "")))
+	if got := sortedIDs(report.Findings); got != "router-unbound" {
+		t.Errorf("%q", got)
 	}
 }
 

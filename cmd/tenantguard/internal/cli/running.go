@@ -125,6 +125,10 @@ func (w *what) effective() (*policy.Effective, error) {
 		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or " +
 			"--filename")
 	}
+	if len(loaded.Effective.Tenants) == 0 && len(loaded.Effective.LeftOut) == 0 {
+		return nil, fmt.Errorf("%s: nothing says who the tenants are, so that all would be "+
+			"denied; tenantguard init makes a policy of what runs", p.File)
+	}
 
 	return loaded.Effective, nil
 }

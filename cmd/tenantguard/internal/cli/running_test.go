@@ -76,6 +76,8 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"see tenantguard check"},
 		{"a policy that needs Namespaces", []string{"audit", "--api", api, "-p", clustered},
 			CodeFailed, "", "the policy takes tenants from Namespaces"},
+		{"no tenants at all", []string{"audit", "-f", legacy}, CodeFailed, "",
+			"the Namespaces: nothing says who the tenants are"},
 		{"a file that is not there", []string{"audit", "--api", api, "-p", "nowhere.yaml"},
 			CodeFailed, "", "nowhere.yaml"},
 		{"no API", []string{"audit", "--api", t.TempDir()}, CodeFailed, "",

@@ -254,8 +254,9 @@ func nameIn(text string) string {
 	return string(hosts.ParseDNS(name))
 }
 
-// own decides whose a host is. A tenant with a router for all of it comes before those with paths,
-// who may be guests, and of several the one whose namespace is the oldest, as in the plugin.
+// own decides whose a host is: that of the Namespace that names it, or else of a tenant with a
+// router for all of it. Those with paths may be guests. Of several the one counts whose namespace
+// is the oldest, as in the plugin.
 func (m *maker) own(host string) {
 	pattern, err := hosts.ParsePattern(host)
 	if err != nil {
@@ -268,15 +269,17 @@ func (m *maker) own(host string) {
 	claims := slices.Clone(m.claims[host])
 	slices.SortStableFunc(claims, func(a, b claim) int {
 		return cmp.Or(
-			compareBool(a.tenant.has(pattern), b.tenant.has(pattern)),
 			compareBool(a.Path == "" || a.Path == "/", b.Path == "" || b.Path == "/"),
 			cmp.Compare(m.created[a.router.Namespace], m.created[b.router.Namespace]),
 			cmp.Compare(a.tenant.Name, b.tenant.Name))
 	})
-	owner := claims[0].tenant
-	owner.Hosts = append(owner.Hosts, pattern.String())
+	owner := m.ownerOf(pattern.String())
+	if owner == nil {
+		owner = claims[0].tenant
+		owner.Hosts = append(owner.Hosts, pattern.String())
+	}
 	told := map[*Tenant]bool{owner: true}
-	for _, c := range claims[1:] {
+	for _, c := range claims {
 		if c.tenant == owner {
 			continue
 		}
@@ -291,11 +294,6 @@ func (m *maker) own(host string) {
 				"See whose it is, and whether the other may serve it.")
 		}
 	}
-}
-
-// has reports whether a pattern is the tenant's already.
-func (t *Tenant) has(pattern hosts.Pattern) bool {
-	return slices.Contains(t.Hosts, pattern.String())
 }
 
 // compareBool sorts true first.

@@ -107,6 +107,14 @@ func TestMake(t *testing.T) {
 		{"a path of another's host", []string{acme, globex, route("globex", "a", "Host(`a.test`)"),
 			route("acme", "b", "Host(`a.test`) && PathPrefix(`/api`)")}, proposal.Input{},
 			"acme:acme guest a.test,/api; globex:globex,a.test; ?host-contested"},
+		{"all paths, written out", []string{acme, globex,
+			route("globex", "a", "Host(`a.test`) && PathPrefix(`/`)"),
+			route("acme", "b", "Host(`a.test`) && PathPrefix(`/api`)")}, proposal.Input{},
+			"acme:acme guest a.test,/api; globex:globex,a.test; ?host-contested"},
+		{"a path of a younger one's host", []string{namespace("acme", young, ""),
+			namespace("globex", old, ""), route("acme", "a", "Host(`a.test`)"),
+			route("globex", "b", "Host(`a.test`) && PathPrefix(`/api`)")}, proposal.Input{},
+			"acme:acme,a.test; globex:globex guest a.test,/api; ?host-contested"},
 		{"two for one host, the older has it", []string{acme, globex,
 			route("globex", "a", "Host(`a.test`)"), route("acme", "b", "Host(`a.test`)")},
 			proposal.Input{}, "acme:acme,a.test; globex:globex guest a.test; ?host-contested"},
@@ -114,6 +122,10 @@ func TestMake(t *testing.T) {
 			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: "+
 			"'*.a.test, a b'}, labels", 1), route("acme", "a", "Host(`b.test`)")}, proposal.Input{},
 			"x:acme,*.a.test,b.test"},
+		{"one that names another's host", []string{strings.Replace(namespace("acme", young,
+			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: a.test}, "+
+			"labels", 1), globex, route("globex", "a", "Host(`a.test`)")}, proposal.Input{},
+			"globex:globex guest a.test; x:acme,a.test; ?host-contested"},
 		{"an expression", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
 			proposal.Input{}, "acme:acme; ?rule-unclear"},
 		{"a guess at it", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
@@ -185,6 +197,9 @@ func TestTraefik(t *testing.T) {
 			"acme:acme-web@docker,*.a.test,a.test; globex:globex-web@docker,b.test"},
 		{"a certificate of both", a + "," + b, certificate("1", "*.test", "test"),
 			"acme:acme-web@docker,a.test; globex:globex-web@docker,b.test; shared:*.test,test"},
+		{"one of both that neither is served", a + "," + b, certificate("1", "*.test", "test") +
+			"," + certificate("2", "a.test") + "," + certificate("3", "b.test"),
+			"acme:acme-web@docker,a.test; globex:globex-web@docker,b.test"},
 		{"one that nobody is served", a, certificate("1", "x.test"), "acme:acme-web@docker,a.test"},
 	}
 	for _, row := range rows {
@@ -192,6 +207,18 @@ func TestTraefik(t *testing.T) {
 		if got := show(p); got != row.want {
 			t.Errorf("%s: %q, want %q", row.description, got, row.want)
 		}
+	}
+}
+
+// TestNoSecret has a certificate that is in no Secret of the cluster.
+func TestNoSecret(t *testing.T) {
+	p := proposal.Make(proposal.Input{
+		Objects: objectsOf(t, route("acme", "a", "Host(`a.test`)"),
+			route("globex", "b", "Host(`b.test`)")),
+		Traefik: traefikOf(t, "", `{"name": "1", "sans": ["a.test"]}`),
+	})
+	if got := show(p); got != "acme:acme,a.test no secrets; globex:globex,b.test" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -228,7 +255,8 @@ func TestDiff(t *testing.T) {
 		"kubernetes": map[string]any{"enabled": true},
 		"tenants": []any{
 			map[string]any{"name": "acme", "namespaces": "acme",
-				"hosts": "a.test,*.a.test,**.b.test"},
+				"hosts": "a.test,*.a.test,**.b.test",
+				"guest": map[string]any{"hosts": "guest.test", "paths": "/in"}},
 			map[string]any{"name": "gone", "namespaces": "gone", "hosts": "gone.test"},
 		},
 		"shared": map[string]any{"hosts": "*.shared.test"},
@@ -248,6 +276,13 @@ func TestDiff(t *testing.T) {
 		{"a host that is missing", []string{route("acme", "d", "Host(`d.test`)")},
 			"policy-host-missing d.test, policy-namespace-unused gone, " +
 				"policy-host-unused gone.test"},
+		{"a host that is missing twice", []string{route("acme", "d", "Host(`d.test`)"),
+			route("acme", "e", "Host(`d.test`) && Path(`/e`)")},
+			"policy-host-missing d.test, policy-namespace-unused gone, " +
+				"policy-host-unused gone.test"},
+		{"a host that it serves as a guest",
+			[]string{route("acme", "d", "Host(`guest.test`) && PathPrefix(`/in/here`)")},
+			"policy-namespace-unused gone, policy-host-unused gone.test"},
 		{"a namespace that is missing", []string{route("new", "d", "Host(`d.test`)")},
 			"policy-namespace-missing new, policy-namespace-unused gone, " +
 				"policy-host-unused gone.test"},

@@ -30,9 +30,32 @@ func ReadManifests(paths []string) (*Objects, error) {
 			return nil, err
 		}
 	}
+	objects.addNamespaces()
 	objects.sort()
 
 	return objects, nil
+}
+
+// addNamespaces adds the Namespaces that objects lie in and that have no manifest: somebody else
+// may write those.
+func (o *Objects) addNamespaces() {
+	known := map[string]bool{"": true}
+	for _, object := range o.All {
+		if object.GetKind() == "Namespace" {
+			known[object.GetName()] = true
+		}
+	}
+	for _, object := range o.All {
+		name := object.GetNamespace()
+		if !known[name] {
+			known[name] = true
+			n := unstructured.Unstructured{}
+			n.SetAPIVersion("v1")
+			n.SetKind("Namespace")
+			n.SetName(name)
+			o.add(n, object.File)
+		}
+	}
 }
 
 // ParseManifests reads the objects in a text.

@@ -139,7 +139,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(got.Routers) != 1 || got.HasCertificates || len(got.Middlewares) != 1 ||
-		!got.EntryPoints[0].IsUDP() || !got.EntryPoints[0].HasTLS() {
+		got.EntryPoints[0].Address != ":80/udp" || !got.EntryPoints[0].HasTLS() {
 		t.Errorf("%+v", got)
 	}
 	write("http-routers.json", `{`)
@@ -220,7 +220,8 @@ func TestManifests(t *testing.T) {
 	for _, o := range objects.All {
 		titles = append(titles, o.Title())
 	}
-	if got := strings.Join(titles, ", "); got != "Namespace n, Service default/b, Service z/a" {
+	if got := strings.Join(titles, ", "); got != "Namespace default, Namespace n, "+
+		"Namespace z, Service default/b, Service z/a" {
 		t.Errorf("%s", got)
 	}
 	if _, err := running.ReadManifests([]string{filepath.Join(dir, "readme.txt")}); err == nil {

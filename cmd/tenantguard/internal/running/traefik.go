@@ -43,11 +43,6 @@ func (e EntryPoint) HasTLS() bool {
 	return len(e.HTTP.TLS) > 0 && string(e.HTTP.TLS) != "null"
 }
 
-// IsUDP reports whether the entry point is for UDP.
-func (e EntryPoint) IsUDP() bool {
-	return strings.HasSuffix(strings.ToLower(e.Address), "/udp")
-}
-
 // RouterTLS is the TLS section of a router.
 type RouterTLS struct {
 	Options      string `json:"options"`
