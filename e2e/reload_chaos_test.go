@@ -42,7 +42,7 @@ func TestReloadChaos(t *testing.T) {
 		said string
 	}{
 		{"cut to half", func() error { return os.Truncate(path, int64(len(good)/2)) },
-			false, "wanted JSON"},
+			false, "the file ends too early"},
 		{"empty", func() error { return os.Truncate(path, 0) }, false, "wanted JSON"},
 		{"a link to another policy", link(other), false, ""},
 		{"a link to nothing", link(path + ".none"), false, "wanted a readable file"},
