@@ -42,6 +42,10 @@ type Policy struct {
 	IsYAML bool
 
 	lines locator
+	// after is the line of File that Content begins after. noLines reports whether the lines of
+	// Content can't be told in File.
+	after   int
+	noLines bool
 }
 
 // Place returns where a key of the policy is written, by its path in the policy, such as

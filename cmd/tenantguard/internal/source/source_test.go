@@ -242,7 +242,7 @@ items:
 		"tenants":[{"name":"acme","namespaces":["acme"],"hosts":["A.test","b.test","c.test"],
 		"kubernetesNamespaces":true},{"name":"new","mode":"report","namespaces":["new"]}],
 		"shared":{}}`, string(content))
-	assert.Equal(t, "/etc/there.json:2", l.Place("tenants[0].hosts[0]", "A.test"))
+	assert.Equal(t, file+":2", l.Place("tenants[0].hosts[0]", "A.test"))
 }
 
 func TestReadNamespacesErrors(t *testing.T) {
