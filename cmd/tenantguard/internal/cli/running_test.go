@@ -84,7 +84,7 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"no file entrypoints.json"},
 		{"no cluster", []string{"audit", "--kubeconfig", "nowhere"}, CodeFailed, "", "nowhere"},
 		{"a policy of what runs", []string{"init", "--api", api}, CodeClean,
-			"mode: report\ntenants:\n- hosts:\n  - a.test\n  name: acme\n", ""},
+			"mode: report\ntenants:\n  - name: acme\n    routers:\n      - acme-web@docker\n", ""},
 		{"as a policy file", []string{"init", "--api", api, "-o", "json"}, CodeClean,
 			"{\n  \"tenants\": [", ""},
 		{"what can't be told", []string{"init", "-f", legacy}, CodeFound, "# - IngressRoute acme/a",
