@@ -91,16 +91,31 @@ func (t *tenancy) read() (*policy.Parsed, policy.Kubernetes, error) {
 	keys[name] = section
 	read := policy.ParseKeys(keys, "", "")
 	if len(read.Errors) > 0 {
-		return nil, policy.Kubernetes{}, errors.New(strings.Join(read.Errors, "; "))
+		return nil, policy.Kubernetes{}, t.wrong(read.Errors)
 	}
 	where := read.Source("")
 	where.Clustered = true
 	parsed, errs := where.Parse(readFile)
 	if len(errs) > 0 {
-		return nil, policy.Kubernetes{}, errors.New(strings.Join(errs, "; "))
+		return nil, policy.Kubernetes{}, t.wrong(errs)
 	}
 
 	return parsed, read.Settings.Kubernetes, nil
+}
+
+// wrong is that the policy, or the flags beside it, have errors.
+func (t *tenancy) wrong(errs []string) error {
+	if t.policy == "" {
+		return errors.New(strings.Join(errs, "\n"))
+	}
+
+	return errorsOf(t.policy, errs)
+}
+
+// errorsOf is that a policy has errors, one a line.
+func errorsOf(file string, errs []string) error {
+	return fmt.Errorf("the policy of %s has errors, see tenantguard check:\n%s", file,
+		strings.Join(errs, "\n"))
 }
 
 func readFile(path string) (string, error) {

@@ -41,6 +41,9 @@ $ tenantguard init --kube --labels | sh`,
 			if isLabels && w.objects == nil {
 				return errors.New("--labels: wanted --kube or --filename")
 			}
+			if label != "" && w.objects == nil {
+				return errors.New("--by-label: wanted --kube or --filename, for the Namespaces")
+			}
 			made := proposal.Make(proposal.Input{
 				Traefik: w.traefik, Objects: w.objects, Label: label,
 				OperatorNamespaces: w.operatorNamespaces, Guess: guess,

@@ -93,6 +93,8 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"kubectl label namespace acme --overwrite tenantguard.io/tenant=acme", ""},
 		{"labels without Namespaces", []string{"init", "--api", api, "--labels"}, CodeFailed, "",
 			"--labels: wanted --kube or --filename"},
+		{"a label without Namespaces", []string{"init", "--api", api, "--by-label", "team"},
+			CodeFailed, "", "--by-label: wanted --kube or --filename"},
 		{"no difference", []string{"diff", "--api", api}, CodeClean, "Nothing found", ""},
 		{"a difference", []string{"diff", "--api", api, "-p", policy}, CodeFound,
 			"policy-host-missing", ""},
@@ -102,7 +104,14 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"router-unbound", ""},
 		{"hosts of a rule", []string{"rules", "Host(`a.test`) && Path(`/x`)"}, CodeClean,
 			"a.test\n", ""},
+		{"a rule that Traefik does not take", []string{"rules", "Host("}, CodeFound, "error: ", ""},
+		{"no cluster is known", []string{"audit", "--kube"}, CodeFailed, "",
+			"no cluster is known: wanted --kubeconfig FILE"},
+		{"a file that is not here", []string{"audit", "--api", api, "-p", policy, "--file",
+			"/roots.pem=none.pem"}, CodeFailed, "", `--file "/roots.pem=none.pem": stat none.pem`},
 	}
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for _, c := range cases {
 		got := run(t, append([]string{"tenantguard"}, c.args...)...)
 		assert.Equal(t, c.code, got.code, "%s: %s%s", c.description, got.out, got.errs)
