@@ -38,7 +38,7 @@ type Policy struct {
 	Keys map[string]any
 	// Content is the policy file as the plugin reads it, "" of other forms.
 	Content string
-	// IsYAML reports whether a policy file was not written in JSON, which the plugin wants.
+	// IsYAML reports whether a policy file was written in YAML or TOML: the plugin wants JSON.
 	IsYAML bool
 
 	lines locator
