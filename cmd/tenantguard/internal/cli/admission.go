@@ -38,9 +38,12 @@ type tenancy struct {
 	hosts                 []string
 	kube                  running.Kube
 	operatorNamespaces    []string
+	// contentOf reads the policy's file.
+	contentOf func(name string) ([]byte, error)
 }
 
 func (t *tenancy) addTo(command *cobra.Command) {
+	t.contentOf = files.Read
 	defaults := admission.Defaults()
 	flags := command.Flags()
 	flags.StringVarP(&t.policy, "policy", "p", "",
@@ -109,7 +112,7 @@ func (t *tenancy) wrong(errs []string) error {
 		return errors.New(strings.Join(errs, "\n"))
 	}
 
-	return errorsOf(t.policy, errs)
+	return errorsOf(shownName(t.policy), errs)
 }
 
 // errorsOf is that a policy has errors, one a line.
@@ -126,22 +129,22 @@ func readFile(path string) (string, error) {
 
 // keys returns the guard's keys in the policy's file.
 func (t *tenancy) keys() (map[string]any, error) {
-	content, err := files.Read(t.policy)
+	content, err := t.contentOf(t.policy)
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.Read(t.policy, content, source.Options{Plugin: t.plugin})
+	found, err := source.Read(shownName(t.policy), content, source.Options{Plugin: t.plugin})
 	if err != nil {
 		return nil, err
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%s has %d policies, want one", t.policy, len(found))
+		return nil, fmt.Errorf("%s has %d policies, want one", shownName(t.policy), len(found))
 	}
 	keys := maps.Clone(found[0].Keys)
 	if found[0].Content != "" {
 		keys = map[string]any{}
 		if err := json.Unmarshal([]byte(found[0].Content), &keys); err != nil {
-			return nil, fmt.Errorf("%s: %w", t.policy, err)
+			return nil, fmt.Errorf("%s: %w", shownName(t.policy), err)
 		}
 	}
 

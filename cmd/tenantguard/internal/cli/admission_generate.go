@@ -58,6 +58,7 @@ $ tenantguard admission generate --tenant-label capsule.clastix.io/tenant --fold
 		RunE: func(c *cobra.Command, _ []string) error { return g.run(c.Context()) },
 	}
 	g.tenancy.addTo(command)
+	g.contentOf = r.readInput
 	flags := command.Flags()
 	flags.StringVar(&g.action, "action", generate.Deny, "what bindings do: warn or deny")
 	flags.BoolVar(&g.byPlatform, "label-by-platform", false,

@@ -14,7 +14,7 @@ import (
 
 // initCommand makes a starting policy of what runs.
 func (r *root) initCommand() *cobra.Command {
-	w := &what{}
+	w := &what{root: r}
 	label, isLabels, guess := "", false, false
 	command := &cobra.Command{
 		Use:   "init",

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,8 @@ import (
 
 // what is what audit, init and diff look at.
 type what struct {
+	root *root
+
 	policy             string
 	api                running.API
 	isKube             bool
@@ -87,7 +88,7 @@ func (w *what) read(ctx context.Context, say func(format string, args ...any)) e
 	if w.isKube {
 		w.objects, err = w.kube.Read(ctx, say)
 	} else if len(w.manifests) > 0 {
-		w.objects, err = running.ReadManifests(w.manifests)
+		w.objects, err = running.ReadManifests(w.manifests, w.root.in)
 	}
 	if err == nil && w.api.At != "" {
 		w.traefik, err = w.api.Read(ctx, say)
@@ -220,11 +221,11 @@ func (w *what) getenv(name string) string {
 }
 
 func (w *what) readPolicy() (*source.Policy, error) {
-	content, err := os.ReadFile(w.policy)
+	content, err := w.root.readInput(w.policy)
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.Read(w.policy, content, source.Options{Plugin: w.plugin})
+	found, err := source.Read(shownName(w.policy), content, source.Options{Plugin: w.plugin})
 	if err != nil {
 		return nil, err
 	}

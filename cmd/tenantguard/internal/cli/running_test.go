@@ -120,6 +120,29 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 	}
 }
 
+// TestStandardInput reads what others write.
+func TestStandardInput(t *testing.T) {
+	api := apiFolder(t)
+	manifests := `{apiVersion: v1, kind: Namespace, metadata: {name: acme}}
+---
+{apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: {name: x, namespace: acme},
+spec: {routes: [{match: "Host(` + "`a.test`" + `)"}]}}`
+	policy := `tenants: [{name: a, hosts: [b.test], routers: ["acme-*@docker"]}]`
+	for _, c := range []struct {
+		description, input string
+		args               []string
+		out                string
+	}{
+		{"manifests", manifests, []string{"init", "-f", "-"}, "namespaces:\n      - acme\n"},
+		{"a policy", policy, []string{"audit", "--api", api, "-p", "-"}, "host-unowned"},
+		{"a policy for admission", policy, []string{"admission", "generate", "-p", "-",
+			"--owners-only"}, "b.test: a\n"},
+	} {
+		got := runWith(t, c.input, append([]string{"tenantguard"}, c.args...)...)
+		assert.Contains(t, got.out, c.out, c.description+got.errs)
+	}
+}
+
 // TestInitThenAudit audits what runs by the policy that init makes of it.
 func TestInitThenAudit(t *testing.T) {
 	api := apiFolder(t)

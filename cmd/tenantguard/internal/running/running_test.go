@@ -244,7 +244,7 @@ func TestManifests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	objects, err := running.ReadManifests([]string{dir})
+	objects, err := running.ReadManifests([]string{dir}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,8 @@ func TestManifests(t *testing.T) {
 		"Namespace z, Service default/b, Service z/a" {
 		t.Errorf("%s", got)
 	}
-	if _, err := running.ReadManifests([]string{filepath.Join(dir, "readme.txt")}); err == nil {
+	if _, err := running.ReadManifests(
+		[]string{filepath.Join(dir, "readme.txt")}, nil); err == nil {
 		t.Error("a file that is no YAML is read")
 	}
 }
