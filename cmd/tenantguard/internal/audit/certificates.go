@@ -306,16 +306,6 @@ func (a *auditor) isShared(s *stored) bool {
 	})
 }
 
-func tenantList(names []string) string {
-	for i, name := range names {
-		if name == "" {
-			names[i] = "no tenant"
-		}
-	}
-
-	return bounded(names)
-}
-
 func (a *auditor) expiring() {
 	for _, s := range a.store {
 		left := s.leaf.NotAfter.Sub(a.Now)

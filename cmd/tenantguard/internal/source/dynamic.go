@@ -47,8 +47,8 @@ func (r *reader) readTOML(content []byte) error {
 	return r.addDynamic(raw, func(string) locator { return uniqueLine(content) })
 }
 
-// readOtherTOML reads what is no dynamic configuration, as if it was YAML: the keys of a middleware,
-// or a policy file to be converted.
+// readOtherTOML reads what is no dynamic configuration, as if it was YAML: the keys of a
+// middleware, or a policy file to be converted.
 func (r *reader) readOtherTOML(raw map[string]any, content []byte) error {
 	converted, err := json.Marshal(raw)
 	if err != nil {

@@ -62,8 +62,9 @@ func TestRead(t *testing.T) {
 		{"dynamic configuration in TOML", "p.toml",
 			"[[http.middlewares.guard.plugin.tenantguard.tenants]]\nname = \"acme\"\nhosts = [\n" +
 				"\"a.test\",\n\"b.test\"]\n", FormDynamic, "guard@file", "", "p.toml:5"},
-		{"a policy file in TOML", "p.toml", "[[tenants]]\nname = \"acme\"\nhosts = [\n\"a.test\",\n" +
-			"\"b.test\"]\n", FormFile, "guard@file", `{"policyFile":"p.toml"}`, "p.toml:5"},
+		{"a policy file in TOML", "p.toml", "[[tenants]]\nname = \"acme\"\nhosts = [\n" +
+			"\"a.test\",\n\"b.test\"]\n", FormFile, "guard@file",
+			`{"policyFile":"p.toml"}`, "p.toml:5"},
 		{"keys of the plugin in TOML", "p.toml", "mode = \"enforce\"\n[[tenants]]\n" +
 			"name = \"acme\"\nhosts = [\n\"a.test\",\n\"b.test\"]\n", FormKeys, "guard@file",
 			`{"mode":"enforce",` + keys[1:], "p.toml:6"},
@@ -77,8 +78,8 @@ func TestRead(t *testing.T) {
 			"p.txt:4"},
 		{"labels, as a map", "p.yaml",
 			"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].name: acme\n" +
-				"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts: a.test,b.test\n",
-			FormLabels, "guard@docker", `{"tenants":[{"name":"acme","hosts":"a.test,b.test"}]}`,
+				"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts: a.test\n",
+			FormLabels, "guard@docker", `{"tenants":[{"name":"acme","hosts":"a.test"}]}`,
 			"p.yaml:2"},
 		{"labels of a compose file, as a list", "compose.yml", "services:\n  a:\n    labels:\n" +
 			"    - traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].name=acme\n" +
