@@ -280,21 +280,22 @@ func writeExplanation(w io.Writer, e *explain.Explanation) error {
 		if step.Code != "" {
 			mark = step.Code + ": "
 		}
-		wrapped := finding.Wrap(mark+step.Text, explainColumns)
-		for i, line := range strings.Split(wrapped, "\n") {
-			name := ""
-			if i == 0 {
-				name = step.Name
-			}
-			fmt.Fprintf(tabs, "%s\t%s\n", name, line)
-		}
+		writeStep(tabs, step.Name, mark+step.Text)
 	}
 	if len(e.Also) > 0 {
-		fmt.Fprintf(tabs, "also\t%s\n", strings.Join(e.Also, ", "))
+		writeStep(tabs, "also", strings.Join(e.Also, ", "))
 	}
 	if e.Do != "" {
-		fmt.Fprintf(tabs, "do\t%s\n", e.Do)
+		writeStep(tabs, "do", e.Do)
 	}
 
 	return tabs.Flush()
+}
+
+// writeStep writes a text, wrapped, beside its name.
+func writeStep(w io.Writer, name, text string) {
+	for _, line := range strings.Split(finding.Wrap(text, explainColumns), "\n") {
+		fmt.Fprintf(w, "%s\t%s\n", name, line)
+		name = ""
+	}
 }

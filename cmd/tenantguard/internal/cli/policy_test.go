@@ -268,6 +268,18 @@ func TestExplainPolicies(t *testing.T) {
 	}
 }
 
+// TestExplainWrapped wants no line longer than a terminal, whatever there is to say.
+func TestExplainWrapped(t *testing.T) {
+	inFolder(t, written)
+	got := run(t, "tenantguard", "explain", "-p", "policy.yaml", "--router",
+		"acme_web_0@kubernetescrd", "--host", "a.test", "--sni", "b.test.example.com",
+		"--cert", "certificates/acme-other-ca.pem")
+	assert.Contains(t, got.out, "sni-foreign")
+	for _, line := range strings.Split(got.out, "\n") {
+		assert.LessOrEqual(t, len([]rune(line)), 100, line)
+	}
+}
+
 // TestExplainURL explains the request of a URL: the certificate is a server's, and the router is
 // found by an API.
 func TestExplainURL(t *testing.T) {
