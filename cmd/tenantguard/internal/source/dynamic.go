@@ -150,7 +150,3 @@ func valueOf(values map[string]any, key string) any {
 
 	return nil
 }
-
-func sorted(values map[string]any) []string {
-	return slices.Sorted(maps.Keys(values))
-}
