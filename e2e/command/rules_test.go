@@ -43,7 +43,7 @@ func readRules(t *testing.T, syntax string, rules []string) []readRule {
 		args = append(args, "--host", host)
 	}
 	result := command.RunWith(t, strings.Join(rules, "\n"), args...)
-	require.Zero(t, result.Code, result.Errs)
+	require.Less(t, result.Code, 2, result.Errs) // 1 is that some have a fault
 	var all []readRule
 	require.NoError(t, json.Unmarshal([]byte(result.Out), &all))
 	require.Len(t, all, len(rules))

@@ -16,6 +16,8 @@ var (
 	errWildcard = errors.New(`wanted a host name, "*." or "**." and a host name, or an IP address`)
 	errUnicode  = errors.New("wanted A-labels (xn--…) instead of Unicode")
 	errPort     = errors.New("wanted a host name without a port")
+	errURL      = errors.New("wanted a host name without a scheme and without a path")
+	errDot      = errors.New("wanted a host name without a dot at its end")
 	errSeveral  = errors.New("wanted one host name, separate hosts by commas")
 )
 
@@ -61,6 +63,13 @@ func patternError(s string) error {
 		if r > 127 {
 			return errUnicode
 		}
+	}
+	if strings.Contains(s, "/") {
+		return errURL
+	}
+	host, found := strings.CutSuffix(s, ".")
+	if found && ParseDNS(strings.TrimLeft(host, "*.")) != "" {
+		return errDot
 	}
 	if host, _, found := strings.Cut(s, ":"); found && ParseDNS(host) != "" {
 		return errPort

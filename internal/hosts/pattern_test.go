@@ -35,6 +35,8 @@ func TestParsePatternRefuses(t *testing.T) {
 		wildcard = `wanted a host name, "*." or "**." and a host name, or an IP address`
 		unicode  = "wanted A-labels"
 		port     = "wanted a host name without a port"
+		url      = "wanted a host name without a scheme and without a path"
+		dot      = "wanted a host name without a dot at its end"
 	)
 	for _, test := range []struct{ description, pattern, want string }{
 		{"nothing", "", wildcard},
@@ -43,8 +45,12 @@ func TestParsePatternRefuses(t *testing.T) {
 		{"a wildcard within a label", "a*.example.com", wildcard},
 		{"a wildcard within", "a.*.example.com", wildcard},
 		{"an empty label", "acme..example.com", wildcard},
-		{"a trailing dot", "acme.example.com.", wildcard},
-		{"a slash", "acme.example.com/", wildcard},
+		{"a trailing dot", "acme.example.com.", dot},
+		{"a trailing dot below a wildcard", "*.acme.example.com.", dot},
+		{"two trailing dots", "acme.example.com..", wildcard},
+		{"a slash", "acme.example.com/", url},
+		{"a URL", "https://acme.example.com", url},
+		{"a URL with a port and a path", "https://acme.example.com:443/x", url},
 		{"a space", "acme.example.com ", wildcard},
 		{"Unicode", "bücher.example", unicode},
 		{"Unicode below a wildcard", "*.bücher.example", unicode},

@@ -81,7 +81,7 @@ func AllOfCertificate(
 	if !isValid {
 		all = append(all, CertificateName)
 	}
-	if isDefault(leaf) {
+	if IsDefault(leaf) {
 		return all // for want of another: what else is wrong with it says nothing of that
 	}
 	if chain.IsForeign && !chain.IsPinned {

@@ -28,8 +28,8 @@ const (
 	defaultSuffix = ".traefik.default"
 )
 
-// isDefault reports whether a certificate is the one that Traefik makes for itself.
-func isDefault(leaf *x509.Certificate) bool {
+// IsDefault reports whether a certificate is the one that Traefik makes for itself.
+func IsDefault(leaf *x509.Certificate) bool {
 	return leaf.Subject.CommonName == defaultName && len(leaf.DNSNames) == 1 &&
 		strings.HasSuffix(leaf.DNSNames[0], defaultSuffix)
 }
@@ -43,7 +43,7 @@ func Explain(code Code, r Request, leaf *x509.Certificate, chain *Chain, now tim
 	if code == CertificateExpired {
 		return "it expired at " + leaf.NotAfter.UTC().Format(time.RFC3339)
 	}
-	if code == CertificateName && isDefault(leaf) {
+	if code == CertificateName && IsDefault(leaf) {
 		return "this is Traefik's own default certificate: it has none for this name"
 	}
 	if code == CertificateName && !validFor(leaf, r.Host) {

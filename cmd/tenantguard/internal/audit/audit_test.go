@@ -108,6 +108,10 @@ func TestTraefik(t *testing.T) {
 			routers(acme, router("acme-x@docker", "HostRegexp(`^[a-z]+\\.acme\\.test$`)")), ""},
 		{"a rule that Traefik leaves out", routers(acme, router("acme-x@docker", "Host(")),
 			"rule-unreadable"},
+		{"the same, as Traefik says it", routers(acme, router("acme-x@docker", "Host(",
+			`"status": "disabled"`)), "rule-unreadable"},
+		{"a router that Traefik leaves out", routers(acme, router("globex-x@docker",
+			"Host(`acme.test`) && Path(`/`)", `"status": "disabled"`)), ""},
 		{"a router without the guard", routers(router("acme-web@docker", "Host(`acme.test`)",
 			`"middlewares": []`)), "router-unguarded"},
 		{"parents that do not exist", routers(acme, router("acme-x@docker", "Host(`acme.test`)",
@@ -138,6 +142,33 @@ func TestTraefik(t *testing.T) {
 		if got := sortedIDs(report.Findings); got != row.want {
 			t.Errorf("%s: %q, want %q: %+v", row.description, got, row.want, report.Findings)
 		}
+	}
+}
+
+// TestLeftOut wants no verdict on a router to which no request comes.
+func TestLeftOut(t *testing.T) {
+	report := run(t, tenants, traefikOf(t, routers(acme,
+		router("other@docker", "Host(`x.test`)", `"status": "disabled"`),
+		router("wrong@docker", "Host("))), nil)
+	for _, row := range report.Routers {
+		want := map[string]string{"acme-web@docker": "pass"}[row.Router]
+		if want == "" {
+			want = "left out"
+		}
+		if row.Verdict != want {
+			t.Errorf("%s: %q, want %q", row.Router, row.Verdict, want)
+		}
+	}
+	if len(report.Hosts) != 1 {
+		t.Errorf("hosts of routers that are left out: %+v", report.Hosts)
+	}
+	var text strings.Builder
+	if err := report.WriteTable(&text, false); err != nil {
+		t.Fatal(err)
+	}
+	want := "3 routers, 1 host, 2 certificates; 0 with requests that are denied."
+	if !strings.HasPrefix(text.String(), want) {
+		t.Errorf("%s, want %s", text.String(), want)
 	}
 }
 

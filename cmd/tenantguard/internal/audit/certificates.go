@@ -154,6 +154,13 @@ func (a *auditor) ofServed(host string, r *route) {
 	a.find(a.wrongCertificate(host, r, s, candidates, code))
 }
 
+// What is said of a host for which Traefik has no certificate, so that it serves its own.
+const (
+	noneInStore     = "No certificate in Traefik's store is for it, so the default one is served."
+	giveCertificate = "Give the route a certificate by tls.secretName, or a platform certificate " +
+		"whose names are in shared.hosts."
+)
+
 // noCertificate says that none is for a host. Objects alone do not tell of certificates from
 // files and of Traefik's own ACME.
 func (a *auditor) noCertificate(host string, r *route) {
@@ -161,10 +168,7 @@ func (a *auditor) noCertificate(host string, r *route) {
 		return
 	}
 	a.certificates[host] = served{nil, verdict.CertificateName}
-	f := finding.New("certificate-name", host,
-		"No certificate in Traefik's store is for it, so the default one is served.",
-		"Give the route a certificate by tls.secretName, or a platform certificate whose names "+
-			"are in shared.hosts.")
+	f := finding.New("certificate-name", host, noneInStore, giveCertificate)
 	f.Tenant, f.Where = r.tenant(), r.where
 	a.find(f)
 }
@@ -209,6 +213,10 @@ func (a *auditor) wrongCertificate(
 	}
 	do := "Have the certificate issued anew, with the tenant's own names."
 	switch code {
+	case verdict.CertificateName:
+		if verdict.IsDefault(s.leaf) {
+			message, do = noneInStore, giveCertificate
+		}
 	case verdict.CertificateForeign, verdict.CertificateSecret:
 		do = "Remove the Secret or the route that names it, or make the certificate a shared one."
 	case verdict.CertificateUntrusted:
@@ -296,16 +304,6 @@ func (a *auditor) isShared(s *stored) bool {
 	return !slices.ContainsFunc(s.names, func(name string) bool {
 		return !a.Policy.SharedHosts.CoversAll(name, policy.SharedOwner)
 	})
-}
-
-func tenantList(names []string) string {
-	for i, name := range names {
-		if name == "" {
-			names[i] = "no tenant"
-		}
-	}
-
-	return bounded(names)
 }
 
 func (a *auditor) expiring() {

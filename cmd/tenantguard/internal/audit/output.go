@@ -15,7 +15,7 @@ func (r *Report) WriteTable(w io.Writer, all bool) error {
 	var text strings.Builder
 	denied := 0
 	for _, row := range r.Routers {
-		if row.Verdict != passes && row.Verdict != "not seen" {
+		if row.Verdict != passes && row.Verdict != notSeen && row.Verdict != leftOut {
 			denied++
 		}
 	}

@@ -174,7 +174,7 @@ func (a *auditor) prepare(r *route) {
 		return
 	}
 	r.claims = r.parsed.Claims()
-	if r.protocol != http || r.binding.Internal {
+	if r.protocol != http || r.binding.Internal || r.disabled {
 		return
 	}
 	isVague := false

@@ -64,10 +64,20 @@ func (a *auditor) rows() {
 	}
 }
 
+// What stands in place of a verdict: of a router that Traefik leaves out, so that no request comes
+// to it, and of one that stands before the guard.
+const (
+	leftOut = "left out"
+	notSeen = "not seen"
+)
+
 // worst returns a verdict on the router's hosts that is no pass, or else a pass.
 func (r *route) worst() verdict.Code {
+	if r.disabled || r.problem != nil {
+		return leftOut
+	}
 	if r.protocol != http {
-		return "not seen"
+		return notSeen
 	}
 	if r.binding.Code != verdict.Pass {
 		return r.binding.Code

@@ -78,3 +78,14 @@ func whoseHost(owner string) string {
 
 	return "tenant " + owner + "'s"
 }
+
+// tenantList names tenants in a sentence, of which "" is none.
+func tenantList(names []string) string {
+	for i, name := range names {
+		if name == "" {
+			names[i] = "no tenant"
+		}
+	}
+
+	return bounded(names)
+}

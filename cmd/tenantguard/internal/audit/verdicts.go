@@ -26,13 +26,15 @@ const unowned = "tenantguard-audit.invalid"
 // verdicts asks for the verdict on each host of each router, but for the certificate.
 func (a *auditor) verdicts() {
 	for _, r := range a.routes {
-		if r.protocol != http || r.binding.Internal || r.disabled {
+		if r.protocol != http || r.binding.Internal {
 			continue
 		}
 		if r.problem != nil {
 			a.find(a.ofRoute("rule-unreadable", r,
 				fmt.Sprintf("The rule %s can't be read: %s.", quoted(r.rule), r.problem),
 				"Put the rule right, or remove the router: Traefik leaves it out."))
+		}
+		if r.problem != nil || r.disabled {
 			continue
 		}
 		if r.binding.Code != verdict.Pass {

@@ -56,7 +56,8 @@ func (c *policyCheck) errors() {
 		if path == "policyFile" && value != "" {
 			rest := text[len(errorParts.FindString(text)):]
 			if match := jsonLine.FindStringSubmatch(rest); match != nil {
-				f.Where = value + ":" + match[1]
+				line, _ := strconv.Atoi(match[1])
+				f.Where = c.loaded.PlaceOfLine(line)
 			}
 		}
 	}

@@ -38,9 +38,12 @@ type tenancy struct {
 	hosts                 []string
 	kube                  running.Kube
 	operatorNamespaces    []string
+	// contentOf reads the policy's file.
+	contentOf func(name string) ([]byte, error)
 }
 
 func (t *tenancy) addTo(command *cobra.Command) {
+	t.contentOf = files.Read
 	defaults := admission.Defaults()
 	flags := command.Flags()
 	flags.StringVarP(&t.policy, "policy", "p", "",
@@ -91,16 +94,31 @@ func (t *tenancy) read() (*policy.Parsed, policy.Kubernetes, error) {
 	keys[name] = section
 	read := policy.ParseKeys(keys, "", "")
 	if len(read.Errors) > 0 {
-		return nil, policy.Kubernetes{}, errors.New(strings.Join(read.Errors, "; "))
+		return nil, policy.Kubernetes{}, t.wrong(read.Errors)
 	}
 	where := read.Source("")
 	where.Clustered = true
 	parsed, errs := where.Parse(readFile)
 	if len(errs) > 0 {
-		return nil, policy.Kubernetes{}, errors.New(strings.Join(errs, "; "))
+		return nil, policy.Kubernetes{}, t.wrong(errs)
 	}
 
 	return parsed, read.Settings.Kubernetes, nil
+}
+
+// wrong is that the policy, or the flags beside it, have errors.
+func (t *tenancy) wrong(errs []string) error {
+	if t.policy == "" {
+		return errors.New(strings.Join(errs, "\n"))
+	}
+
+	return errorsOf(shownName(t.policy), errs)
+}
+
+// errorsOf is that a policy has errors, one a line.
+func errorsOf(file string, errs []string) error {
+	return fmt.Errorf("the policy of %s has errors, see tenantguard check:\n%s", file,
+		strings.Join(errs, "\n"))
 }
 
 func readFile(path string) (string, error) {
@@ -111,22 +129,22 @@ func readFile(path string) (string, error) {
 
 // keys returns the guard's keys in the policy's file.
 func (t *tenancy) keys() (map[string]any, error) {
-	content, err := files.Read(t.policy)
+	content, err := t.contentOf(t.policy)
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.Read(t.policy, content, source.Options{Plugin: t.plugin})
+	found, err := source.Read(shownName(t.policy), content, source.Options{Plugin: t.plugin})
 	if err != nil {
 		return nil, err
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%s has %d policies, want one", t.policy, len(found))
+		return nil, fmt.Errorf("%s has %d policies, want one", shownName(t.policy), len(found))
 	}
 	keys := maps.Clone(found[0].Keys)
 	if found[0].Content != "" {
 		keys = map[string]any{}
 		if err := json.Unmarshal([]byte(found[0].Content), &keys); err != nil {
-			return nil, fmt.Errorf("%s: %w", t.policy, err)
+			return nil, fmt.Errorf("%s: %w", shownName(t.policy), err)
 		}
 	}
 

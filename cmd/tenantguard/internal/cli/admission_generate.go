@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"github.com/spf13/cobra"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
@@ -57,6 +58,7 @@ $ tenantguard admission generate --tenant-label capsule.clastix.io/tenant --fold
 		RunE: func(c *cobra.Command, _ []string) error { return g.run(c.Context()) },
 	}
 	g.tenancy.addTo(command)
+	g.contentOf = r.readInput
 	flags := command.Flags()
 	flags.StringVar(&g.action, "action", generate.Deny, "what bindings do: warn or deny")
 	flags.BoolVar(&g.byPlatform, "label-by-platform", false,
@@ -88,10 +90,19 @@ $ tenantguard admission generate --tenant-label capsule.clastix.io/tenant --fold
 	return command
 }
 
+// gatewayName is the name of a Gateway with its namespace.
+var gatewayName = regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9.-]+$`)
+
 func (g *generating) run(ctx context.Context) error {
 	if g.action != generate.Warn && g.action != generate.Deny {
 		return fmt.Errorf("unknown --action %q, want %s or %s", g.action, generate.Warn,
 			generate.Deny)
+	}
+	for _, gateway := range g.options.Gateways {
+		if !gatewayName.MatchString(gateway) {
+			return fmt.Errorf("--gateways %q: wanted namespace/name, such as traefik/gateway",
+				gateway)
+		}
 	}
 	parsed, kubernetes, err := g.read()
 	if err != nil {

@@ -14,7 +14,7 @@ const sarif = "sarif"
 
 // auditCommand finds what would be denied, and what the guard can't see.
 func (r *root) auditCommand() *cobra.Command {
-	w := &what{}
+	w := &what{root: r}
 	all := false
 	command := &cobra.Command{
 		Use:   "audit",

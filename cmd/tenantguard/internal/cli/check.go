@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,7 +41,13 @@ file in its place and with what Namespaces add. json and yaml are what is writte
 		Example: `$ tenantguard check policy.json
 $ tenantguard check dynamic.yml --cert acme.pem --file /etc/tenantguard/roots.pem=roots.pem
 $ tenantguard check policy.yaml --print json > policy.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, names []string) error {
+			if len(names) == 0 {
+				return errors.New("wanted the file of a policy, or - for standard input")
+			}
+
+			return nil
+		},
 		RunE: func(_ *cobra.Command, names []string) error {
 			return r.check(policies, names, certificates, printed)
 		},

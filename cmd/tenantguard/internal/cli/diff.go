@@ -8,7 +8,7 @@ import (
 
 // diffCommand compares a policy with what runs.
 func (r *root) diffCommand() *cobra.Command {
-	w := &what{}
+	w := &what{root: r}
 	command := &cobra.Command{
 		Use:   "diff",
 		Short: "Compare a policy with what runs",

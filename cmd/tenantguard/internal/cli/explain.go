@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"text/tabwriter"
@@ -115,10 +116,13 @@ func (r *root) explain(ctx context.Context, f *explainFlags) error {
 	if err := r.findRouter(ctx, f); err != nil {
 		return err
 	}
-	if err := f.findCertificate(ctx); err != nil {
+	if err := r.findCertificate(ctx, f); err != nil {
 		return err
 	}
 	e := explain.Of(loaded.Effective, loaded.Errors, f.sent, time.Now())
+	if e.Verdict == string(verdict.RouterUnknown) && f.sent.Router == "" {
+		return errors.New("wanted --router, or --request and --api to find it")
+	}
 	if err := r.write(e, func(w io.Writer) error { return writeExplanation(w, e) }); err != nil {
 		return err
 	}
@@ -136,6 +140,13 @@ func (r *root) explain(ctx context.Context, f *explainFlags) error {
 func (f *explainFlags) complete() error {
 	if f.url == "" && f.sent.Host == "" {
 		return errors.New("wanted --host or --request")
+	}
+	if !isPeer(f.sent.Client) {
+		return fmt.Errorf("--client %q: wanted an IP address, with or without a port",
+			f.sent.Client)
+	}
+	if !strings.HasPrefix(f.sent.Path, "/") && f.sent.Path != "*" {
+		return fmt.Errorf("--path %q: wanted a path that begins with /", f.sent.Path)
 	}
 	f.sent.TLS = !f.plaintext
 	if f.url != "" {
@@ -174,6 +185,14 @@ func (f *explainFlags) complete() error {
 	return nil
 }
 
+// isPeer reports whether a text is the address of a connection's peer, or "", which is none.
+func isPeer(text string) bool {
+	_, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	_, withPort := netip.ParseAddrPort(text)
+
+	return text == "" || err == nil || withPort == nil
+}
+
 // findRouter asks Traefik for the router of a request.
 func (r *root) findRouter(ctx context.Context, f *explainFlags) error {
 	if f.sent.Router != "" || f.url == "" {
@@ -205,8 +224,9 @@ func (r *root) findRouter(ctx context.Context, f *explainFlags) error {
 	return nil
 }
 
-// findCertificate reads the served certificate, or asks for it.
-func (f *explainFlags) findCertificate(ctx context.Context) error {
+// findCertificate reads the served certificate, or asks for it. A server that can't be reached from
+// here says nothing of what the guard would observe: then the certificate is not known.
+func (r *root) findCertificate(ctx context.Context, f *explainFlags) error {
 	if !f.sent.TLS {
 		return nil
 	}
@@ -224,6 +244,12 @@ func (f *explainFlags) findCertificate(ctx context.Context) error {
 		return nil
 	}
 	chain, err := certs.Serve(ctx, address, f.sent.ServerName)
+	var failed *net.OpError
+	if errors.As(err, &failed) && failed.Op == "dial" {
+		fmt.Fprintf(r.errs, "Could not look at %v. --connect says where Traefik listens.\n", err)
+
+		return nil
+	}
 	if err != nil {
 		f.sent.Unobserved = err.Error()
 	}
@@ -254,21 +280,22 @@ func writeExplanation(w io.Writer, e *explain.Explanation) error {
 		if step.Code != "" {
 			mark = step.Code + ": "
 		}
-		wrapped := finding.Wrap(mark+step.Text, explainColumns)
-		for i, line := range strings.Split(wrapped, "\n") {
-			name := ""
-			if i == 0 {
-				name = step.Name
-			}
-			fmt.Fprintf(tabs, "%s\t%s\n", name, line)
-		}
+		writeStep(tabs, step.Name, mark+step.Text)
 	}
 	if len(e.Also) > 0 {
-		fmt.Fprintf(tabs, "also\t%s\n", strings.Join(e.Also, ", "))
+		writeStep(tabs, "also", strings.Join(e.Also, ", "))
 	}
 	if e.Do != "" {
-		fmt.Fprintf(tabs, "do\t%s\n", e.Do)
+		writeStep(tabs, "do", e.Do)
 	}
 
 	return tabs.Flush()
+}
+
+// writeStep writes a text, wrapped, beside its name.
+func writeStep(w io.Writer, name, text string) {
+	for _, line := range strings.Split(finding.Wrap(text, explainColumns), "\n") {
+		fmt.Fprintf(w, "%s\t%s\n", name, line)
+		name = ""
+	}
 }

@@ -14,7 +14,7 @@ import (
 
 // initCommand makes a starting policy of what runs.
 func (r *root) initCommand() *cobra.Command {
-	w := &what{}
+	w := &what{root: r}
 	label, isLabels, guess := "", false, false
 	command := &cobra.Command{
 		Use:   "init",
@@ -40,6 +40,9 @@ $ tenantguard init --kube --labels | sh`,
 			}
 			if isLabels && w.objects == nil {
 				return errors.New("--labels: wanted --kube or --filename")
+			}
+			if label != "" && w.objects == nil {
+				return errors.New("--by-label: wanted --kube or --filename, for the Namespaces")
 			}
 			made := proposal.Make(proposal.Input{
 				Traefik: w.traefik, Objects: w.objects, Label: label,

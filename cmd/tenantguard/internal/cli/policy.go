@@ -36,8 +36,7 @@ func (f *policyFlags) addTo(command *cobra.Command) {
 		"`name` of the plugin in Traefik's static configuration")
 	flags.StringVar(&f.provider, "provider", "",
 		"`provider` of labels (docker if empty) and of key-value pairs (consul if empty)")
-	flags.StringArrayVar(&f.files, "file", nil, "read a file that the policy names from "+
-		"elsewhere, as `PATH=FILE`; can be given several times")
+	addFileFlag(command, &f.files)
 	flags.StringVar(&f.namespaces, "namespaces", "", "`file` with the Namespaces of the cluster, "+
 		"as kubectl get namespaces --output yaml writes it; - is the standard input")
 	flags.StringVar(&f.defaultFile, "policy-file", os.Getenv(policy.PolicyFileVariable),
@@ -106,22 +105,16 @@ func middlewaresOf(all []*source.Loaded) []string {
 
 // environment returns what a policy finds around it.
 func (r *root) environment(f *policyFlags) (source.Environment, error) {
-	env := source.Environment{Files: map[string]string{}, Getenv: func(name string) string {
+	local, err := localFiles(f.files)
+	env := source.Environment{Files: local, Getenv: func(name string) string {
 		return map[string]string{
 			policy.PolicyFileVariable:         f.defaultFile,
 			policy.OperatorNamespacesVariable: f.operatorNamespaces,
 			policy.OperatorProvidersVariable:  f.operatorProviders,
 		}[name]
 	}}
-	for _, text := range f.files {
-		path, local, found := strings.Cut(text, "=")
-		if !found || path == "" || local == "" {
-			return env, fmt.Errorf("--file %q: wanted PATH=FILE", text)
-		}
-		env.Files[path] = local
-	}
-	if f.namespaces == "" {
-		return env, nil
+	if err != nil || f.namespaces == "" {
+		return env, err
 	}
 	content, err := r.readInput(f.namespaces)
 	if err != nil {
@@ -130,6 +123,29 @@ func (r *root) environment(f *policyFlags) (source.Environment, error) {
 	env.Namespaces, err = source.ReadNamespaces(shownName(f.namespaces), content)
 
 	return env, err
+}
+
+// addFileFlag adds the flag that says where a file is that the policy names.
+func addFileFlag(command *cobra.Command, files *[]string) {
+	command.Flags().StringArrayVar(files, "file", nil, "read a file that the policy names from "+
+		"elsewhere, as `PATH=FILE`; can be given several times")
+}
+
+// localFiles returns what --file says: where the files are that Traefik has elsewhere.
+func localFiles(flags []string) (map[string]string, error) {
+	local := map[string]string{}
+	for _, text := range flags {
+		path, here, found := strings.Cut(text, "=")
+		if !found || path == "" || here == "" {
+			return nil, fmt.Errorf("--file %q: wanted PATH=FILE", text)
+		}
+		if _, err := os.Stat(here); err != nil {
+			return nil, fmt.Errorf("--file %q: %w", text, err)
+		}
+		local[path] = here
+	}
+
+	return local, nil
 }
 
 // named returns the policy of a middleware.

@@ -46,6 +46,13 @@ var written = map[string]string{
 	"tenants.yaml": "kind: Middleware\napiVersion: traefik.io/v1alpha1\n" +
 		"metadata: {name: m, namespace: acme}\nspec: {plugin: {tenantguard: {}}}\n",
 	"other.yaml": "spec: {}\n",
+	"map.yaml": "kind: ConfigMap\napiVersion: v1\ndata:\n  policy.json: |\n" +
+		"    {\"tenants\": [{\"name\": \"acme\", \"namespaces\": [\"acme\"],\n" +
+		"    \"hosts\": [\"a.test\"]}]}\n",
+	"wrong-map.yaml": "kind: ConfigMap\napiVersion: v1\ndata:\n  policy.json: |\n" +
+		"    {\"tenants\": [{\"name\": \"acme\"},\n    ]}\n",
+	"errors.json": "{\"tenants\":\n[{\"name\": \"acme\"}]}\n",
+	"no.json":     "{\"tenants\": [{},\n]}\n",
 }
 
 func TestCheck(t *testing.T) {
@@ -106,11 +113,26 @@ func TestCheck(t *testing.T) {
 			[]string{""}, []string{"policy.json: wanted a PEM file with a certificate"}},
 		{"no policy", []string{"other.yaml"}, CodeFailed, []string{""},
 			[]string{"other.yaml: wanted a policy file", "found the keys spec"}},
-		{"nothing to check", nil, CodeFailed, []string{""}, []string{"requires at least 1 arg"}},
+		{"nothing to check", nil, CodeFailed, []string{""},
+			[]string{"wanted the file of a policy, or - for"}},
 		{"an unknown form", []string{"policy.yaml", "--print", "toml"}, CodeFailed, []string{""},
 			[]string{`unknown --print "toml", want merged, json or yaml`}},
 		{"a file without a path", []string{"policy.yaml", "--file", "x"}, CodeFailed, []string{""},
 			[]string{`--file "x": wanted PATH=FILE`}},
+		{"a file that is not here", []string{"policy.json", "--file", "/roots.pem=none.pem"},
+			CodeFailed, []string{""},
+			[]string{`--file "/roots.pem=none.pem": stat none.pem: no such file`}},
+		{"a policy file in a ConfigMap", []string{"map.yaml"}, CodeFound,
+			[]string{"certificates-by-name-only", "map.yaml:5", "1 warning."}, []string{""}},
+		{"one that is no JSON", []string{"wrong-map.yaml"}, CodeFound,
+			[]string{"policy-error policyFile wrong-map.yaml:6", "line 2, column 1"},
+			[]string{""}},
+		{"the error is in the file that is here", []string{"two.yml", "--middleware", "a",
+			"--file", "/p.json=errors.json"}, CodeFound, []string{"errors.json:2"},
+			[]string{""}},
+		{"no JSON in the file that is here", []string{"two.yml", "--middleware", "a",
+			"--file", "/p.json=no.json"}, CodeFound, []string{"policyFile no.json:2"},
+			[]string{""}},
 	}
 	inFolder(t, written)
 	for _, c := range cases {
@@ -180,8 +202,18 @@ func TestExplain(t *testing.T) {
 		{"a URL and a host", append(route, "--request", "https://a.test"), CodeFailed, "",
 			"none of the others can be"},
 		{"no certificate", append(route, "--cert", "none.pem"), CodeFailed, "", "no such file"},
-		{"a server that is not there", append(route, "--cert", "127.0.0.1:1"), CodeFound,
-			"certificate-unavailable", ""},
+		{"a server that is not there", append(route, "--cert", "127.0.0.1:1"), CodeFailed,
+			"undecided", "connection refused. --connect says where Traefik listens."},
+		{"a server that is not there, and need not be", append(route, "--cert", "127.0.0.1:1",
+			"--sni", "b.test"), CodeFound, "sni-foreign", "connection refused"},
+		{"no router", []string{"--host", "a.acme.example.com"}, CodeFailed, "",
+			"wanted --router, or --request and --api to find it"},
+		{"a peer", append(route, "--plaintext", "--client", "[2001:db8::1]:1234"), CodeClean,
+			"pass", ""},
+		{"no address", append(route, "--client", "here"), CodeFailed, "",
+			`--client "here": wanted an IP address`},
+		{"no path", append(route, "--path", "login"), CodeFailed, "",
+			`--path "login": wanted a path that begins with /`},
 	}
 	inFolder(t, written)
 	for _, c := range cases {
@@ -233,6 +265,18 @@ func TestExplainPolicies(t *testing.T) {
 			assert.Contains(t, got.out, c.out)
 			assertContains(t, got.errs, []string{c.errs})
 		})
+	}
+}
+
+// TestExplainWrapped wants no line longer than a terminal, whatever there is to say.
+func TestExplainWrapped(t *testing.T) {
+	inFolder(t, written)
+	got := run(t, "tenantguard", "explain", "-p", "policy.yaml", "--router",
+		"acme_web_0@kubernetescrd", "--host", "a.test", "--sni", "b.test.example.com",
+		"--cert", "certificates/acme-other-ca.pem")
+	assert.Contains(t, got.out, "sni-foreign")
+	for _, line := range strings.Split(got.out, "\n") {
+		assert.LessOrEqual(t, len([]rune(line)), 100, line)
 	}
 }
 

@@ -73,9 +73,13 @@ Exit codes: 0 nothing found, 1 findings, 2 could not look.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(c *cobra.Command, _ []string) error { return r.checkOutput(c) },
-		Args:              cobra.NoArgs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		Version:           currentVersion().String(),
 	}
+	command.SetVersionTemplate("{{.Version}}\n")
+	command.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return fmt.Errorf("%w: see %s --help", err, c.CommandPath())
+	})
 	command.SetIn(r.in)
 	command.SetOut(r.out)
 	command.SetErr(r.errs)
@@ -83,8 +87,11 @@ Exit codes: 0 nothing found, 1 findings, 2 could not look.`,
 	flags.StringVarP(&r.output, "output", "o", finding.Table,
 		"`format`: "+strings.Join(finding.Formats(), ", "))
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "say nothing of progress")
-	_ = command.RegisterFlagCompletionFunc("output",
-		cobra.FixedCompletions(finding.Formats(), cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("output", func(
+		c *cobra.Command, _ []string, _ string,
+	) ([]string, cobra.ShellCompDirective) {
+		return formatsOf(c), cobra.ShellCompDirectiveNoFileComp
+	})
 	command.AddCommand(r.subcommands()...)
 	nameInExamples(command, shown)
 
@@ -117,12 +124,19 @@ func (r *root) subcommands() []*cobra.Command {
 // moreFormats is the annotation of a command that has a format of its own.
 const moreFormats = "formats"
 
-// checkOutput refuses a format before a command does long work.
-func (r *root) checkOutput(c *cobra.Command) error {
+// formatsOf returns the formats that a command has.
+func formatsOf(c *cobra.Command) []string {
 	formats := finding.Formats()
 	if more := c.Annotations[moreFormats]; more != "" {
 		formats = append(formats, more)
 	}
+
+	return formats
+}
+
+// checkOutput refuses a format before a command does long work.
+func (r *root) checkOutput(c *cobra.Command) error {
+	formats := formatsOf(c)
 	if !slices.Contains(formats, r.output) {
 		return fmt.Errorf("unknown --output %q, want one of %s",
 			r.output, strings.Join(formats, ", "))

@@ -30,10 +30,9 @@ func (r *root) rulesCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rules [RULE]...",
 		Short: "Say which hosts a rule of Traefik's is for",
-		Long: "rules reads rules of Traefik's from its arguments, or one a line from " +
-			"standard input.",
+		Long: `Rules reads rules of Traefik's from its arguments, or one a line from standard input.
+"any" is a rule that is for every host, and ~ stands before an expression of HostRegexp.`,
 		Example: "$ tenantguard rules 'Host(`a.example.com`) && PathPrefix(`/api`)'",
-		Hidden:  true,
 		RunE: func(_ *cobra.Command, written []string) error {
 			known := []rules.Syntax{rules.HTTP, rules.HTTPv2, rules.TCP, rules.TCPv2}
 			if !slices.Contains(known, rules.Syntax(syntax)) {
@@ -53,7 +52,13 @@ func (r *root) rulesCommand() *cobra.Command {
 				all = append(all, read(text, rules.Syntax(syntax), asked))
 			}
 
-			return r.write(all, func(w io.Writer) error { return writeRules(w, all) })
+			err := r.write(all, func(w io.Writer) error { return writeRules(w, all) })
+			isWrong := slices.ContainsFunc(all, func(one readRule) bool { return one.Error != "" })
+			if err == nil && isWrong {
+				return errFound
+			}
+
+			return err
 		},
 	}
 	command.Flags().StringVar(&syntax, "syntax", string(rules.HTTP), "`v3`, v2, tcp or \"tcp v2\"")

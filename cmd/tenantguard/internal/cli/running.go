@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +23,8 @@ import (
 
 // what is what audit, init and diff look at.
 type what struct {
+	root *root
+
 	policy             string
 	api                running.API
 	isKube             bool
@@ -32,7 +33,7 @@ type what struct {
 	plugin             string
 	operatorNamespaces []string
 	fromNamespaces     bool
-	files              map[string]string
+	files              []string
 	// connect is an entry point that is asked for the certificates that it serves.
 	connect string
 
@@ -67,8 +68,7 @@ func (w *what) addPolicyFlags(c *cobra.Command) {
 		"`file` with the policy; without it the one in force, or the marks of Namespaces")
 	flags.BoolVar(&w.fromNamespaces, "from-namespaces", false,
 		"take tenants from Namespaces too, as with kubernetes.enabled")
-	flags.StringToStringVar(&w.files, "file", nil,
-		"`PATH=FILE`: read FILE where the policy says PATH, as for roots")
+	addFileFlag(c, &w.files)
 }
 
 var errNowhere = errors.New("wanted --api, --kube or --filename: nothing says what to look at")
@@ -88,7 +88,7 @@ func (w *what) read(ctx context.Context, say func(format string, args ...any)) e
 	if w.isKube {
 		w.objects, err = w.kube.Read(ctx, say)
 	} else if len(w.manifests) > 0 {
-		w.objects, err = running.ReadManifests(w.manifests)
+		w.objects, err = running.ReadManifests(w.manifests, w.root.in)
 	}
 	if err == nil && w.api.At != "" {
 		w.traefik, err = w.api.Read(ctx, say)
@@ -107,6 +107,10 @@ func (w *what) effective() (*policy.Effective, error) {
 		p.Keys = maps.Clone(p.Keys)
 		p.Keys["kubernetes"] = map[string]any{"enabled": true}
 	}
+	local, err := localFiles(w.files)
+	if err != nil {
+		return nil, err
+	}
 	loaded := p.Load(source.Environment{
 		Getenv: func(name string) string {
 			if name == policy.OperatorNamespacesVariable {
@@ -115,11 +119,10 @@ func (w *what) effective() (*policy.Effective, error) {
 
 			return ""
 		},
-		Files: w.files, Namespaces: w.namespaces(),
+		Files: local, Namespaces: w.namespaces(),
 	})
 	if loaded.Effective == nil {
-		return nil, fmt.Errorf("the policy of %s has errors, see tenantguard check:\n%s", p.File,
-			strings.Join(loaded.Errors, "\n"))
+		return nil, errorsOf(p.File, loaded.Errors)
 	}
 	if loaded.Effective.Kubernetes.Enabled && w.objects == nil {
 		return nil, errors.New("the policy takes tenants from Namespaces: wanted --kube or " +
@@ -218,11 +221,11 @@ func (w *what) getenv(name string) string {
 }
 
 func (w *what) readPolicy() (*source.Policy, error) {
-	content, err := os.ReadFile(w.policy)
+	content, err := w.root.readInput(w.policy)
 	if err != nil {
 		return nil, err
 	}
-	found, err := source.Read(w.policy, content, source.Options{Plugin: w.plugin})
+	found, err := source.Read(shownName(w.policy), content, source.Options{Plugin: w.plugin})
 	if err != nil {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"no file entrypoints.json"},
 		{"no cluster", []string{"audit", "--kubeconfig", "nowhere"}, CodeFailed, "", "nowhere"},
 		{"a policy of what runs", []string{"init", "--api", api}, CodeClean,
-			"mode: report\ntenants:\n- hosts:\n  - a.test\n  name: acme\n", ""},
+			"mode: report\ntenants:\n  - name: acme\n    routers:\n      - acme-web@docker\n", ""},
 		{"as a policy file", []string{"init", "--api", api, "-o", "json"}, CodeClean,
 			"{\n  \"tenants\": [", ""},
 		{"what can't be told", []string{"init", "-f", legacy}, CodeFound, "# - IngressRoute acme/a",
@@ -93,6 +93,8 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"kubectl label namespace acme --overwrite tenantguard.io/tenant=acme", ""},
 		{"labels without Namespaces", []string{"init", "--api", api, "--labels"}, CodeFailed, "",
 			"--labels: wanted --kube or --filename"},
+		{"a label without Namespaces", []string{"init", "--api", api, "--by-label", "team"},
+			CodeFailed, "", "--by-label: wanted --kube or --filename"},
 		{"no difference", []string{"diff", "--api", api}, CodeClean, "Nothing found", ""},
 		{"a difference", []string{"diff", "--api", api, "-p", policy}, CodeFound,
 			"policy-host-missing", ""},
@@ -102,12 +104,42 @@ metadata: {name: a, namespace: acme}, spec: {routes: [{match: "PathPrefix(`+"`/`
 			"router-unbound", ""},
 		{"hosts of a rule", []string{"rules", "Host(`a.test`) && Path(`/x`)"}, CodeClean,
 			"a.test\n", ""},
+		{"a rule that Traefik does not take", []string{"rules", "Host("}, CodeFound, "error: ", ""},
+		{"no cluster is known", []string{"audit", "--kube"}, CodeFailed, "",
+			"no cluster is known: wanted --kubeconfig FILE"},
+		{"a file that is not here", []string{"audit", "--api", api, "-p", policy, "--file",
+			"/roots.pem=none.pem"}, CodeFailed, "", `--file "/roots.pem=none.pem": stat none.pem`},
 	}
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
 	for _, c := range cases {
 		got := run(t, append([]string{"tenantguard"}, c.args...)...)
 		assert.Equal(t, c.code, got.code, "%s: %s%s", c.description, got.out, got.errs)
 		assert.Contains(t, got.out, c.out, c.description)
 		assert.Contains(t, got.errs, c.errs, c.description)
+	}
+}
+
+// TestStandardInput reads what others write.
+func TestStandardInput(t *testing.T) {
+	api := apiFolder(t)
+	manifests := `{apiVersion: v1, kind: Namespace, metadata: {name: acme}}
+---
+{apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: {name: x, namespace: acme},
+spec: {routes: [{match: "Host(` + "`a.test`" + `)"}]}}`
+	policy := `tenants: [{name: a, hosts: [b.test], routers: ["acme-*@docker"]}]`
+	for _, c := range []struct {
+		description, input string
+		args               []string
+		out                string
+	}{
+		{"manifests", manifests, []string{"init", "-f", "-"}, "namespaces:\n      - acme\n"},
+		{"a policy", policy, []string{"audit", "--api", api, "-p", "-"}, "host-unowned"},
+		{"a policy for admission", policy, []string{"admission", "generate", "-p", "-",
+			"--owners-only"}, "b.test: a\n"},
+	} {
+		got := runWith(t, c.input, append([]string{"tenantguard"}, c.args...)...)
+		assert.Contains(t, got.out, c.out, c.description+got.errs)
 	}
 }
 

@@ -16,6 +16,11 @@ type version struct {
 	Go     string `json:"go"`
 }
 
+// String returns the version for people.
+func (v version) String() string {
+	return fmt.Sprintf("tenantguard %s (plugin %s, %s)", v.Version, v.Plugin, v.Go)
+}
+
 // versionCommand says which version this is, and whose plugin's code decides.
 func (r *root) versionCommand() *cobra.Command {
 	return &cobra.Command{
@@ -27,8 +32,7 @@ func (r *root) versionCommand() *cobra.Command {
 			v := currentVersion()
 
 			return r.write(v, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "tenantguard %s (plugin %s, %s)\n",
-					v.Version, v.Plugin, v.Go)
+				_, err := fmt.Fprintln(w, v.String())
 
 				return err
 			})

@@ -177,6 +177,31 @@ func (e *explainer) decide(code verdict.Code) {
 	e.Status = verdict.Status(code)
 	e.Enforced = verdict.IsEnforced(e.policy, e.parsed)
 	e.Do = whatToDo[code]
+	if entryPoint := e.likelyEntryPoint(); code == verdict.RouterUnbound && entryPoint != "" {
+		e.Do = "If the name begins with its entry point, as in the log, say so: --entrypoint " +
+			entryPoint + "."
+	}
+}
+
+// likelyEntryPoint returns what may be an entry point before the name of a router that has no
+// tenant: without it the router has one. "" is none.
+func (e *explainer) likelyEntryPoint() string {
+	if e.sent.EntryPoint != "" || e.policy == nil {
+		return ""
+	}
+	for i, r := range e.sent.Router {
+		if r != '-' {
+			continue
+		}
+		entryPoint := e.sent.Router[:i]
+		bound := binding.BindAll(e.policy.Policy, binding.Parse(e.sent.Router, entryPoint),
+			e.children(), e.sent.Namespace, e.policy.LegacyNames)
+		if bound.Code == verdict.Pass {
+			return entryPoint
+		}
+	}
+
+	return ""
 }
 
 // certificate decides by the served certificate.

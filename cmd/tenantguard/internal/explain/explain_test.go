@@ -232,6 +232,25 @@ func TestSteps(t *testing.T) {
 	}
 }
 
+// TestEntryPointInName has names of routers as the log has them, with the entry point before them.
+func TestEntryPointInName(t *testing.T) {
+	p := registrytest.MustPolicy(t, keysOf(t, `{"tenants": [{"name": "acme",
+		"routers": ["acme-*@docker"], "hosts": ["a.test"]}]}`), nil)
+	for _, c := range []struct{ description, router, entryPoint, do string }{
+		{"in the name", "web-secure-acme-x@docker", "", "--entrypoint web-secure."},
+		{"said", "web-secure-acme-x@docker", "web-secure", ""},
+		{"no name behind it", "web-secure-x@docker", "", whatToDo[verdict.RouterUnbound]},
+		{"another one is said", "web-secure-acme-x@docker", "web",
+			whatToDo[verdict.RouterUnbound]},
+	} {
+		e := Of(p, nil, Request{
+			Router: c.router, EntryPoint: c.entryPoint, Host: "a.test", Path: "/",
+		}, time.Now())
+		assert.Contains(t, e.Do, c.do, c.description)
+		assert.Equal(t, c.do == "", e.Verdict == "pass", c.description)
+	}
+}
+
 // TestWhatToDo wants a sentence for each code.
 func TestWhatToDo(t *testing.T) {
 	assert.Len(t, whatToDo, len(verdict.Codes()))

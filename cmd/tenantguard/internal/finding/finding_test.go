@@ -44,10 +44,8 @@ warning  b  y                     f:1
     D.
 warning  b  y                     f:2
     M.
-    D.
 info     b  x
     M.
-    D.
 
 1 error, 3 warnings, 1 info.
 `},

@@ -120,13 +120,20 @@ func (l List) WriteTable(w io.Writer) error {
 	for i, head := range strings.Split(strings.TrimSuffix(heads.String(), "\n"), "\n") {
 		text.WriteString(strings.TrimRight(head, " ") + "\n")
 		text.WriteString(indent("    ", Wrap(l[i].Message, width-4)))
-		text.WriteString(indent("    ", Wrap(l[i].Do, width-4)))
+		if i == 0 || !isSameAdvice(l[i-1], l[i]) {
+			text.WriteString(indent("    ", Wrap(l[i].Do, width-4)))
+		}
 		text.WriteString(indent("        ", l[i].Fix))
 	}
 	text.WriteString("\n" + l.summary() + "\n")
 	_, err := io.WriteString(w, text.String())
 
 	return err
+}
+
+// isSameAdvice reports whether what to do about a finding was said of the one before it.
+func isSameAdvice(before, f Finding) bool {
+	return before.ID == f.ID && before.Do == f.Do && before.Fix == "" && f.Fix == ""
 }
 
 // width is how many columns what people read has.

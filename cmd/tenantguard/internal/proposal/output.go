@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/tenantguard/tenantguard/internal/policy"
 
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
 	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/source"
 )
 
@@ -57,10 +56,6 @@ func (p *Proposal) tenant(t *Tenant) source.Tenant {
 
 // WriteYAML writes the keys of a middleware, with what could not be told as comments.
 func (p *Proposal) WriteYAML(w io.Writer) error {
-	content, err := yaml.Marshal(p.Document())
-	if err != nil {
-		return err
-	}
 	var text strings.Builder
 	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode " +
 		"nothing is " +
@@ -72,7 +67,10 @@ func (p *Proposal) WriteYAML(w io.Writer) error {
 		fmt.Fprintf(&text, "#\n# - %s: %s\n#   %s\n",
 			comment(f.Subject), comment(f.Message), comment(f.Do))
 	}
-	_, err = io.WriteString(w, text.String()+string(content))
+	if err := finding.Write(&text, finding.YAML, p.Document(), nil); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, text.String())
 
 	return err
 }
@@ -123,18 +121,17 @@ func (p *Proposal) Labels(label string) (commands []string, rest *source.Documen
 // WriteLabels writes the commands, with the keys of the middleware as comments before them.
 func (p *Proposal) WriteLabels(w io.Writer, label string) error {
 	commands, rest := p.Labels(label)
-	content, err := yaml.Marshal(rest)
-	if err != nil {
+	var content, text strings.Builder
+	if err := finding.Write(&content, finding.YAML, rest, nil); err != nil {
 		return err
 	}
-	var text strings.Builder
 	text.WriteString("# The keys of the guard's middleware:\n#\n")
-	for _, line := range strings.Split(strings.TrimSpace(string(content)), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(content.String()), "\n") {
 		text.WriteString("#   " + comment(line) + "\n")
 	}
 	text.WriteString("#\n# What could not be told is on standard error. The commands:\n\n" +
 		strings.Join(commands, "\n") + "\n")
-	_, err = io.WriteString(w, text.String())
+	_, err := io.WriteString(w, text.String())
 
 	return err
 }

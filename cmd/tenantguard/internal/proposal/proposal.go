@@ -80,7 +80,7 @@ func Make(in Input) *Proposal {
 		Input: in, tenants: map[string]*Tenant{}, claims: map[string][]claim{},
 		labels: map[string]string{}, created: map[string]string{},
 	}
-	for _, n := range in.Objects.Of("Namespace") {
+	for _, n := range oldestFirst(in.Objects.Of("Namespace")) {
 		m.created[n.GetName()] = audit.Created(n)
 		m.labels[n.GetName()] = n.GetLabels()[in.Label]
 		if name := n.GetLabels()[policy.TenantLabel]; name != "" {
@@ -128,17 +128,6 @@ func (m *maker) tenantOf(router audit.Seen) *Tenant {
 	tenant.Routers = append(tenant.Routers, router.Name)
 
 	return tenant
-}
-
-// keep takes over what a Namespace says of its tenant already.
-func (m *maker) keep(name string, n running.Object) {
-	tenant := m.tenant(name)
-	tenant.Namespaces = append(tenant.Namespaces, n.GetName())
-	for _, text := range strings.Split(n.GetAnnotations()[policy.HostsAnnotation], ",") {
-		if pattern, err := hosts.ParsePattern(strings.TrimSpace(text)); err == nil {
-			tenant.Hosts = append(tenant.Hosts, pattern.String())
-		}
-	}
 }
 
 // nameOf returns the tenant of a namespace.

@@ -33,6 +33,13 @@ func namespace(name, created, labels string) string {
 		"creationTimestamp: %q, labels: {%s}}}", name, created, labels)
 }
 
+// labelled is a Namespace of a tenant of its name, with hosts.
+func labelled(name, created, hosts string) string {
+	return fmt.Sprintf("{apiVersion: v1, kind: Namespace, metadata: {name: %s, "+
+		"creationTimestamp: %q, labels: {tenantguard.io/tenant: %s}, "+
+		"annotations: {tenantguard.io/hosts: %q}}}", name, created, name, hosts)
+}
+
 func route(namespace, name, match string) string {
 	return fmt.Sprintf("{apiVersion: traefik.io/v1alpha1, kind: IngressRoute, metadata: "+
 		"{name: %s, namespace: %s}, spec: {routes: [{match: '%s'}]}}", name, namespace, match)
@@ -126,6 +133,13 @@ func TestMake(t *testing.T) {
 			"tenantguard.io/tenant: x"), "labels", "annotations: {tenantguard.io/hosts: a.test}, "+
 			"labels", 1), globex, route("globex", "a", "Host(`a.test`)")}, proposal.Input{},
 			"globex:globex guest a.test; x:acme,a.test; ?host-contested"},
+		{"two that name one host", []string{
+			labelled("acme", young, "a.test, b.test"), labelled("globex", old, "a.test,c.test")},
+			proposal.Input{},
+			"acme:acme,b.test; globex:globex,a.test,c.test; ?host-contested"},
+		{"two of one age that name one host", []string{
+			labelled("globex", old, "a.test"), labelled("acme", old, "a.test")},
+			proposal.Input{}, "acme:acme,a.test; globex:globex; ?host-contested"},
 		{"an expression", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},
 			proposal.Input{}, "acme:acme; ?rule-unclear"},
 		{"a guess at it", []string{route("acme", "a", "HostRegexp(`^[a-z]+\\.a\\.test$`)")},

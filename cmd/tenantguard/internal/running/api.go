@@ -45,7 +45,14 @@ var errAbsent = errors.New("not there")
 // Read reads everything. say is told what is being read.
 func (a API) Read(ctx context.Context, say func(format string, args ...any)) (*Traefik, error) {
 	get := a.fromFolder
-	if strings.Contains(a.At, "://") {
+	if !strings.Contains(a.At, "://") {
+		if info, err := os.Stat(a.At); err != nil || !info.IsDir() {
+			shown := a.At[strings.LastIndexByte(a.At, '@')+1:] // no password
+
+			return nil, fmt.Errorf("--api %q: wanted a URL that begins with http:// or https://, "+
+				"or a folder", shown)
+		}
+	} else {
 		client, err := a.client()
 		if err != nil {
 			return nil, err
@@ -139,7 +146,7 @@ func (a API) fromURL(
 	for _, line := range a.Header {
 		name, value, found := strings.Cut(line, ":")
 		if !found {
-			return nil, 0, fmt.Errorf("wanted a header as \"Name: value\"")
+			return nil, 0, errors.New("--api-header: wanted \"Name: value\", found no colon")
 		}
 		if strings.EqualFold(name, "Host") {
 			request.Host = strings.TrimSpace(value)
@@ -158,7 +165,7 @@ func (a API) fromURL(
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusNotFound {
 		return nil, 0, fmt.Errorf("status 404: %w; is the API on (api.insecure, or a router to "+
-			"api@internal)?", errAbsent)
+			"api@internal), and is the URL without /api and /dashboard?", errAbsent)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, 0, fmt.Errorf("wanted status 200, got %s", response.Status)

@@ -15,10 +15,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// ReadManifests reads the objects in files and in all YAML and JSON files below folders.
-func ReadManifests(paths []string) (*Objects, error) {
+// ReadManifests reads the objects in files and in all YAML and JSON files below folders. "-" is
+// what in has.
+func ReadManifests(paths []string, in io.Reader) (*Objects, error) {
 	objects := &Objects{Where: strings.Join(paths, ", ")}
 	for _, root := range paths {
+		if root == "-" {
+			content, err := io.ReadAll(in)
+			if err == nil {
+				err = objects.readDocuments("standard input", content)
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() || (path != root && !isManifest(path)) {
 				return err

@@ -103,7 +103,8 @@ func TestPasswords(t *testing.T) {
 	at := strings.Replace(server.URL, "://", "://admin:hunter2@", 1)
 	var said []string
 	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
-	for _, at := range []string{at, "http://admin:hunter2@127.0.0.1:1", "http://admin:hunter2@%"} {
+	for _, at := range []string{at, "http://admin:hunter2@127.0.0.1:1", "http://admin:hunter2@%",
+		"admin:hunter2@127.0.0.1:1"} {
 		_, err := running.API{At: at}.Read(t.Context(), say)
 		if err == nil {
 			t.Fatalf("%s: no error", at)
@@ -112,6 +113,37 @@ func TestPasswords(t *testing.T) {
 	}
 	if text := strings.Join(said, "\n"); strings.Contains(text, "hunter2") {
 		t.Errorf("the password is said: %s", text)
+	}
+}
+
+// TestWrongAPI has places at which no API can be.
+func TestWrongAPI(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, 1, "/api/api/entrypoints")
+	const wanted = "wanted a URL that begins with http:// or https://, or a folder"
+	rows := []struct {
+		description string
+		api         running.API
+		want        string
+	}{
+		{"no scheme", running.API{At: "127.0.0.1:8080"}, `--api "127.0.0.1:8080": ` + wanted},
+		{"no folder", running.API{At: "/nowhere"}, `--api "/nowhere": ` + wanted},
+		{"a file", running.API{At: file}, wanted},
+		{"the path of the API", running.API{At: server.URL + "/api"}, "without /api"},
+		{"a header without a colon", running.API{At: server.URL, Header: []string{"secret"}},
+			`--api-header: wanted "Name: value"`},
+	}
+	for _, row := range rows {
+		_, err := row.api.Read(t.Context(), silent)
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v, want %q", row.description, err, row.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: the header is said: %v", row.description, err)
+		}
 	}
 }
 
@@ -212,7 +244,7 @@ func TestManifests(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	objects, err := running.ReadManifests([]string{dir})
+	objects, err := running.ReadManifests([]string{dir}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +256,8 @@ func TestManifests(t *testing.T) {
 		"Namespace z, Service default/b, Service z/a" {
 		t.Errorf("%s", got)
 	}
-	if _, err := running.ReadManifests([]string{filepath.Join(dir, "readme.txt")}); err == nil {
+	if _, err := running.ReadManifests(
+		[]string{filepath.Join(dir, "readme.txt")}, nil); err == nil {
 		t.Error("a file that is no YAML is read")
 	}
 }

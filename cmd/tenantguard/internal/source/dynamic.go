@@ -41,12 +41,32 @@ func (r *reader) readTOML(content []byte) error {
 		return err
 	}
 	if valueOf(raw, "http") == nil {
-		r.skipped = append(r.skipped, "the keys "+strings.Join(sorted(raw), ", "))
-
-		return nil
+		return r.readOtherTOML(raw, content)
 	}
 
 	return r.addDynamic(raw, func(string) locator { return uniqueLine(content) })
+}
+
+// readOtherTOML reads what is no dynamic configuration, as if it was YAML: the keys of a
+// middleware, or a policy file to be converted.
+func (r *reader) readOtherTOML(raw map[string]any, content []byte) error {
+	converted, err := json.Marshal(raw)
+	if err != nil {
+		return err
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(converted, &document); err != nil {
+		return err
+	}
+	if err := r.readNode(document.Content[0], converted); err != nil {
+		return err
+	}
+	for _, p := range r.found {
+		p.lines = uniqueLine(content)
+		p.IsYAML = p.Form == FormFile
+	}
+
+	return nil
 }
 
 func (r *reader) readDynamicYAML(node *yaml.Node) error {
@@ -129,8 +149,4 @@ func valueOf(values map[string]any, key string) any {
 	}
 
 	return nil
-}
-
-func sorted(values map[string]any) []string {
-	return slices.Sorted(maps.Keys(values))
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"slices"
 
 	"gopkg.in/yaml.v3"
@@ -62,6 +63,28 @@ func isSame(written, inForce string) bool {
 	return err == nil && pattern.String() == inForce
 }
 
+// here returns where a file is that the policy names.
+func (l *Loaded) here(path string) string {
+	if l.local[path] != "" {
+		return l.local[path]
+	}
+
+	return path
+}
+
+// PlaceOfLine returns where a line of the policy file is: in what the policy itself was read from,
+// or in the file that it names.
+func (l *Loaded) PlaceOfLine(line int) string {
+	switch {
+	case l.Content == "":
+		return fmt.Sprintf("%s:%d", l.here(l.PolicyFile), line)
+	case l.noLines:
+		return l.File
+	default:
+		return fmt.Sprintf("%s:%d", l.File, l.after+line)
+	}
+}
+
 // Place returns where a key is written. It may be in the policy file that a middleware names.
 func (l *Loaded) Place(path, value string) string {
 	first := pathPart.FindString(path)
@@ -69,7 +92,7 @@ func (l *Loaded) Place(path, value string) string {
 	if l.Content != "" || !found || !slices.Contains(policyKeys, first) {
 		return l.Policy.Place(path, value)
 	}
-	file := &Policy{File: l.PolicyFile}
+	file := &Policy{File: l.here(l.PolicyFile)}
 	var document yaml.Node
 	if yaml.Unmarshal(content, &document) == nil && len(document.Content) > 0 {
 		file.lines = locatorOf(document.Content[0])

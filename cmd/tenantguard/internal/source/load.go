@@ -35,6 +35,9 @@ type Loaded struct {
 	// is inline.
 	Parsed     *policy.Keys
 	PolicyFile string
+
+	// local are the files that were read elsewhere than the policy says, by its paths.
+	local map[string]string
 }
 
 // Load has the plugin's own registry read the policy, with the files and the environment that it
@@ -42,6 +45,7 @@ type Loaded struct {
 func (p *Policy) Load(env Environment) *Loaded {
 	l := &Loaded{
 		Policy: p, Written: map[string][]byte{}, HasNamespaces: env.Namespaces != nil,
+		local: map[string]string{},
 	}
 	seen := map[string]bool{}
 	all := registry.New(registry.Environment{
@@ -82,12 +86,13 @@ func (env Environment) getenv(name string) string {
 // readFile reads a file for the plugin: the policy's own as it is converted, others from where they
 // are here.
 func (l *Loaded) readFile(path string, local map[string]string) ([]byte, error) {
-	if l.Content != "" && path == l.File {
+	if l.Content != "" && path == l.PolicyFile {
 		return []byte(l.Content), nil
 	}
 	here := path
 	if local[path] != "" {
 		here = local[path]
+		l.local[path] = here
 	}
 	content, err := files.Read(here)
 	if err != nil {

@@ -1,12 +1,15 @@
 package source
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
-	kubernetesyaml "sigs.k8s.io/yaml"
 )
 
 // Namespace is a Namespace of the cluster.
@@ -19,26 +22,21 @@ type Namespace struct {
 	} `json:"metadata"`
 }
 
-// ReadNamespaces reads what kubectl get namespaces writes as JSON or YAML.
+// ReadNamespaces reads what kubectl get namespaces writes as JSON or YAML, or manifests.
 func ReadNamespaces(name string, content []byte) ([]Namespace, error) {
-	converted, err := kubernetesyaml.YAMLToJSON(content)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	var list struct {
-		Kind  string
-		Items []struct {
-			Namespace
-			Kind string
-		}
-	}
-	if err := json.Unmarshal(converted, &list); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	var all []Namespace
-	for _, item := range list.Items {
-		if item.Kind == "Namespace" || item.Kind == "" && list.Kind == "NamespaceList" {
-			all = append(all, item.Namespace)
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	for {
+		var document yaml.Node
+		err := decoder.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil && len(document.Content) > 0 {
+			err = addNamespaces(&all, document.Content[0])
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	if len(all) == 0 {
@@ -47,6 +45,35 @@ func ReadNamespaces(name string, content []byte) ([]Namespace, error) {
 	}
 
 	return all, nil
+}
+
+// addNamespaces adds the Namespace that a document is, or those of a list.
+func addNamespaces(all *[]Namespace, document *yaml.Node) error {
+	type object struct {
+		Namespace
+		Kind string
+	}
+	var read struct {
+		object
+		Items []object
+	}
+	converted, err := toJSON(document)
+	if err == nil {
+		err = json.Unmarshal(converted, &read)
+	}
+	if err != nil {
+		return err
+	}
+	if read.Kind == "Namespace" {
+		*all = append(*all, read.Namespace)
+	}
+	for _, item := range read.Items {
+		if item.Kind == "Namespace" || item.Kind == "" && read.Kind == "NamespaceList" {
+			*all = append(*all, item.Namespace)
+		}
+	}
+
+	return nil
 }
 
 // snapshotOf returns what Namespaces say of tenants, who are in a label.

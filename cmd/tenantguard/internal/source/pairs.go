@@ -23,7 +23,7 @@ type pair struct {
 }
 
 // pairLine is a label, or a pair as stores list them: key and value, by "=" or white space.
-var pairLine = regexp.MustCompile(`^["']?(traefik[./][^\s="']*)["']?(?:\s*=\s*|\s+)(.*)$`)
+var pairLine = regexp.MustCompile(`^["']?(traefik[./][^\s="']*[^\s="':])["']?(?:\s*=\s*|\s+)(.*)$`)
 
 // pairsOf returns the pairs of a text of nothing else but comments, nil for any other text.
 func pairsOf(content []byte) []pair {

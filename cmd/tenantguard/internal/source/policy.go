@@ -38,10 +38,14 @@ type Policy struct {
 	Keys map[string]any
 	// Content is the policy file as the plugin reads it, "" of other forms.
 	Content string
-	// IsYAML reports whether a policy file was not written in JSON, which the plugin wants.
+	// IsYAML reports whether a policy file was written in YAML or TOML: the plugin wants JSON.
 	IsYAML bool
 
 	lines locator
+	// after is the line of File that Content begins after. noLines reports whether the lines of
+	// Content can't be told in File.
+	after   int
+	noLines bool
 }
 
 // Place returns where a key of the policy is written, by its path in the policy, such as

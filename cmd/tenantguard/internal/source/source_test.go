@@ -62,6 +62,12 @@ func TestRead(t *testing.T) {
 		{"dynamic configuration in TOML", "p.toml",
 			"[[http.middlewares.guard.plugin.tenantguard.tenants]]\nname = \"acme\"\nhosts = [\n" +
 				"\"a.test\",\n\"b.test\"]\n", FormDynamic, "guard@file", "", "p.toml:5"},
+		{"a policy file in TOML", "p.toml", "[[tenants]]\nname = \"acme\"\nhosts = [\n" +
+			"\"a.test\",\n\"b.test\"]\n", FormFile, "guard@file",
+			`{"policyFile":"p.toml"}`, "p.toml:5"},
+		{"keys of the plugin in TOML", "p.toml", "mode = \"enforce\"\n[[tenants]]\n" +
+			"name = \"acme\"\nhosts = [\n\"a.test\",\n\"b.test\"]\n", FormKeys, "guard@file",
+			`{"mode":"enforce",` + keys[1:], "p.toml:6"},
 		{"TOML by its look", "-", "# a policy\n[http]\n" +
 			"[[http.middlewares.guard.plugin.tenantguard.tenants]]\nname = \"acme\"\n" +
 			"hosts = [\"a.test\", \"b.test\"]\n", FormDynamic, "guard@file", "", "-:5"},
@@ -70,6 +76,11 @@ func TestRead(t *testing.T) {
 			"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts=a.test,b.test\n",
 			FormLabels, "guard@docker", `{"tenants":[{"name":"acme","hosts":"a.test,b.test"}]}`,
 			"p.txt:4"},
+		{"labels, as a map", "p.yaml",
+			"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].name: acme\n" +
+				"traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts: a.test\n",
+			FormLabels, "guard@docker", `{"tenants":[{"name":"acme","hosts":"a.test"}]}`,
+			"p.yaml:2"},
 		{"labels of a compose file, as a list", "compose.yml", "services:\n  a:\n    labels:\n" +
 			"    - traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].name=acme\n" +
 			"    - traefik.http.middlewares.guard.plugin.tenantguard.tenants[0].hosts=$$a\n",
@@ -242,7 +253,25 @@ items:
 		"tenants":[{"name":"acme","namespaces":["acme"],"hosts":["A.test","b.test","c.test"],
 		"kubernetesNamespaces":true},{"name":"new","mode":"report","namespaces":["new"]}],
 		"shared":{}}`, string(content))
-	assert.Equal(t, "/etc/there.json:2", l.Place("tenants[0].hosts[0]", "A.test"))
+	assert.Equal(t, file+":2", l.Place("tenants[0].hosts[0]", "A.test"))
+}
+
+// TestReadNamespaces reads all forms.
+func TestReadNamespaces(t *testing.T) {
+	const one = "apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: {x: z}}\n"
+	for _, c := range []struct{ description, content string }{
+		{"a list", "kind: NamespaceList\nitems: [{metadata: {name: a, labels: {x: z}}}]\n"},
+		{"JSON", `{"kind": "List", "items": [{"kind": "Namespace", "metadata": {"name": "a",
+			"labels": {"x": "z"}}}]}`},
+		{"a manifest", one},
+		{"one among others", "---\n# nothing\n---\nkind: Pod\nmetadata: {name: b}\n---\n" + one},
+	} {
+		all, err := ReadNamespaces("ns", []byte(c.content))
+		require.NoError(t, err, c.description)
+		require.Len(t, all, 1, c.description)
+		assert.Equal(t, "a", all[0].Metadata.Name, c.description)
+		assert.Equal(t, "z", all[0].Metadata.Labels["x"], c.description)
+	}
 }
 
 func TestReadNamespacesErrors(t *testing.T) {
