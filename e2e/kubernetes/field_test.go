@@ -60,7 +60,7 @@ func testWrongMarks(t *testing.T, l *fieldLab) {
 // Namespace by itself. A Namespace without a tenant stays without.
 func testPreviews(t *testing.T, l *fieldLab) {
 	l.proxy.Set(cluster.Faults{Stall: true, Only: ofGuard})
-	defer l.proxy.Reset()
+	defer l.proxy.Set(cluster.Faults{})
 	var asked []*clients
 	wants := map[string]string{}
 	for i := range 4 {
@@ -160,7 +160,7 @@ func testFreshGuard(t *testing.T, l *fieldLab) {
 		hosts = append(hosts, host)
 	}
 	l.proxy.Set(cluster.Faults{Latency: 300 * time.Millisecond, Only: ofGuard})
-	defer l.proxy.Reset()
+	defer l.proxy.Set(cluster.Faults{})
 	for i, mode := range []string{"enforce", "report"} {
 		address := 4 + i
 		websecure := fmt.Sprintf("127.0.0.%d:%d", address, l.off.Port("websecure"))
