@@ -87,6 +87,7 @@ func testWithAdmission(t *testing.T, w *world) {
 		assert.NoError(t, err, "%s: refused without the second layer", a.name)
 		a.undo(t)
 	}
+	time.Sleep(3 * time.Second) // what was there for a moment may come into force, and goes again
 	w.applyOwners(t)
 	waitAdmission(t, layer[true])
 	for _, a := range layer[true] {
