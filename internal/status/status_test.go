@@ -114,7 +114,7 @@ func TestBounds(t *testing.T) {
 	for i := 0; i < tenants; i++ {
 		name := fmt.Sprintf("tenant-%d", i)
 		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
-		c.Served(Serving{Host: name, At: noon})
+		c.Served(Serving{Host: name, Tenant: name, At: noon})
 	}
 	s := filled(c, noon)
 	sum, more := 0, 0
@@ -130,7 +130,7 @@ func TestBounds(t *testing.T) {
 	if len(s.Denials.Latest) != maxLatest {
 		t.Errorf("%d denials are kept, want %d", len(s.Denials.Latest), maxLatest)
 	}
-	if len(s.Hosts) > maxHosts || len(s.Hosts) == 0 {
+	if len(s.Hosts) > 2*maxHosts || len(s.Hosts) < maxHosts {
 		t.Errorf("%d hosts are kept", len(s.Hosts))
 	}
 	if s = filled(c, noon.Add(hostKept)); len(s.Hosts) != 0 {
@@ -146,7 +146,7 @@ func TestFloodHidesNobody(t *testing.T) {
 		c.Served(Serving{Host: name + ".example.com", Tenant: name, At: noon})
 		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
 	}
-	for i := 0; i < 3*maxHosts; i++ {
+	for i := 0; i < 9*maxHostsOfTenant; i++ {
 		host, at := fmt.Sprintf("h%d.loud.example.com", i), noon.Add(time.Duration(i)*time.Second)
 		c.Served(Serving{Host: host, Tenant: "loud", At: at})
 		if i < 2*maxLatest {
@@ -165,9 +165,12 @@ func TestFloodHidesNobody(t *testing.T) {
 			latest++
 		}
 	}
-	if quiet != 10 || latest != 10 || len(s.Hosts) > maxHosts {
+	if quiet != 10 || latest != 10 {
 		t.Errorf("%d hosts and %d denials of quiet tenants, want 10, among %d hosts", quiet, latest,
 			len(s.Hosts))
+	}
+	if loud := len(s.Hosts) - quiet; loud < maxHostsOfTenant || loud > 2*maxHostsOfTenant {
+		t.Errorf("%d hosts of the loud tenant are kept", loud)
 	}
 	if last := s.Hosts[len(s.Hosts)-1]; last.Tenant != "quiet-9" {
 		t.Errorf("the hosts are not sorted, the last is %+v", last)
@@ -568,5 +571,25 @@ func TestAskOther(t *testing.T) {
 		if found.Traefik.Known || !strings.Contains(found.Traefik.Problem, row.wanted) {
 			t.Errorf("%s: %+v, want %q", row.description, found.Traefik, row.wanted)
 		}
+	}
+}
+
+// TestHostsStay has many tenants be asked for by turns, and one of them between any two: its hosts
+// stay, each once.
+func TestHostsStay(t *testing.T) {
+	c := NewCounters()
+	for i := 0; i < 3*maxHosts; i++ {
+		name := fmt.Sprintf("tenant-%d", i)
+		c.Served(Serving{Host: name, Tenant: name, At: noon})
+		c.Served(Serving{Host: fmt.Sprintf("h%d", i%10), Tenant: "steady", At: noon})
+	}
+	hosts := map[string]int{}
+	for _, h := range filled(c, noon).Hosts {
+		if h.Tenant == "steady" {
+			hosts[h.Host]++
+		}
+	}
+	if len(hosts) != 10 || hosts["h0"] != 1 || hosts["h9"] != 1 {
+		t.Errorf("hosts of the steady tenant: %v, want ten, each once", hosts)
 	}
 }
