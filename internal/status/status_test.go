@@ -593,3 +593,65 @@ func TestHostsStay(t *testing.T) {
 		t.Errorf("hosts of the steady tenant: %v, want ten, each once", hosts)
 	}
 }
+
+// slowClient takes an answer when it is told to.
+type slowClient struct {
+	http.ResponseWriter
+	writing, proceed chan bool
+}
+
+func (s *slowClient) Write(part []byte) (int, error) {
+	s.writing <- true
+	<-s.proceed
+	return s.ResponseWriter.Write(part)
+}
+
+// TestSlowClient has somebody else ask while a client takes no answer.
+func TestSlowClient(t *testing.T) {
+	state := func() *State { return filled(NewCounters(), noon) }
+	slow := &slowClient{ResponseWriter: httptest.NewRecorder(), writing: make(chan bool),
+		proceed: make(chan bool)}
+	ended := make(chan bool, 2)
+	go func() {
+		Serve(slow, httptest.NewRequest("GET", "/", nil), state)
+		ended <- true
+	}()
+	<-slow.writing
+	answered := make(chan bool, 1)
+	go func() {
+		Serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil), state)
+		answered <- true
+	}()
+	deadline := time.Now().Add(5 * time.Second)
+	for len(answered) == 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	if len(answered) == 0 {
+		t.Error("nobody gets an answer while a client takes none")
+	}
+	slow.proceed <- true
+	<-ended
+}
+
+// TestRenderedOnce has a state be asked for again, and another one after it.
+func TestRenderedOnce(t *testing.T) {
+	s := filled(NewCounters(), noon)
+	get := func(path string) string {
+		rw := httptest.NewRecorder()
+		Serve(rw, httptest.NewRequest("GET", path, nil), func() *State { return s })
+		return rw.Body.String()
+	}
+	for _, path := range []string{"/", "/status.json", "/metrics"} {
+		first := get(path)
+		s.Judged++
+		if get(path) != first {
+			t.Errorf("%s: an answer is made of the same state again", path)
+		}
+		judged := s.Judged
+		s = filled(NewCounters(), noon)
+		s.Judged = judged + 10
+		if path != "/" && get(path) == first {
+			t.Errorf("%s: the answer is of a state before", path)
+		}
+	}
+}
