@@ -61,6 +61,8 @@ func (g *Guard) decide(req *http.Request) *answer {
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
 	} else {
+		// A foreign server name may be denied for the certificate, which is the connection's.
+		a.isPlain = d.chain == nil && verdict.IsOfNames(d.code)
 		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 		a.byTenant = g.middleware.IsTenants()
