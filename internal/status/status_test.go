@@ -510,6 +510,33 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// TestAskChains has chains lie in each other, each of them many times in the one before, and the
+// last in the first. Whoever writes middlewares may write such.
+func TestAskChains(t *testing.T) {
+	const chains = 40
+	write := func(last string) string {
+		all := []string{`{"name": "guard@file", "plugin": {"tenantguard": {}}}`}
+		for i := 0; i < chains; i++ {
+			next := fmt.Sprintf(`"c%d"`, (i+1)%chains)
+			if i == chains-1 {
+				next += last
+			}
+			all = append(all, fmt.Sprintf(`{"name": "c%d@file", "chain": {"middlewares": [%s]}}`,
+				i, strings.Repeat(next+",", 9)+next))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	for last, guarded := range map[string]int{"": 0, `,"guard"`: 1} {
+		api := traefikAPI(`[{"name": "web@file", "using": ["open"], "middlewares": ["c0@file"]}]`)
+		api["/api/http/middlewares"] = write(last)
+		found := Ask(api.handler(), map[string]bool{"guard@file": true},
+			func(keys map[string]any) bool { return false })
+		if !found.Traefik.Known || found.Traefik.Guarded != guarded {
+			t.Errorf("last%s: %+v, want %d guarded", last, found.Traefik, guarded)
+		}
+	}
+}
+
 // TestAskPages has more routers than one page.
 func TestAskPages(t *testing.T) {
 	api := traefikAPI(`[{"name": "a@file", "using": ["open"]}]`)
