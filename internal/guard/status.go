@@ -34,10 +34,11 @@ const (
 // isStatus reports whether a middleware is a status page: the operator's, and nothing wrong with
 // it. Any other one that asks for that guards, and its policy has errors.
 func isStatus(keys map[string]any, name string) bool {
-	if !policy.WantsStatus(keys) {
+	// Before anything is read: a tenant may write any number of keys.
+	if !policy.IsOperators(name, os.Getenv) || !policy.WantsStatus(keys) {
 		return false
 	}
-	parsed := policy.ParseKeys(keys, policy.Refusal(name, os.Getenv), "")
+	parsed := policy.ParseKeys(keys, "", "")
 	return parsed.Status && len(parsed.Errors) == 0
 }
 

@@ -30,9 +30,12 @@ func (a *api) askMiddlewares() {
 	})
 	for _, m := range others {
 		for plugin, keys := range m.Plugin {
+			if !ours[plugin] {
+				continue // one with a key status may be any other plugin
+			}
 			if a.isStatus(keys) {
 				a.pages[m.Name] = true
-			} else if ours[plugin] {
+			} else {
 				a.guards[m.Name] = true
 			}
 		}
