@@ -36,11 +36,11 @@ func (s Secret) Place() string {
 	return s.Namespace + "/" + s.Name
 }
 
-// pemBegin is what the content of a Secret must begin with.
+// pemBegin is in what is PEM, and in no path. There may be text before it.
 const pemBegin = "-----BEGIN"
 
 // secretOf reads a Secret, and reports whether it has a certificate, or could have one. Of the key
-// it looks at the first bytes, and keeps nothing.
+// it looks whether it is PEM, and keeps nothing.
 func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
 	s := Secret{
 		Namespace: object.GetNamespace(), Name: object.GetName(), File: file,
@@ -53,7 +53,7 @@ func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
 	}
 	key, _ := secretKey(object, "tls.key")
 	for _, part := range []struct{ name, text string }{{"tls.crt", certificate}, {"tls.key", key}} {
-		if part.text != "" && !strings.HasPrefix(part.text, pemBegin) {
+		if part.text != "" && !strings.Contains(part.text, pemBegin) {
 			s.Paths = append(s.Paths, part.name)
 		}
 	}
