@@ -22,23 +22,27 @@ func TestDenialsAreRemembered(t *testing.T) {
 		description, certificate string
 		req                      *http.Request
 		want                     string
-		kept                     bool
+		// kept is whether it is remembered, and asWritten whether by how it is written alone.
+		kept, asWritten bool
 	}{
-		{"a host of another", "acme-two", tlsRequest(globex, hostA), "host-foreign", true},
-		{"a host of nobody", "acme-two", tlsRequest("example.net", hostA), "host-unowned", true},
-		{"no host", "acme-two", tlsRequest("a b", hostA), "host-invalid", true},
-		{"plaintext", "acme-two", plainRequest(hostA), "tls-required", true},
-		{"no server name", "acme-two", tlsRequest(hostA, ""), "sni-missing", true},
-		{"a server name of another", "acme-two", tlsRequest(hostA, globex), "sni-foreign", true},
-		{"a certificate that is over", "acme-expired", tlsRequest(hostA, hostA),
-			"certificate-expired", true},
-		{"a certificate of another name", "acme-b", tlsRequest(hostA, hostA), "certificate-name",
+		{"a host of another", "acme-two", tlsRequest(globex, hostA), "host-foreign", true, true},
+		{"a host of nobody", "acme-two", tlsRequest("example.net", hostA), "host-unowned", true,
 			true},
+		{"no host", "acme-two", tlsRequest("a b", hostA), "host-invalid", true, true},
+		{"plaintext", "acme-two", plainRequest(hostA), "tls-required", true, false},
+		{"no server name", "acme-two", tlsRequest(hostA, ""), "sni-missing", true, false},
+		{"a server name of another", "acme-two", tlsRequest(hostA, globex), "sni-foreign", true,
+			true},
+		{"a certificate that is over", "acme-expired", tlsRequest(hostA, hostA),
+			"certificate-expired", true, false},
+		{"a certificate of another name", "acme-b", tlsRequest(hostA, hostA), "certificate-name",
+			true, false},
 		{"a certificate that Go does not accept", "acme-p224", tlsRequest(hostA, hostA),
-			"certificate-name", true},
+			"certificate-name", true, false},
 		{"a hijacker's certificate", "hijack-sorts-last", tlsRequest(hostA, hostA),
-			"certificate-foreign", true},
-		{"no certificate", "", tlsRequest(hostA, hostA), "certificate-unavailable", false},
+			"certificate-foreign", true, false},
+		{"no certificate", "", tlsRequest(hostA, hostA), "certificate-unavailable", false,
+			false},
 	}
 	for _, row := range rows {
 		const name = "denials-remembered@file"
@@ -60,6 +64,9 @@ func TestDenialsAreRemembered(t *testing.T) {
 		}
 		if passesFast(g, req) {
 			t.Errorf("%s: it passes", row.description)
+		}
+		if got := g.known.findAsWritten(req) != nil; got != row.asWritten {
+			t.Errorf("%s: found as it is written: %t, want %t", row.description, got, row.asWritten)
 		}
 		forget(name)
 		if got := remembered(g, req); got != "policy-invalid" {

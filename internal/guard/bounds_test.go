@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/observe"
+	"github.com/tenantguard/tenantguard/internal/status"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -238,4 +239,44 @@ func TestBoundOnce(t *testing.T) {
 	if g.known.bound == second || g.known.bound.policy != next {
 		t.Error("another policy is not looked at")
 	}
+}
+
+// TestOwnPolicysObservations has a tenant call one in a policy of his own by another's name: what
+// is observed for it must not push out what is observed for the other.
+func TestOwnPolicysObservations(t *testing.T) {
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	rows := []struct {
+		description, name string
+		handshakes        int
+	}{
+		{"the operator's too", "other@file", 1},
+		{"a tenant's", "evil_mw@kubernetescrd", 2},
+	}
+	for _, row := range rows {
+		keys := acmeKeys(map[string]any{"observe": "ttl"})
+		guards := []*Guard{acmeGuard("one@file", keys), acmeGuard(row.name, keys)}
+		before := handshakes()
+		for _, g := range guards {
+			req := at(entryPoint, tlsRequest(hostA, hostA))
+			if got := reasonOf(handlerOf(g), req); got != "pass" {
+				t.Fatalf("%s: %q, want a pass", row.description, got)
+			}
+		}
+		if got := handshakes() - before; got != row.handshakes {
+			t.Errorf("%s: %d handshakes, want %d", row.description, got, row.handshakes)
+		}
+		lasting = observe.NewLastingCache(chains, counters)
+	}
+}
+
+// handshakes counts what was observed so far.
+func handshakes() int {
+	s := &status.State{Now: time.Now()}
+	counters.Fill(s)
+	for _, o := range s.Observed {
+		if o.Result == observe.Accepted {
+			return o.Count
+		}
+	}
+	return 0
 }

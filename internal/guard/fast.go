@@ -25,10 +25,7 @@ func (a *answer) isFast() bool {
 	if a.key.path != "" || a.key.isChallenge {
 		return false
 	}
-	if a.code == verdict.Pass {
-		return a.isPlain
-	}
-	return verdict.IsOfNames(a.code)
+	return a.isPlain
 }
 
 // addFast notes what may pass without a look at anything else. The caller holds lock.

@@ -61,6 +61,8 @@ func (g *Guard) decide(req *http.Request) *answer {
 	if d.code == verdict.Pass {
 		a.isPlain = verdict.IsPlain(d.policy, d.request.Request)
 	} else {
+		// A foreign server name may be denied for the certificate, which is the connection's.
+		a.isPlain = d.chain == nil && verdict.IsOfNames(d.code)
 		a.enforced = d.isEnforced()
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 		a.byTenant = g.middleware.IsTenants()
@@ -258,7 +260,16 @@ func (g *Guard) observe(
 		observed = lasting
 	}
 	return observed.Observe(
-		req.Context(), tenant.Name, address, string(r.ServerName), certificates.TTL)
+		req.Context(), g.shelfOf(tenant), address, string(r.ServerName), certificates.TTL)
+}
+
+// shelfOf returns under which name a tenant's observations are kept. In a policy of their own
+// tenants call each other as they like.
+func (g *Guard) shelfOf(tenant *policy.Tenant) string {
+	if g.middleware.IsTenants() {
+		return g.name
+	}
+	return tenant.Name
 }
 
 // addressOf returns the address of the entry point to observe at.

@@ -142,8 +142,8 @@ type answer struct {
 	enforced bool
 	// byTenant reports whether a tenant wrote the policy that a denial is by.
 	byTenant bool
-	// isPlain reports whether a pass was made with nothing special about the request, so that the
-	// fast path may have it.
+	// isPlain reports whether a pass was made with nothing special about the request, or a denial
+	// without a look at the certificate, so that the fast path may have it.
 	isPlain bool
 	// key is what it is known by, and until when it is over, zero for as long as its policy is in
 	// force.

@@ -152,17 +152,44 @@ func TestHowLongIsRemembered(t *testing.T) {
 	}
 }
 
+// over has a request come over a connection that was served a chain. The test is skipped where Go
+// does not say so.
+func over(t *testing.T, chain [][]byte, req *http.Request) *http.Request {
+	t.Helper()
+	field := reflect.ValueOf(req.TLS).Elem().FieldByName("LocalCertificate")
+	if !field.IsValid() {
+		t.Skip("this Go has no LocalCertificate")
+	}
+	field.Set(reflect.ValueOf(chain))
+	return req
+}
+
+// TestForeignServerNameIsOfTheConnection has somebody keep a connection over which another tenant's
+// server name is denied for its certificate, and others come over one that is served a shared one.
+func TestForeignServerNameIsOfTheConnection(t *testing.T) {
+	keys := map[string]any{"exposeReason": true, "tenants": twoTenants["tenants"],
+		"serverName": "shared", "shared": map[string]any{"hosts": "**.example.com"}}
+	g := acmeGuard("own-connection@file", keys)
+	withLocalCertificate(g, true)
+	foreign := tlsRequest(hostA, "a.globex.example.com")
+	kept := over(t, certificateOf(t, "globex-exact").Certificate, foreign)
+	other := tlsRequest(hostA, "a.globex.example.com")
+	over(t, certificateOf(t, "platform-exact").Certificate, other)
+	for i := 0; i < 2; i++ {
+		if got := reasonOf(handlerOf(g), kept); got != "sni-foreign" {
+			t.Errorf("the kept connection: %q, want sni-foreign", got)
+		}
+		if got := reasonOf(handlerOf(g), other); got != "pass" {
+			t.Errorf("another connection: %q, want a pass", got)
+		}
+	}
+}
+
 // TestLocalCertificateIsPartOfTheKey has another certificate be served with the same names.
 func TestLocalCertificateIsPartOfTheKey(t *testing.T) {
 	one, two := certificateOf(t, "acme-two"), certificateOf(t, "acme-exact")
 	with := func(chain [][]byte) *http.Request {
-		req := tlsRequest(hostA, hostA)
-		field := reflect.ValueOf(req.TLS).Elem().FieldByName("LocalCertificate")
-		if !field.IsValid() {
-			t.Skip("this Go has no LocalCertificate")
-		}
-		field.Set(reflect.ValueOf(chain))
-		return req
+		return over(t, chain, tlsRequest(hostA, hostA))
 	}
 	g := acmeGuard("key@file", acmeKeys(nil))
 	withLocalCertificate(g, true)

@@ -21,8 +21,10 @@ const (
 	// buildTime is how long after the beginning of a reload Traefik may still be building its
 	// routers: until then those of the one before are the ones in use.
 	buildTime = 10 * time.Second
-	// stateHolds is how long what was gathered is shown again, whoever asks for it how often.
+	// stateHolds is how long what was gathered is shown again at least, whoever asks for it how
+	// often, and holdsTimes how many times as long as it took.
 	stateHolds = time.Second
+	holdsTimes = 4
 	// askAgain is how long it takes until an API that did not answer is asked again.
 	askAgain = 10 * time.Second
 	// maxRefused bounds the routers of a reload of which it is said that they are refused the page.
@@ -32,10 +34,11 @@ const (
 // isStatus reports whether a middleware is a status page: the operator's, and nothing wrong with
 // it. Any other one that asks for that guards, and its policy has errors.
 func isStatus(keys map[string]any, name string) bool {
-	if !policy.WantsStatus(keys) {
+	// Before anything is read: a tenant may write any number of keys.
+	if !policy.IsOperators(name, os.Getenv) || !policy.WantsStatus(keys) {
 		return false
 	}
-	parsed := policy.ParseKeys(keys, policy.Refusal(name, os.Getenv), "")
+	parsed := policy.ParseKeys(keys, "", "")
 	return parsed.Status && len(parsed.Errors) == 0
 }
 
@@ -245,8 +248,13 @@ var states = &stateCache{}
 
 type stateCache struct {
 	mu    sync.Mutex
-	brief *status.State
-	full  *status.State
+	brief *cachedState
+	full  *cachedState
+}
+
+type cachedState struct {
+	state *status.State
+	until time.Time
 }
 
 // get returns what is so now. A full state has the routers' tenants too, for which every router's
@@ -258,16 +266,28 @@ func (c *stateCache) get(full bool) *status.State {
 	if full {
 		latest = c.full
 	}
-	if latest != nil && time.Since(latest.Now) < stateHolds {
-		return latest
+	began := time.Now()
+	if latest != nil && began.Before(latest.until) {
+		return latest.state
 	}
-	made := gather(full)
+	latest = &cachedState{state: gather(full)}
+	now := time.Now()
+	latest.until = now.Add(holdsFor(now.Sub(began)))
 	if full {
-		c.full = made
+		c.full = latest
 	} else {
-		c.brief = made
+		c.brief = latest
 	}
-	return made
+	return latest.state
+}
+
+// holdsFor returns how long a state is shown that took so long to gather: with thousands of routers
+// that may be a second, and must not take all of the processor.
+func holdsFor(took time.Duration) time.Duration {
+	if took*holdsTimes > stateHolds {
+		return took * holdsTimes
+	}
+	return stateHolds
 }
 
 // sortedNames returns the names of a set in their order.

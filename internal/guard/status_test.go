@@ -50,6 +50,22 @@ func freshState(t *testing.T) *status.State {
 	return states.get(true)
 }
 
+// TestStateHolds has states be gathered that take more or less time.
+func TestStateHolds(t *testing.T) {
+	rows := []struct {
+		description string
+		took, want  time.Duration
+	}{
+		{"a few routers", time.Millisecond, stateHolds},
+		{"thousands", time.Second, 4 * time.Second},
+	}
+	for _, row := range rows {
+		if got := holdsFor(row.took); got != row.want {
+			t.Errorf("%s: %v, want %v", row.description, got, row.want)
+		}
+	}
+}
+
 // TestStateOfGuard looks at what a guard leaves behind: its policy, its tenants, and the host that
 // was asked for with its certificate.
 func TestStateOfGuard(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -89,10 +90,10 @@ func Prepare(d Denial) *Prepared {
 	d.Offending, d.Detail = bounded(d.Offending), bounded(d.Detail)
 	d.Other, d.Also = bounded(d.Other), bounded(d.Also)
 	key := fmt.Sprintf("%q", []string{
-		d.Mode, d.Reason, d.EntryPoint, d.Middleware, d.Router, d.Namespace, d.Tenant, d.Host,
+		d.Mode, d.Reason, d.EntryPoint, d.Middleware, d.Router, d.Namespace, d.Tenant,
 		d.SNI, d.Owner, d.Certificate, d.Offending, d.Other, d.Detail, d.Also,
 	})
-	return &Prepared{denial: d, key: key}
+	return &Prepared{denial: d, key: strconv.Quote(d.Host) + key}
 }
 
 // Tenant returns the router's tenant, "" for none.
@@ -120,11 +121,13 @@ func bounded(s string) string {
 	return strings.Clone(text.Bound(s, maxText))
 }
 
-// WithHost returns the same denial for another Host.
+// WithHost returns the same denial for another Host. To prepare it anew would cost the interpreter
+// many times as much.
 func (p *Prepared) WithHost(host string) *Prepared {
 	d := p.denial
-	d.Host = host
-	return Prepare(d)
+	d.Host = bounded(host)
+	rest := p.key[len(strconv.Quote(p.denial.Host)):]
+	return &Prepared{denial: d, key: strconv.Quote(d.Host) + rest}
 }
 
 // Log writes lines and suppresses repeated ones.

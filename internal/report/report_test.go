@@ -125,6 +125,24 @@ func TestDenialsOfOtherHosts(t *testing.T) {
 	}
 }
 
+// TestWithHost has a denial be of another Host, as if it had been prepared so.
+func TestWithHost(t *testing.T) {
+	of := func(host string) Denial {
+		return Denial{Mode: "enforce", Reason: "host-invalid", Router: "r", Host: host, SNI: "s"}
+	}
+	hosts := []string{"", "a", `a "b"`, "a\x00b", strings.Repeat("ä", 300),
+		strings.Repeat("x", 256)}
+	for _, before := range hosts {
+		for _, host := range hosts {
+			got, want := Prepare(of(before)).WithHost(host), Prepare(of(host))
+			if got.Key() != want.Key() || got.denial != want.denial {
+				t.Errorf("%.20q for %.20q: %q %+v, want %q %+v", host, before, got.Key(),
+					got.denial, want.Key(), want.denial)
+			}
+		}
+	}
+}
+
 func TestIdenticalDenialsAreSuppressed(t *testing.T) {
 	log, out := newTestLog(50 * time.Millisecond)
 	for i := 0; i < 5; i++ {

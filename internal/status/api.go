@@ -84,6 +84,7 @@ func Ask(
 	a.guards = map[string]bool{}
 	a.pages = map[string]bool{}
 	a.chains = map[string][]string{}
+	a.found = map[string]string{}
 	for name := range built {
 		a.guards[name] = true
 	}
@@ -120,8 +121,10 @@ type api struct {
 	guards map[string]bool
 	// pages are the names of the status pages.
 	pages map[string]bool
-	// chains are the middlewares of each that is a chain.
+	// chains are the middlewares of each that is a chain, and found the guard of each that was
+	// looked at, "" for none.
 	chains map[string][]string
+	found  map[string]string
 	err    error
 }
 

@@ -33,6 +33,8 @@ type Counters struct {
 	judged   int
 	observed map[string]int
 	series   map[seriesKey]*series
+	// all has the series in a list that only grows: it is read without a lock.
+	all []*series
 	// recent has the latest denials of tenants that were denied lately, and earlier those of
 	// tenants before there were maxRecent of these: so none has to be looked for that may go, and a
 	// flood of one tenant's hides nobody else's.
@@ -58,6 +60,7 @@ type seriesKey struct {
 
 // series counts the denials of one key, and those of the last hour in parts.
 type series struct {
+	key   seriesKey
 	total int
 	// parts has the count of each part of the hour by its number, counted from the epoch, modulo
 	// their number, and part is the latest number in it.
@@ -155,8 +158,9 @@ func (c *Counters) seriesOf(d report.Denial) *series {
 		s = c.series[key]
 	}
 	if s == nil {
-		s = &series{parts: make([]int, bars)}
+		s = &series{key: key, parts: make([]int, bars)}
 		c.series[key] = s
+		c.all = append(c.all, s)
 	}
 	return s
 }
@@ -182,37 +186,59 @@ func (s *series) advance(now time.Time) {
 	}
 }
 
-// copied is a series as it was when it was copied.
-type copied struct {
-	key    seriesKey
-	series series
-}
+// copiedAtOnce is how many series are copied while requests wait.
+const copiedAtOnce = 100
 
-// copyInto puts what was counted into a state as it is, and returns a copy of the series. Requests
-// wait for it meanwhile.
-func (c *Counters) copyInto(state *State) []copied {
+// copyInto puts what was counted into a state as it is, and returns a copy of the series. It holds
+// mu for a part at a time, for denied requests wait for it.
+func (c *Counters) copyInto(state *State) []series {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	state.Judged = c.judged
 	for result, count := range c.observed {
 		state.Observed = append(state.Observed, Observed{Result: result, Count: count})
 	}
-	all := make([]copied, 0, len(c.series))
-	for key, s := range c.series {
-		one := copied{key: key, series: *s}
-		one.series.parts = append([]int{}, s.parts...)
-		all = append(all, one)
-	}
+	var tenants []*recent
 	for tenant, r := range c.earlier {
 		if c.recent[tenant] == nil {
-			state.Denials.add(r)
+			tenants = append(tenants, r)
 		}
 	}
 	for _, r := range c.recent {
-		state.Denials.add(r)
+		tenants = append(tenants, r)
 	}
-	state.Hosts = c.hosts.all(state.Now)
-	return all
+	all := c.all
+	c.mu.Unlock()
+	for _, r := range tenants {
+		c.copyLatest(state, r)
+	}
+	state.Hosts = c.allHosts(state.Now)
+	copies := make([]series, 0, len(all))
+	for len(all) > 0 {
+		part := all
+		if len(part) > copiedAtOnce {
+			part = part[:copiedAtOnce]
+		}
+		copies = c.appendSeries(copies, part)
+		all = all[len(part):]
+	}
+	return copies
+}
+
+func (c *Counters) copyLatest(state *State, of *recent) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	state.Denials.add(of)
+}
+
+func (c *Counters) appendSeries(copies []series, part []*series) []series {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range part {
+		one := *s
+		one.parts = append([]int{}, s.parts...)
+		copies = append(copies, one)
+	}
+	return copies
 }
 
 // Fill puts what was counted into a state.
@@ -226,7 +252,8 @@ func (c *Counters) Fill(state *State) {
 	})
 	byBar := map[Bar]int{}
 	for i := range all {
-		key, s := all[i].key, &all[i].series
+		s := &all[i]
+		key := s.key
 		s.advance(state.Now)
 		one := Count{Tenant: key.tenant, Reason: key.reason, Mode: key.mode, Total: s.total}
 		for ago := 0; ago < bars; ago++ {

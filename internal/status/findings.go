@@ -30,9 +30,12 @@ func (a *api) askMiddlewares() {
 	})
 	for _, m := range others {
 		for plugin, keys := range m.Plugin {
+			if !ours[plugin] {
+				continue // one with a key status may be any other plugin
+			}
 			if a.isStatus(keys) {
 				a.pages[m.Name] = true
-			} else if ours[plugin] {
+			} else {
 				a.guards[m.Name] = true
 			}
 		}
@@ -141,7 +144,7 @@ func (a *api) missing(r apiRouter, guards []string) string {
 		for _, m := range r.Middlewares {
 			has = has || m == guard
 		}
-		if !has || a.find(qualified(guard, providerOf(r.Name)), 0) == "" {
+		if !has || a.find(qualified(guard, providerOf(r.Name))) == "" {
 			return guard
 		}
 	}
@@ -151,7 +154,7 @@ func (a *api) missing(r apiRouter, guards []string) string {
 // guardOf returns the first of a router's middlewares that is or has a guard, "" for none.
 func (a *api) guardOf(r apiRouter) string {
 	for _, m := range r.Middlewares {
-		if guard := a.find(qualified(m, providerOf(r.Name)), 0); guard != "" {
+		if guard := a.find(qualified(m, providerOf(r.Name))); guard != "" {
 			return guard
 		}
 	}
@@ -168,20 +171,35 @@ func (a *api) hasPage(r apiRouter) bool {
 	return false
 }
 
-// maxDepth bounds how deep chains lie in each other.
-const maxDepth = 8
-
 // find returns the guard that a middleware is, or has in its chain, "" for none.
-func (a *api) find(name string, depth int) string {
-	if a.guards[name] {
-		return name
+func (a *api) find(name string) string {
+	guard, isKnown := a.found[name]
+	if !isKnown {
+		guard = a.search(name)
+		a.found[name] = guard
 	}
-	if depth > maxDepth {
-		return ""
-	}
-	for _, m := range a.chains[name] {
-		if guard := a.find(qualified(m, providerOf(name)), depth+1); guard != "" {
-			return guard
+	return guard
+}
+
+// search looks at each middleware once: chains may lie in each other, and whoever writes them may
+// have each many times in the next, or the last in the first.
+func (a *api) search(name string) string {
+	seen := map[string]bool{}
+	left := []string{name}
+	for len(left) > 0 {
+		last := len(left) - 1
+		next := left[last]
+		left = left[:last]
+		if seen[next] {
+			continue
+		}
+		seen[next] = true
+		if a.guards[next] {
+			return next
+		}
+		chain := a.chains[next]
+		for i := len(chain) - 1; i >= 0; i-- {
+			left = append(left, qualified(chain[i], providerOf(next)))
 		}
 	}
 	return ""
@@ -191,7 +209,7 @@ func (a *api) find(name string, depth int) string {
 // provider is looked for in that of each router.
 func (a *api) isGuardAnywhere(name string) bool {
 	if strings.Contains(name, "@") {
-		return a.find(name, 0) != ""
+		return a.find(name) != ""
 	}
 	for guard := range a.guards {
 		if strings.HasPrefix(guard, name+"@") {
@@ -199,7 +217,7 @@ func (a *api) isGuardAnywhere(name string) bool {
 		}
 	}
 	for chain := range a.chains {
-		if strings.HasPrefix(chain, name+"@") && a.find(chain, 0) != "" {
+		if strings.HasPrefix(chain, name+"@") && a.find(chain) != "" {
 			return true
 		}
 	}

@@ -10,8 +10,18 @@ import (
 	"sync"
 )
 
-// rendering is held while an answer is made, which takes the interpreter its time.
-var rendering sync.Mutex
+// rendered has the latest answer of each kind. It is held while one is made, which takes the
+// interpreter its time: whoever asks how often, one is made at a time, and once of each state.
+var rendered = struct {
+	sync.Mutex
+	latest map[string]rendering
+}{latest: map[string]rendering{}}
+
+// rendering is an answer, and the state that it was made of.
+type rendering struct {
+	of   *State
+	text string
+}
 
 // Serve answers a request for the page, /status.json or /metrics, below whatever path the router
 // has. state returns what is so now.
@@ -26,21 +36,16 @@ func Serve(rw http.ResponseWriter, req *http.Request, state func() *State) {
 		http.Error(rw, "wanted GET or HEAD", http.StatusMethodNotAllowed)
 		return
 	}
-	rendering.Lock() // whoever asks how often, one at a time is made
-	defer rendering.Unlock()
 	last := req.URL.Path[strings.LastIndex(req.URL.Path, "/")+1:]
 	switch last {
 	case "":
-		answer(rw, req, "text/html; charset=utf-8", state().Page())
+		text := render(last, state, func(s *State) string { return s.Page() })
+		answer(rw, req, "text/html; charset=utf-8", text)
 	case "metrics":
-		answer(rw, req, "text/plain; version=0.0.4; charset=utf-8", state().Metrics())
+		text := render(last, state, func(s *State) string { return s.Metrics() })
+		answer(rw, req, "text/plain; version=0.0.4; charset=utf-8", text)
 	case "status.json":
-		text, err := json.MarshalIndent(state(), "", "  ")
-		if err != nil {
-			http.Error(rw, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		answer(rw, req, "application/json", string(text)+"\n")
+		answer(rw, req, "application/json", render(last, state, encode))
 	default:
 		if strings.Contains(last, ".") {
 			http.NotFound(rw, req)
@@ -50,6 +55,28 @@ func Serve(rw http.ResponseWriter, req *http.Request, state func() *State) {
 		header.Set("Location", "./"+url.PathEscape(last)+"/")
 		rw.WriteHeader(http.StatusFound)
 	}
+}
+
+// render returns the text of a state. It is written without a lock: a client may take as long as it
+// likes.
+func render(kind string, state func() *State, write func(s *State) string) string {
+	rendered.Lock()
+	defer rendered.Unlock()
+	s := state()
+	if latest := rendered.latest[kind]; latest.of == s {
+		return latest.text
+	}
+	text := write(s)
+	rendered.latest[kind] = rendering{of: s, text: text}
+	return text
+}
+
+func encode(s *State) string {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err.Error() // which no state makes
+	}
+	return string(text) + "\n"
 }
 
 func answer(rw http.ResponseWriter, req *http.Request, kind, body string) {

@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// maxHosts bounds the hosts in use that are kept: a tenant with a wildcard has any number.
-	maxHosts = 2000
+	// maxHostsOfTenant bounds the hosts in use that are kept of one tenant to twice as many: one
+	// with a wildcard has any number. maxHosts bounds those of all tenants likewise.
+	maxHostsOfTenant = 250
+	maxHosts         = 2000
 	// hostKept is how long a host that nobody asks for is one in use.
 	hostKept = 24 * time.Hour
 	// maxNames bounds the names of a certificate that are shown, and maxText each text in it, in
@@ -46,9 +48,26 @@ type hostKey struct {
 
 // hosts has the hosts of which something was heard lately. The zero hosts is ready to use.
 type hosts struct {
-	known map[hostKey]*Host
+	// recent has those of tenants that were asked for lately, and earlier those of tenants before
+	// there were maxHosts of these: so none has to be looked for that may go, and nobody takes the
+	// place of others.
+	recent, earlier generation
 	// shown has what is shown of certificates that were served lately.
 	shown map[*x509.Certificate]*Host
+}
+
+// generation has the hosts of tenants, and counts them.
+type generation struct {
+	byTenant map[string]*tenantHosts
+	// all has them in a list that only grows: it is read without a lock.
+	all   []*tenantHosts
+	count int
+}
+
+// tenantHosts are a tenant's hosts that were asked for lately, and those before there were
+// maxHostsOfTenant of these.
+type tenantHosts struct {
+	latest, before map[string]*Host
 }
 
 // Served notes which certificate was served for a host.
@@ -57,16 +76,42 @@ func (c *Counters) Served(s Serving) {
 	noted.Host, noted.Tenant, noted.Owner, noted.Pattern = s.Host, s.Tenant, s.Owner, s.Pattern
 	noted.Router, noted.Verdict, noted.Owned = s.Router, s.Verdict, s.Owned
 	noted.ExpiresSoon, noted.At = s.ExpiresSoon, s.At
-	key := hostKey{host: s.Host, tenant: s.Tenant}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.hosts.known == nil {
-		c.hosts.known = map[hostKey]*Host{}
+	t := c.hosts.recent.byTenant[s.Tenant]
+	if t == nil {
+		t = c.hosts.of(s.Tenant)
 	}
-	if c.hosts.known[key] == nil && len(c.hosts.known) >= maxHosts {
-		c.hosts.makeRoom()
+	if t.latest[s.Host] == nil {
+		c.hosts.makeRoom(t)
 	}
-	c.hosts.known[key] = &noted
+	t.latest[s.Host] = &noted
+}
+
+// makeRoom makes room for one more host of a tenant.
+func (h *hosts) makeRoom(t *tenantHosts) {
+	if len(t.latest) >= maxHostsOfTenant {
+		h.recent.count -= len(t.before)
+		t.before = t.latest
+		t.latest = map[string]*Host{}
+	}
+	h.recent.count++
+}
+
+// of has a tenant be among those that were asked for lately.
+func (h *hosts) of(tenant string) *tenantHosts {
+	t := h.earlier.byTenant[tenant]
+	if t == nil {
+		t = &tenantHosts{latest: map[string]*Host{}}
+	}
+	if h.recent.byTenant == nil || h.recent.count >= maxHosts {
+		h.earlier = h.recent
+		h.recent = generation{byTenant: map[string]*tenantHosts{}}
+	}
+	h.recent.byTenant[tenant] = t
+	h.recent.all = append(h.recent.all, t)
+	h.recent.count += len(t.latest) + len(t.before)
+	return t
 }
 
 // certificate returns a host with what is shown of its certificate, found out once for each of
@@ -92,41 +137,35 @@ func (c *Counters) certificate(s Serving) Host {
 	return *shown
 }
 
-// makeRoom drops hosts that were not asked for lately: those of a tenant who has many, so that
-// nobody takes the place of others, or else of all. It drops many at a time, for it looks at all.
-func (h *hosts) makeRoom() {
-	counts := map[string]int{}
-	biggest := ""
-	for key := range h.known {
-		counts[key.tenant]++
-		if counts[key.tenant] > counts[biggest] {
-			biggest = key.tenant
+// allHosts returns the hosts in use. It holds mu for the hosts of one tenant at a time, for the
+// requests that are judged wait for it.
+func (c *Counters) allHosts(now time.Time) []Host {
+	c.mu.Lock()
+	recent := c.hosts.recent.all
+	earlier := c.hosts.earlier.all
+	c.mu.Unlock()
+	all := []Host{}
+	seen := map[*tenantHosts]bool{}
+	for _, list := range [][]*tenantHosts{recent, earlier} {
+		for _, t := range list {
+			if !seen[t] {
+				seen[t] = true
+				all = c.appendHosts(all, t, now)
+			}
 		}
 	}
-	all := counts[biggest] < maxHosts/4
-	first, sum, count := time.Time{}, time.Duration(0), 0
-	for key, host := range h.known {
-		if !all && key.tenant != biggest {
-			continue
-		}
-		if count == 0 {
-			first = host.At
-		}
-		sum += host.At.Sub(first)
-		count++
-	}
-	average := first.Add(sum / time.Duration(count))
-	for key, host := range h.known {
-		if (all || key.tenant == biggest) && !host.At.After(average) {
-			delete(h.known, key)
-		}
-	}
+	return all
 }
 
-// all returns the hosts in use.
-func (h *hosts) all(now time.Time) []Host {
-	all := []Host{}
-	for _, host := range h.known {
+func (c *Counters) appendHosts(all []Host, of *tenantHosts, now time.Time) []Host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, host := range of.before {
+		if of.latest[name] == nil && now.Sub(host.At) < hostKept {
+			all = append(all, *host)
+		}
+	}
+	for _, host := range of.latest {
 		if now.Sub(host.At) < hostKept {
 			all = append(all, *host)
 		}

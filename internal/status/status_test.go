@@ -114,7 +114,7 @@ func TestBounds(t *testing.T) {
 	for i := 0; i < tenants; i++ {
 		name := fmt.Sprintf("tenant-%d", i)
 		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
-		c.Served(Serving{Host: name, At: noon})
+		c.Served(Serving{Host: name, Tenant: name, At: noon})
 	}
 	s := filled(c, noon)
 	sum, more := 0, 0
@@ -130,7 +130,7 @@ func TestBounds(t *testing.T) {
 	if len(s.Denials.Latest) != maxLatest {
 		t.Errorf("%d denials are kept, want %d", len(s.Denials.Latest), maxLatest)
 	}
-	if len(s.Hosts) > maxHosts || len(s.Hosts) == 0 {
+	if len(s.Hosts) > 2*maxHosts || len(s.Hosts) < maxHosts {
 		t.Errorf("%d hosts are kept", len(s.Hosts))
 	}
 	if s = filled(c, noon.Add(hostKept)); len(s.Hosts) != 0 {
@@ -146,7 +146,7 @@ func TestFloodHidesNobody(t *testing.T) {
 		c.Served(Serving{Host: name + ".example.com", Tenant: name, At: noon})
 		c.Denied(denialOf(name, "host-foreign", "enforce", "x"), false, requestFrom(""), noon)
 	}
-	for i := 0; i < 3*maxHosts; i++ {
+	for i := 0; i < 9*maxHostsOfTenant; i++ {
 		host, at := fmt.Sprintf("h%d.loud.example.com", i), noon.Add(time.Duration(i)*time.Second)
 		c.Served(Serving{Host: host, Tenant: "loud", At: at})
 		if i < 2*maxLatest {
@@ -165,9 +165,12 @@ func TestFloodHidesNobody(t *testing.T) {
 			latest++
 		}
 	}
-	if quiet != 10 || latest != 10 || len(s.Hosts) > maxHosts {
+	if quiet != 10 || latest != 10 {
 		t.Errorf("%d hosts and %d denials of quiet tenants, want 10, among %d hosts", quiet, latest,
 			len(s.Hosts))
+	}
+	if loud := len(s.Hosts) - quiet; loud < maxHostsOfTenant || loud > 2*maxHostsOfTenant {
+		t.Errorf("%d hosts of the loud tenant are kept", loud)
 	}
 	if last := s.Hosts[len(s.Hosts)-1]; last.Tenant != "quiet-9" {
 		t.Errorf("the hosts are not sorted, the last is %+v", last)
@@ -459,6 +462,7 @@ func traefikAPI(routers string) fakeAPI {
 			{"name": "unused@docker", "plugin": {"tenantguard": {}}},
 			{"name": "page@file", "plugin": {"tenantguard": {"status": "true"}}},
 			{"name": "other@file", "plugin": {"other": {}}},
+			{"name": "alike@file", "plugin": {"other": {"status": "true"}}},
 			{"name": "chain@file", "chain": {"middlewares": ["headers", "inner"]}},
 			{"name": "inner@file", "chain": {"middlewares": ["guard"]}}]`,
 		"/api/http/routers": routers,
@@ -484,6 +488,8 @@ func TestAsk(t *testing.T) {
 		{"no guard where there is none", `"using": ["open"]`, 0, 0, 1},
 		{"a guard of its own", `"using": ["open"], "middlewares": ["unused@docker"]`, 1, 0, 0},
 		{"another plugin", `"using": ["open"], "middlewares": ["other@file"]`, 0, 0, 1},
+		{"another plugin with the page's key", `"using": ["open"], "middlewares": ["alike@file"]`,
+			0, 0, 1},
 		{"the status page's", `"using": ["open"], "middlewares": ["page@file"]`, 0, 0, 0},
 		{"on two entry points", `"using": ["secure", "bare"], "middlewares": ["chain@file"]`,
 			1, 1, 0},
@@ -504,6 +510,33 @@ func TestAsk(t *testing.T) {
 	own := Ask(traefikAPI(`[{"name": "api@internal", "using": ["open"]}]`).handler(), nil, isStatus)
 	if own.Traefik.Open != 0 || own.Traefik.Routers != 1 {
 		t.Errorf("Traefik's own router: %+v", own.Traefik)
+	}
+}
+
+// TestAskChains has chains lie in each other, each of them many times in the one before, and the
+// last in the first. Whoever writes middlewares may write such.
+func TestAskChains(t *testing.T) {
+	const chains = 40
+	write := func(last string) string {
+		all := []string{`{"name": "guard@file", "plugin": {"tenantguard": {}}}`}
+		for i := 0; i < chains; i++ {
+			next := fmt.Sprintf(`"c%d"`, (i+1)%chains)
+			if i == chains-1 {
+				next += last
+			}
+			all = append(all, fmt.Sprintf(`{"name": "c%d@file", "chain": {"middlewares": [%s]}}`,
+				i, strings.Repeat(next+",", 9)+next))
+		}
+		return "[" + strings.Join(all, ",") + "]"
+	}
+	for last, guarded := range map[string]int{"": 0, `,"guard"`: 1} {
+		api := traefikAPI(`[{"name": "web@file", "using": ["open"], "middlewares": ["c0@file"]}]`)
+		api["/api/http/middlewares"] = write(last)
+		found := Ask(api.handler(), map[string]bool{"guard@file": true},
+			func(keys map[string]any) bool { return false })
+		if !found.Traefik.Known || found.Traefik.Guarded != guarded {
+			t.Errorf("last%s: %+v, want %d guarded", last, found.Traefik, guarded)
+		}
 	}
 }
 
@@ -567,6 +600,88 @@ func TestAskOther(t *testing.T) {
 		found := Ask(row.handler, nil, func(keys map[string]any) bool { return false })
 		if found.Traefik.Known || !strings.Contains(found.Traefik.Problem, row.wanted) {
 			t.Errorf("%s: %+v, want %q", row.description, found.Traefik, row.wanted)
+		}
+	}
+}
+
+// TestHostsStay has many tenants be asked for by turns, and one of them between any two: its hosts
+// stay, each once.
+func TestHostsStay(t *testing.T) {
+	c := NewCounters()
+	for i := 0; i < 3*maxHosts; i++ {
+		name := fmt.Sprintf("tenant-%d", i)
+		c.Served(Serving{Host: name, Tenant: name, At: noon})
+		c.Served(Serving{Host: fmt.Sprintf("h%d", i%10), Tenant: "steady", At: noon})
+	}
+	hosts := map[string]int{}
+	for _, h := range filled(c, noon).Hosts {
+		if h.Tenant == "steady" {
+			hosts[h.Host]++
+		}
+	}
+	if len(hosts) != 10 || hosts["h0"] != 1 || hosts["h9"] != 1 {
+		t.Errorf("hosts of the steady tenant: %v, want ten, each once", hosts)
+	}
+}
+
+// slowClient takes an answer when it is told to.
+type slowClient struct {
+	http.ResponseWriter
+	writing, proceed chan bool
+}
+
+func (s *slowClient) Write(part []byte) (int, error) {
+	s.writing <- true
+	<-s.proceed
+	return s.ResponseWriter.Write(part)
+}
+
+// TestSlowClient has somebody else ask while a client takes no answer.
+func TestSlowClient(t *testing.T) {
+	state := func() *State { return filled(NewCounters(), noon) }
+	slow := &slowClient{ResponseWriter: httptest.NewRecorder(), writing: make(chan bool),
+		proceed: make(chan bool)}
+	ended := make(chan bool, 2)
+	go func() {
+		Serve(slow, httptest.NewRequest("GET", "/", nil), state)
+		ended <- true
+	}()
+	<-slow.writing
+	answered := make(chan bool, 1)
+	go func() {
+		Serve(httptest.NewRecorder(), httptest.NewRequest("GET", "/metrics", nil), state)
+		answered <- true
+	}()
+	deadline := time.Now().Add(5 * time.Second)
+	for len(answered) == 0 && time.Now().Before(deadline) {
+		time.Sleep(time.Millisecond)
+	}
+	if len(answered) == 0 {
+		t.Error("nobody gets an answer while a client takes none")
+	}
+	slow.proceed <- true
+	<-ended
+}
+
+// TestRenderedOnce has a state be asked for again, and another one after it.
+func TestRenderedOnce(t *testing.T) {
+	s := filled(NewCounters(), noon)
+	get := func(path string) string {
+		rw := httptest.NewRecorder()
+		Serve(rw, httptest.NewRequest("GET", path, nil), func() *State { return s })
+		return rw.Body.String()
+	}
+	for _, path := range []string{"/", "/status.json", "/metrics"} {
+		first := get(path)
+		s.Judged++
+		if get(path) != first {
+			t.Errorf("%s: an answer is made of the same state again", path)
+		}
+		judged := s.Judged
+		s = filled(NewCounters(), noon)
+		s.Judged = judged + 10
+		if path != "/" && get(path) == first {
+			t.Errorf("%s: the answer is of a state before", path)
 		}
 	}
 }

@@ -71,7 +71,8 @@ func IsOfRouter(code Code) bool {
 	return strings.HasPrefix(string(code), "router-")
 }
 
-// IsOfNames reports whether a denial is by the router, the Host and the server name alone.
+// IsOfNames reports whether a denial is by the router, the Host and the server name: a foreign
+// server name by the certificate too, where a shared one lets it pass.
 func IsOfNames(code Code) bool {
 	return IsOfRouter(code) || strings.HasPrefix(string(code), "host-") ||
 		strings.HasPrefix(string(code), "sni-")

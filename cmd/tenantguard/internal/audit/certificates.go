@@ -233,7 +233,7 @@ func (a *auditor) wrongCertificate(
 		if slices.Contains(s.names, host) && !a.isOperators(secret.Namespace) &&
 			a.tenantOf(secret.Namespace) != r.tenant() {
 			f.Fix = fmt.Sprintf("kubectl delete secret --namespace %s %s",
-				secret.Namespace, secret.Name)
+				finding.Word(secret.Namespace), finding.Word(secret.Name))
 		}
 	}
 
@@ -335,7 +335,7 @@ func (a *auditor) secrets() {
 					"from its own disk.", strings.Join(secret.Paths, " and ")),
 				"Remove it, and refuse such Secrets with the admission policies.")
 			f.Fix = fmt.Sprintf("kubectl delete secret --namespace %s %s",
-				secret.Namespace, secret.Name)
+				finding.Word(secret.Namespace), finding.Word(secret.Name))
 			f.Tenant, f.Where = a.tenantOf(secret.Namespace), secret.Place()
 			a.find(f)
 		} else if secret.Problem != "" && (named[place] || defaults[place]) {

@@ -40,8 +40,8 @@ func at(namespace, name, host, route, spec string) string {
 		"match: 'Host(`%s`)'%s}]%s}}", name, namespace, host, route, spec)
 }
 
-// secret is a Secret with a certificate of testdata.
-func secret(t *testing.T, namespace, name, certificate string) string {
+// secret is a Secret with a certificate of testdata, and with what more is in its tls.crt.
+func secret(t *testing.T, namespace, name, certificate string, more ...string) string {
 	t.Helper()
 	content, err := os.ReadFile("../../../../testdata/certificates/" + certificate + ".pem")
 	if err != nil {
@@ -50,7 +50,7 @@ func secret(t *testing.T, namespace, name, certificate string) string {
 
 	return fmt.Sprintf("{apiVersion: v1, kind: Secret, metadata: {name: %s, namespace: %s}, "+
 		"type: kubernetes.io/tls, data: {tls.crt: %s}}", name, namespace,
-		base64.StdEncoding.EncodeToString(content))
+		base64.StdEncoding.EncodeToString(append(content, strings.Join(more, "")...)))
 }
 
 func withSecret(name string) string { return "tls: {secretName: " + name + "}" }
@@ -161,6 +161,7 @@ func withoutAdmission(findings finding.List) finding.List {
 func TestSecrets(t *testing.T) {
 	acme := at("acme", "web", "a.acme.example.com", "", withSecret("tls"))
 	globex := at("globex", "web", "globex.example.com", "", withSecret("tls"))
+	const broken = "-----BEGIN CERTIFICATE-----\neA==\n-----END CERTIFICATE-----\n"
 	rows := []struct {
 		description string
 		manifests   []string
@@ -171,9 +172,17 @@ func TestSecrets(t *testing.T) {
 		{"in another tenant's namespace alone", []string{acme, globex,
 			secret(t, "globex", "tls", "acme-exact")}, "certificate-secret",
 			"kubectl delete secret --namespace globex tls"},
+		{"in a Secret whose name a shell would obey", []string{acme,
+			at("globex", "web", "globex.example.com", "", withSecret("'a;id'")),
+			secret(t, "globex", "'a;id'", "acme-exact")}, "certificate-secret",
+			"kubectl delete secret --namespace globex 'a;id'"},
 		{"a hijack", []string{acme, globex, secret(t, "acme", "tls", "acme-exact"),
 			secret(t, "globex", "tls", "hijack-sorts-last")},
 			"certificate-contested certificate-foreign", "whose joined names sort last"},
+		{"a hijack with what can't be read behind it", []string{acme, globex,
+			secret(t, "acme", "tls", "acme-exact"),
+			secret(t, "globex", "tls", "hijack-sorts-last", broken)},
+			"certificate-contested certificate-foreign secret-unreadable", "behind the first"},
 		{"one that no route names", []string{acme, secret(t, "acme", "tls", "acme-exact"),
 			secret(t, "globex", "unused", "hijack-sorts-last")}, "", ""},
 		{"a copy of the same", []string{acme, globex, secret(t, "acme", "tls", "acme-exact"),

@@ -80,7 +80,7 @@ func (a *auditor) overGuarded(r *route, own []string) finding.Finding {
 		"If that is meant, say so at the Namespace. If not, use a route of HTTP.")
 	if r.namespace != "" {
 		f.Fix = fmt.Sprintf("kubectl annotate namespace %s --overwrite tenantguard.io/allow='%s'",
-			r.namespace, "tcp, passthrough")
+			finding.Word(r.namespace), "tcp, passthrough")
 	}
 
 	return f

@@ -71,7 +71,7 @@ func (a *auditor) unbound(r *route) {
 			"that of several namespaces: " + bounded(r.binding.Namespaces) + "."
 	case r.namespace != "":
 		do = fmt.Sprintf("Give the namespace %s a tenant.", r.namespace)
-		fix = fmt.Sprintf("kubectl label namespace %s %s=TENANT", r.namespace,
+		fix = fmt.Sprintf("kubectl label namespace %s %s=TENANT", finding.Word(r.namespace),
 			a.Policy.Kubernetes.TenantLabel)
 	case !strings.HasPrefix(r.provider(), "kubernetes"):
 		do = fmt.Sprintf("List the router in a tenant's routers: %s.", quoted(r.base))
@@ -218,8 +218,9 @@ func (a *auditor) sayDenied(r *route, code verdict.Code, names []string) {
 		do = fmt.Sprintf("Give the host to tenant %s in the policy, if it is theirs.", tenant)
 		fix = "hosts: [" + strings.Join(quotedAll(firstOf(shown(names))), ", ") + "]"
 		if a.Policy.Kubernetes.Enabled && r.namespace != "" {
-			fix = fmt.Sprintf("kubectl annotate namespace %s --overwrite %s='%s'", r.namespace,
-				policy.HostsAnnotation, a.hostsWith(r.namespace, shown(names)))
+			fix = fmt.Sprintf("kubectl annotate namespace %s --overwrite %s=%s",
+				finding.Word(r.namespace), policy.HostsAnnotation,
+				finding.Quoted(a.hostsWith(r.namespace, shown(names))))
 		}
 	case verdict.TLSRequired:
 		message = "It serves " + list + " without TLS, which plaintext: deny refuses."

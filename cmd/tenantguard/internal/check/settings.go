@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/tenantguard/tenantguard/internal/policy"
+
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/finding"
 )
 
 // settings looks at what is switched off, or on for a while only.
@@ -98,7 +100,7 @@ func (c *policyCheck) mark(id, text, do string) {
 	f := c.add(id, "", namespace, text, do)
 	f.Where = "namespace/" + namespace
 	if namespace != "" {
-		f.Fix = "kubectl edit namespace " + namespace
+		f.Fix = "kubectl edit namespace " + finding.Word(namespace)
 	}
 }
 

@@ -100,8 +100,8 @@ func (d *difference) unbound(router audit.Seen, bound binding.Binding, missing m
 			d.say("policy-namespace-missing", router.Namespace, "", router.Where,
 				fmt.Sprintf("%s is in it, and it has no tenant.", upper(router.Title)),
 				"List it in a tenant's namespaces, or label it.",
-				fmt.Sprintf("kubectl label namespace %s %s=TENANT", router.Namespace,
-					d.policy.Kubernetes.TenantLabel))
+				fmt.Sprintf("kubectl label namespace %s %s=TENANT",
+					finding.Word(router.Namespace), d.policy.Kubernetes.TenantLabel))
 		}
 		return
 	}

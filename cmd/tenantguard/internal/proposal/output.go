@@ -106,11 +106,11 @@ func (p *Proposal) Labels(label string) (commands []string, rest *source.Documen
 		}
 		for i, namespace := range t.Namespaces {
 			commands = append(commands, fmt.Sprintf("kubectl label namespace %s --overwrite %s=%s",
-				namespace, label, t.Name))
+				finding.Word(namespace), label, finding.Word(t.Name)))
 			if i == 0 && len(t.Hosts) > 0 {
 				commands = append(commands, fmt.Sprintf(
-					"kubectl annotate namespace %s --overwrite %s='%s'",
-					namespace, policy.HostsAnnotation, strings.Join(t.Hosts, ", ")))
+					"kubectl annotate namespace %s --overwrite %s=%s", finding.Word(namespace),
+					policy.HostsAnnotation, finding.Quoted(strings.Join(t.Hosts, ", "))))
 			}
 		}
 	}

@@ -198,6 +198,8 @@ func TestSecrets(t *testing.T) {
 		{"a certificate", "tls.crt: " + encode(certificate) + ", tls.key: " + encode(key),
 			"kubernetes.io/tls", true, "", ""},
 		{"of another type", "tls.crt: " + encode(certificate), "Opaque", true, "", ""},
+		{"as openssl pkcs12 writes it", "tls.crt: " + encode("Bag Attributes\n"+certificate) +
+			", tls.key: " + encode("Bag Attributes\n"+key), "kubernetes.io/tls", true, "", ""},
 		{"paths", "tls.crt: " + encode("/a") + ", tls.key: " + encode("/b"), "Opaque", true,
 			"tls.crt tls.key", "there is no certificate in it"},
 		{"empty, before it is issued", "tls.crt: '', tls.key: ''", "kubernetes.io/tls", true,

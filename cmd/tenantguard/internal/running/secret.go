@@ -3,10 +3,11 @@ package running
 import (
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/tenantguard/tenantguard/cmd/tenantguard/internal/certs"
 )
 
 // Secret is what is kept of a Secret with a certificate: not its key.
@@ -15,7 +16,7 @@ type Secret struct {
 	Created               string
 	// Chain is the certificate and those behind it, empty where there is none that can be read.
 	Chain []*x509.Certificate
-	// Problem is why there is none, "" where there is, or where nobody has put one in yet.
+	// Problem is what can't be read, "" for nothing, or where nobody has put a certificate in yet.
 	Problem string
 	// Paths are the keys that have no PEM in them: Traefik takes what they hold for paths.
 	Paths []string
@@ -36,11 +37,11 @@ func (s Secret) Place() string {
 	return s.Namespace + "/" + s.Name
 }
 
-// pemBegin is what the content of a Secret must begin with.
+// pemBegin is in what is PEM, and in no path. There may be text before it.
 const pemBegin = "-----BEGIN"
 
 // secretOf reads a Secret, and reports whether it has a certificate, or could have one. Of the key
-// it looks at the first bytes, and keeps nothing.
+// it looks whether it is PEM, and keeps nothing.
 func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
 	s := Secret{
 		Namespace: object.GetNamespace(), Name: object.GetName(), File: file,
@@ -53,11 +54,16 @@ func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
 	}
 	key, _ := secretKey(object, "tls.key")
 	for _, part := range []struct{ name, text string }{{"tls.crt", certificate}, {"tls.key", key}} {
-		if part.text != "" && !strings.HasPrefix(part.text, pemBegin) {
+		if part.text != "" && !strings.Contains(part.text, pemBegin) {
 			s.Paths = append(s.Paths, part.name)
 		}
 	}
-	s.Chain, s.Problem = parseChain(certificate)
+	if certificate != "" {
+		var err error
+		if s.Chain, err = certs.OfSecret([]byte(certificate)); err != nil {
+			s.Problem = err.Error()
+		}
+	}
 
 	return s, true
 }
@@ -74,29 +80,4 @@ func secretKey(object unstructured.Unstructured, key string) (string, bool) {
 	}
 
 	return string(content), found
-}
-
-// parseChain reads a certificate with its chain, leaf first.
-func parseChain(text string) (chain []*x509.Certificate, problem string) {
-	rest := []byte(text)
-	for {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		certificate, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, "the certificate can't be read: " + err.Error()
-		}
-		chain = append(chain, certificate)
-	}
-	if len(chain) == 0 && text != "" {
-		return nil, "there is no certificate in it"
-	}
-
-	return chain, ""
 }

@@ -310,7 +310,7 @@ func TestSecret(t *testing.T) {
 		{"a path as key", "acme", with(own.data(), privateKeyKey, "/certs/platform.key"),
 			ReasonUnreadable, "tls.key is not PEM"},
 		{"no certificate in the PEM", "acme", with(own.data(), certificateKey, csr),
-			ReasonUnreadable, "no block"},
+			ReasonUnreadable, "there is no certificate"},
 	}
 	tenants := world(t,
 		map[string]any{

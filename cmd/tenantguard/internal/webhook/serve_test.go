@@ -23,7 +23,9 @@ import (
 	registrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
 )
 
 func TestHandler(t *testing.T) {
@@ -294,8 +296,51 @@ func TestSharedSecrets(t *testing.T) {
 	for range maxComparing {
 		shared.places <- struct{}{}
 	}
-	_, err := shared.Has(t.Context(), []string{"shared"}, genuine.certificate.Raw)
+	_, err := shared.Has(t.Context(), []string{"shared"}, other.certificate.Raw)
 	assert.ErrorIs(t, err, errComparing)
+	assert.True(t, has(genuine, "shared"), "what is known is compared with no place")
+}
+
+// TestSharedSecretsWhileReading has the API take its time for a forged certificate, and a genuine
+// one, that is known, be compared meanwhile.
+func TestSharedSecretsWhileReading(t *testing.T) {
+	genuine, forged := newCertificate(t, spec{names: []string{"a"}}),
+		newCertificate(t, spec{names: []string{"a"}})
+	lying := secretOf("tls", genuine.data())
+	lying.Namespace = "shared"
+	client := fake.NewClientset(lying)
+	shared := NewSharedSecrets(client)
+	found, err := shared.Has(t.Context(), []string{"shared"}, genuine.certificate.Raw)
+	require.NoError(t, err)
+	require.True(t, found)
+	shared.readAt["shared"] = time.Now().Add(-2 * sharedPause)
+	reading, proceed := make(chan bool), make(chan bool)
+	client.PrependReactor("list", "secrets",
+		func(clienttesting.Action) (bool, runtime.Object, error) {
+			reading <- true
+			<-proceed
+
+			return false, nil, nil
+		})
+	ended := make(chan bool)
+	go func() {
+		_, _ = shared.Has(context.Background(), []string{"shared"}, forged.certificate.Raw)
+		ended <- true
+	}()
+	<-reading
+	compared := make(chan bool, 1)
+	go func() {
+		found, err := shared.Has(context.Background(), []string{"shared"}, genuine.certificate.Raw)
+		compared <- found && err == nil
+	}()
+	select {
+	case isGood := <-compared:
+		assert.True(t, isGood)
+	case <-time.After(5 * time.Second):
+		assert.Fail(t, "a known certificate waits for the API")
+	}
+	proceed <- true
+	<-ended
 }
 
 func TestRunRefusesABadPolicy(t *testing.T) {

@@ -33,6 +33,9 @@ type SharedSecrets struct {
 	client kubernetes.Interface
 	places chan struct{}
 
+	// reading is held while the API is asked.
+	reading sync.Mutex
+	// mu guards what follows, and is held for moments only.
 	mu     sync.Mutex
 	leaves map[string]map[[sha256.Size]byte]bool
 	readAt map[string]time.Time
@@ -46,25 +49,28 @@ func NewSharedSecrets(client kubernetes.Interface) *SharedSecrets {
 	}
 }
 
-// Has reports whether a certificate, in DER, lies in a Secret of one of the namespaces. One request
-// looks at a time, and a few others wait for it.
+// Has reports whether a certificate, in DER, lies in a Secret of one of the namespaces. For one
+// that is not known one request looks at a time, and a few others wait for it: whoever writes
+// forged ones without pause must keep nobody else's from passing.
 func (s *SharedSecrets) Has(ctx context.Context, namespaces []string, der []byte) (bool, error) {
 	leaf := sha256.Sum256(der)
+	if s.isKnown(namespaces, leaf) {
+		return true, nil
+	}
 	select {
 	case s.places <- struct{}{}:
 		defer func() { <-s.places }()
 	default:
 		return false, errComparing
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	if s.isKnown(namespaces, leaf) {
+		return true, nil
+	}
 	var failure error
 	for _, namespace := range namespaces {
-		age := time.Since(s.readAt[namespace])
-		if age < sharedFor && s.leaves[namespace][leaf] {
-			return true, nil
-		}
-		if age < sharedPause {
+		if s.age(namespace) < sharedPause {
 			continue
 		}
 		leaves, err := s.read(ctx, namespace)
@@ -73,13 +79,40 @@ func (s *SharedSecrets) Has(ctx context.Context, namespaces []string, der []byte
 
 			continue
 		}
-		s.leaves[namespace], s.readAt[namespace] = leaves, time.Now()
+		s.set(namespace, leaves)
 		if leaves[leaf] {
 			return true, nil
 		}
 	}
 
 	return false, failure
+}
+
+// isKnown reports whether a certificate lay in one of the namespaces a moment ago.
+func (s *SharedSecrets) isKnown(namespaces []string, leaf [sha256.Size]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, namespace := range namespaces {
+		if s.leaves[namespace][leaf] && time.Since(s.readAt[namespace]) < sharedFor {
+			return true
+		}
+	}
+
+	return false
+}
+
+// age returns how long ago the Secrets of a namespace were read.
+func (s *SharedSecrets) age(namespace string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return time.Since(s.readAt[namespace])
+}
+
+func (s *SharedSecrets) set(namespace string, leaves map[[sha256.Size]byte]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaves[namespace], s.readAt[namespace] = leaves, time.Now()
 }
 
 func (s *SharedSecrets) read(ctx context.Context, namespace string,
