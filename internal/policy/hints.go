@@ -114,7 +114,7 @@ func hint(before string, wrong byte, problem string) string {
 	if wrong == '\'' || wrong == '`' {
 		return "texts are in double quotes"
 	}
-	if strings.Contains(problem, "in string literal") {
+	if strings.Contains(problem, "in string") {
 		return "a line ends within a text, or a tab stands in it: a double quote is missing"
 	}
 	if strings.Contains(problem, "looking for beginning of object key") {
