@@ -76,7 +76,10 @@ func (n *known) addHost(req *http.Request, a *answer) {
 	if req.TLS.ServerName == "" {
 		return // the address chooses the certificate
 	}
-	if n.spelled == nil || len(n.spelled) >= maxSpelled {
+	if len(n.spelled) >= maxSpelled {
+		return // until they are cleared: whoever writes it in ever new ways drives out no other
+	}
+	if n.spelled == nil {
 		n.spelled = map[string]*asWritten{}
 	}
 	n.spelled[strings.Clone(req.Host)] = written(req, a)

@@ -5,6 +5,7 @@ package guard
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/binding"
@@ -41,12 +42,18 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	g.deny(rw, req, a.code)
 }
 
+// notInNames are characters that no Host has which is written as its name is: there is nothing to
+// be found by what is written.
+const notInNames = ":ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // decide finds the answer to a request that was found a moment ago, or judges the request.
 func (g *Guard) decide(req *http.Request) *answer {
 	chain := g.chainOf(req)
-	if a := g.known.find(writtenKey(req, chain), req); a != nil {
-		g.rememberAgain(req, a)
-		return a
+	if !strings.ContainsAny(req.Host, notInNames) {
+		if a := g.known.find(writtenKey(req, chain), req); a != nil {
+			g.rememberAgain(req, a)
+			return a
+		}
 	}
 	r := read(req, chain)
 	if a := g.known.find(r.key(), req); a != nil {

@@ -200,6 +200,12 @@ func TestSpellingsAreFewOnTheFastPath(t *testing.T) {
 			t.Fatalf("%q, %d spellings, want at most %d", got, len(g.known.spelled), maxSpelled)
 		}
 	}
+	for i, fast := range map[int]bool{1: true, maxSpelled: true, maxSpelled + 1: false} {
+		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostA))
+		if passesFast(g, req) != fast {
+			t.Errorf("spelling %d is fast: %t", i, !fast)
+		}
+	}
 	req := at(entryPoint, tlsRequest(hostA+":1", hostB))
 	if passesFast(g, req) {
 		t.Error("another server name than it was written for passes")
