@@ -87,7 +87,6 @@ func testWithAdmission(t *testing.T, w *world) {
 		assert.NoError(t, err, "%s: refused without the second layer", a.name)
 		a.undo(t)
 	}
-	time.Sleep(3 * time.Second) // what was there for a moment may come into force, and goes again
 	w.applyOwners(t)
 	waitAdmission(t, layer[true])
 	for _, a := range layer[true] {
@@ -135,6 +134,7 @@ func waitAdmission(t *testing.T, attacks []again) {
 			return err != nil
 		}, 30*time.Second, 100*time.Millisecond, "%s is never refused", a.name)
 	}
+	time.Sleep(3 * time.Second) // what was there for a moment comes into force late, and goes again
 }
 
 // make makes the attack and returns the name of the policy that refused a part of it. An attacker
