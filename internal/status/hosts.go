@@ -4,12 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"sort"
 	"time"
 
 	"github.com/tenantguard/tenantguard/internal/text"
+	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
 const (
@@ -185,11 +185,10 @@ func sortHosts(all []Host) {
 // describe returns a host with what is shown of a certificate.
 func describe(leaf *x509.Certificate) *Host {
 	digest := sha256.Sum256(leaf.Raw)
-	spki := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	h := &Host{
 		Names:       namesOf(leaf),
 		Fingerprint: hex.EncodeToString(digest[:]),
-		Pin:         "sha256/" + base64.StdEncoding.EncodeToString(spki[:]),
+		Pin:         verdict.Pin(leaf),
 		NotAfter:    leaf.NotAfter,
 		Issuer:      text.Bound(leaf.Issuer.String(), maxText),
 	}
