@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/report"
 )
 
 // Metrics returns a state in Prometheus' text format.
@@ -14,8 +16,8 @@ func (s *State) Metrics() string {
 	m.ofTraefik(s)
 	m.begin("self_check", "gauge", "Whether the guard can read what Traefik gives it: 1 or 0.")
 	for _, check := range s.SelfCheck {
-		if check.State == CheckOK || check.State == CheckFailed {
-			m.value(truth(check.State == CheckOK), "check", check.Check)
+		if check.State == report.StateOK || check.State == report.StateFailed {
+			m.value(truth(check.State == report.StateOK), "check", check.Check)
 		}
 	}
 	m.ofCertificates(s)

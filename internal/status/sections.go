@@ -3,6 +3,8 @@ package status
 import (
 	"strconv"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/report"
 )
 
 func (p *page) routers(s *State) {
@@ -264,12 +266,12 @@ func (p *page) selfCheck(s *State) {
 	t := p.table("What the guard reads from Traefik",
 		"Check", "Result", "What was found", "What follows")
 	for _, check := range s.SelfCheck {
-		if t.row("", "", levelOf(check.State == CheckFailed, Bad)) {
+		if t.row("", "", levelOf(check.State == report.StateFailed, Bad)) {
 			t.code(check.Check)
 			t.begin()
-			if check.State == CheckOK {
+			if check.State == report.StateOK {
 				p.mark(Good)
-			} else if check.State == CheckFailed {
+			} else if check.State == report.StateFailed {
 				p.mark(Bad)
 			} else {
 				p.raw("not met yet")

@@ -160,17 +160,11 @@ type Kubernetes struct {
 // Check is one of the self-check: whether the guard can read what Traefik gives it.
 type Check struct {
 	Check string `json:"check"`
-	// State is CheckOK, CheckFailed, or "unknown" where no router has shown it since the reload.
+	// State is that of a report.SelfCheck.
 	State       string `json:"state"`
 	Detail      string `json:"detail"`
 	Consequence string `json:"consequence"`
 }
-
-// The states of a check that is known.
-const (
-	CheckOK     = "ok"
-	CheckFailed = "failed"
-)
 
 // Observed counts the handshakes with one result.
 type Observed struct {

@@ -275,7 +275,7 @@ func TestSentence(t *testing.T) {
 			Good, State{Traefik: known, Policies: with(func(p *Policy) { p.Enforcing = 1 })}},
 		{"a check that failed", "The guard does not know this Traefik: see the self-check.", Bad,
 			State{Traefik: known, Policies: []Policy{good},
-				SelfCheck: []Check{{Check: "listener", State: CheckFailed}}}},
+				SelfCheck: []Check{{Check: "listener", State: report.StateFailed}}}},
 		{"a check that is not known", "In force on every entry point.", Good, State{Traefik: known,
 			Policies: []Policy{good}, SelfCheck: []Check{{Check: "listener", State: "unknown"}}}},
 		{"an API that is down", "In force on every entry point.", Warning, State{Traefik: known,

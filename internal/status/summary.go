@@ -3,6 +3,8 @@ package status
 import (
 	"fmt"
 	"time"
+
+	"github.com/tenantguard/tenantguard/internal/report"
 )
 
 // The levels of a summary.
@@ -41,7 +43,7 @@ func (s *State) Summarize() {
 	s.ofTenantsPolicies()
 	s.ofTraefik()
 	for _, check := range s.SelfCheck {
-		if check.State == CheckFailed {
+		if check.State == report.StateFailed {
 			s.problem(Bad, "The self-check "+check.Check+" failed, so "+check.Consequence+".")
 		}
 	}
@@ -166,7 +168,7 @@ func (s *State) allInForce() bool {
 // anyFailed reports whether a check of the self-check failed.
 func (s *State) anyFailed() bool {
 	for _, check := range s.SelfCheck {
-		if check.State == CheckFailed {
+		if check.State == report.StateFailed {
 			return true
 		}
 	}
