@@ -16,7 +16,7 @@ import (
 	"github.com/tenantguard/tenantguard/internal/status"
 )
 
-// testSeen has Ingresses of a tenant and of nobody's that nobody has asked for: the status page
+// testSeen has Ingresses of a tenant and of none, without a request so far: the status page
 // says of which Namespace each is. A tenant's Ingress that uses the operator's page shows nothing.
 func testSeen(t *testing.T, w *world) {
 	const page = "/tenantguard/"

@@ -9,7 +9,8 @@ import "strings"
 type state struct {
 	// narrow has acme's shop belong to globex.
 	narrow bool
-	// hijacked has a certificate be served for acme's victim that names another's host as well.
+	// hijacked has a certificate be served for acme's victim that names another tenant's host
+	// as well.
 	hijacked bool
 }
 
@@ -33,7 +34,8 @@ func (s state) patterns(tenant string) []string {
 
 var tenants = []string{"acme", "globex"}
 
-// owner is whose a name is, "" for nobody's: the exact pattern goes before the wildcard.
+// owner returns the tenant that owns a name, "" for none: the exact pattern goes before the
+// wildcard.
 func (s state) owner(name string) string {
 	_, below, _ := strings.Cut(name, ".")
 	for _, wanted := range []string{name, "*." + below} {

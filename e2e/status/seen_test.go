@@ -20,7 +20,7 @@ import (
 const script = `<script>alert(1)</script>`
 
 // TestSeenAfterAnAttack is what a person sees after a hijack of Traefik's store, a route for
-// another's host, a host that is a script and a router without a guard.
+// another tenant's host, a host that is a script and a router without a guard.
 func TestSeenAfterAnAttack(t *testing.T) {
 	w := start(t)
 	require.Equal(t, "team-b", w.ask(t, hostB, hostB, "/").Tenant())

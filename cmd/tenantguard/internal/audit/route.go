@@ -18,7 +18,7 @@ const (
 	udp
 )
 
-// route is a router, whether Traefik told of it or an object makes it.
+// route is a router, of Traefik's API or of an object.
 type route struct {
 	// name is the qualified name, as Traefik says it, or would say it with safe naming.
 	name string
@@ -125,7 +125,7 @@ func nameBases(routes []*route) {
 	}
 }
 
-// ofAPI is a router that Traefik told of.
+// ofAPI is a router of Traefik's API.
 func (a *auditor) ofAPI(router running.Router, p protocol) *route {
 	r := &route{
 		name: router.Name, protocol: p, where: a.Traefik.Where,

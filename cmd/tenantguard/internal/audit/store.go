@@ -15,7 +15,7 @@ type stored struct {
 	// key are its names as Traefik joins and sorts them, names its DNS and IP names.
 	key   string
 	names []string
-	// chain is empty where only the API tells of it.
+	// chain is empty where only the API has it.
 	chain []*x509.Certificate
 	leaf  *x509.Certificate
 	// secrets are those that have this very certificate.

@@ -124,7 +124,7 @@ func (a *auditor) ofHost(r *route, host string, claim rules.Claim) verdict.Code 
 }
 
 // probes returns names that stand for what a claim matches: the host itself, or, of a wildcard or
-// an expression, one name that is nobody's in particular, and all known ones that it matches.
+// an expression, one name that is unowned, and all known ones that it matches.
 func (a *auditor) probes(r *route, claim rules.Claim) []string {
 	if claim.Host != "" && !strings.HasPrefix(claim.Host, "*") {
 		return []string{claim.Host}

@@ -94,7 +94,7 @@ func (r *root) check(policies *policyFlags, names, certificates []string, printe
 	return r.printPolicy(loaded[0], list, printed)
 }
 
-// printPolicy writes a policy, and the findings where they are in nobody's way.
+// printPolicy writes a policy, and the findings to standard error.
 func (r *root) printPolicy(l *source.Loaded, list finding.List, printed string) error {
 	if l.Effective != nil {
 		document, format := l.Document(), printed

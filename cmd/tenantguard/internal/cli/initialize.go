@@ -82,7 +82,7 @@ func (r *root) writeProposal(p *proposal.Proposal, isLabels bool, label string) 
 	return r.write(p.Document(), func(out io.Writer) error { return p.WriteYAML(out) })
 }
 
-// unclear says on standard error what could not be told.
+// unclear writes to standard error what could not be found out.
 func (r *root) unclear(list finding.List) error {
 	if len(list) == 0 {
 		return nil

@@ -129,7 +129,7 @@ func (e *explainer) explain(errs []string) {
 }
 
 // router returns the router of the request. The operator's own middleware stands in front of
-// everybody's routers, so that its name tells nothing of them.
+// everybody's routers, so that its name proves nothing about them.
 func (e *explainer) router() binding.Router {
 	if e.sent.Router == "" {
 		return binding.FromMiddleware(e.sent.Middleware)

@@ -54,7 +54,7 @@ func (p *Proposal) tenant(t *Tenant) source.Tenant {
 	return written
 }
 
-// WriteYAML writes the keys of a middleware, with what could not be told as comments.
+// WriteYAML writes the keys of a middleware, with what is unclear as comments.
 func (p *Proposal) WriteYAML(w io.Writer) error {
 	var text strings.Builder
 	text.WriteString("# The keys of the guard's middleware, from what runs. In report mode " +

@@ -26,7 +26,7 @@ type Input struct {
 	Label string
 	// OperatorNamespaces are those of the platform.
 	OperatorNamespaces []string
-	// Guess takes what is likely for what can't be told.
+	// Guess takes what is likely for what is not known.
 	Guess bool
 }
 
@@ -48,7 +48,7 @@ type Proposal struct {
 	SharedNamespaces []string
 	// IsCluster reports whether there are Namespaces.
 	IsCluster bool
-	// Unclear is what could not be told.
+	// Unclear is what could not be found out.
 	Unclear finding.List
 }
 
@@ -106,7 +106,7 @@ func Make(in Input) *Proposal {
 	return p
 }
 
-// tenantOf returns whose a router is, nil where that can't be told.
+// tenantOf returns whose a router is, nil where that is not known.
 func (m *maker) tenantOf(router audit.Seen) *Tenant {
 	if router.Namespace != "" {
 		name := m.nameOf(router.Namespace)
@@ -150,7 +150,7 @@ func (m *maker) tenant(name string) *Tenant {
 	return m.tenants[name]
 }
 
-// mark notes what could not be told.
+// mark notes what could not be found out.
 func (m *maker) mark(id, subject, where, message, do string) {
 	f := finding.New(id, subject, message, do)
 	f.Where = where

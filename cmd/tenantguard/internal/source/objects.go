@@ -85,7 +85,7 @@ func (r *reader) readConfigMap(node *yaml.Node) error {
 }
 
 // moveTo says the lines of a policy as those of a file that it is in, which begins after a line. 0
-// is for a file whose lines can't be told.
+// is for a file whose lines are not known.
 func (p *Policy) moveTo(file string, after int) {
 	p.File, p.after, p.noLines = file, after, after == 0
 	lines := p.lines

@@ -43,7 +43,7 @@ type Policy struct {
 
 	lines locator
 	// after is the line of File that Content begins after. noLines reports whether the lines of
-	// Content can't be told in File.
+	// Content in File are not known.
 	after   int
 	noLines bool
 }
