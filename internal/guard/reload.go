@@ -195,6 +195,7 @@ func beginReload(done <-chan struct{}) *reload {
 		done:        done,
 		began:       time.Now(),
 		observed:    observe.NewCache(chains, counters),
+		checks:      checks{ofConnections: hasLocalCertificate},
 		total:       &atomic.Int64{},
 		middlewares: map[string]*registry.Middleware{},
 		tables:      map[string][]*known{},

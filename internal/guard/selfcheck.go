@@ -20,6 +20,9 @@ const (
 
 // checks are what the routers of one reload have shown of what is read by reflection.
 type checks struct {
+	// ofConnections reports whether connections are to say which certificate was served.
+	ofConnections bool
+
 	mu sync.Mutex
 	// problems has "" for a check that was met and is good, and what was found for one that failed,
 	// for which nothing can make up.
@@ -93,7 +96,7 @@ func (c *checks) all() []report.SelfCheck {
 	defer c.mu.Unlock()
 	var all []report.SelfCheck
 	for _, check := range traefik.Checks() {
-		if check == traefik.CheckLocalCertificate && !hasLocalCertificate {
+		if check == traefik.CheckLocalCertificate && !c.ofConnections {
 			continue // which nobody needs before Go 1.27
 		}
 		one := report.SelfCheck{Check: check, State: report.StateUnknown}
@@ -117,7 +120,8 @@ func SelfChecks() []report.SelfCheck {
 	r := reloads.current
 	reloads.Unlock()
 	if r == nil {
-		return (&checks{}).all()
+		none := checks{ofConnections: hasLocalCertificate}
+		return none.all()
 	}
 	return r.checks.all()
 }
