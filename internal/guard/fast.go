@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenantguard/tenantguard/internal/hosts"
 	"github.com/tenantguard/tenantguard/internal/verdict"
 )
 
@@ -50,6 +51,17 @@ func (n *known) addFast(req *http.Request, a *answer) {
 	n.clearBy(lifetime)
 }
 
+// hasRoom reports whether the fast path takes one more way of writing the Host of an answer: one that
+// is written in ever new ways shall cost nothing that comes to nothing.
+func (n *known) hasRoom(req *http.Request, a *answer) bool {
+	if n.connections != nil || a.code != verdict.Pass || req.TLS.ServerName == a.key.host {
+		return true
+	}
+	n.lock.RLock()
+	defer n.lock.RUnlock()
+	return len(n.spelled) < maxSpelled
+}
+
 // addConnection has a connection pass for a Host as it was written. The caller holds lock.
 func (n *known) addConnection(connection *tls.ConnectionState, host string) {
 	if n.connections[connection] == "" {
@@ -65,12 +77,11 @@ func (n *known) addConnection(connection *tls.ConnectionState, host string) {
 	n.connections[connection] = host
 }
 
-// addHost has a Host pass: by its name, or as it was written where that is otherwise, or the server
-// name another. The caller holds lock.
+// addHost has a Host pass: by its name, or as it was written where the server name is another. The
+// caller holds lock.
 func (n *known) addHost(req *http.Request, a *answer) {
-	name := a.key.host
-	if req.Host == name && req.TLS.ServerName == name {
-		n.addName(name)
+	if req.TLS.ServerName == a.key.host {
+		n.addName(a.key.host)
 		return
 	}
 	if req.TLS.ServerName == "" {
@@ -89,7 +100,7 @@ func (n *known) addHost(req *http.Request, a *answer) {
 // request comes to, nothing is added: a denial must not be that of a guest's or a trusted proxy's
 // request. The caller holds lock.
 func (n *known) addDenied(req *http.Request, a *answer) {
-	if n.conditions.proxies != nil || n.conditions.guest != nil || len(req.Host) > maxWritten {
+	if n.conditions != nil || len(req.Host) > maxWritten {
 		return
 	}
 	if req.TLS != nil && req.TLS.ServerName == "" {
@@ -113,10 +124,12 @@ func written(req *http.Request, a *answer) *asWritten {
 // none. To read the Host would cost many times as much.
 func (n *known) findAsWritten(req *http.Request) *answer {
 	n.lock.RLock()
-	spelled := n.spelled[req.Host]
-	denied := n.denied[req.Host]
+	found := n.denied[req.Host]
+	if found == nil {
+		found = n.spelled[req.Host]
+	}
 	n.lock.RUnlock()
-	if spelled == nil && denied == nil {
+	if found == nil {
 		return nil
 	}
 	serverName := ""
@@ -126,13 +139,18 @@ func (n *known) findAsWritten(req *http.Request) *answer {
 			return nil
 		}
 	}
-	if spelled != nil && spelled.serverName == serverName {
-		return spelled.answer
+	if found.serverName != serverName {
+		return nil
 	}
-	if denied != nil && denied.serverName == serverName {
-		return denied.answer
+	return found.answer
+}
+
+// passesByName reports whether a Host that is written otherwise than its name passes by it.
+func (n *known) passesByName(req *http.Request) bool {
+	if req.TLS == nil || n.names == nil || !hosts.IsSpelling(req.Host, req.TLS.ServerName) {
+		return false
 	}
-	return nil
+	return n.names.Get(req.TLS.ServerName) != nil
 }
 
 // passes is the value of each name.

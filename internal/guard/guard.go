@@ -22,6 +22,10 @@ import (
 func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 	a := g.known.findAsWritten(req)
 	if a == nil {
+		if g.known.passesByName(req) {
+			g.next.ServeHTTP(rw, req)
+			return
+		}
 		g.look()
 		a = g.decide(req)
 	}
@@ -29,17 +33,7 @@ func (g *Guard) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
 		g.next.ServeHTTP(rw, req)
 		return
 	}
-	denial := a.denial
-	if a.code == verdict.HostInvalid { // any of these is one answer, but said as it was written
-		denial = denial.WithHost(req.Host)
-	}
-	log.Deny(denial, req)
-	counters.Denied(denial, a.byTenant, req, time.Now())
-	if !a.enforced {
-		g.next.ServeHTTP(rw, req)
-		return
-	}
-	g.deny(rw, req, a.code)
+	g.refuse(rw, req, a)
 }
 
 // notInNames are characters that no Host has which is written as its name is: there is nothing to
@@ -62,6 +56,11 @@ func (g *Guard) decide(req *http.Request) *answer {
 		}
 		return a
 	}
+	return g.judge(req, r)
+}
+
+// judge judges a request, and remembers the answer.
+func (g *Guard) judge(req *http.Request, r request) *answer {
 	d := g.check(req, r)
 	g.count(d)
 	a := &answer{code: d.code}
@@ -71,6 +70,7 @@ func (g *Guard) decide(req *http.Request) *answer {
 		// A foreign server name may be denied for the certificate, which is the connection's.
 		a.isPlain = d.chain == nil && verdict.IsOfNames(d.code)
 		a.enforced = d.isEnforced()
+		a.refusal = g.refusal(d.code)
 		a.denial = report.Prepare(g.denial(req, d, a.enforced))
 		a.byTenant = g.middleware.IsTenants()
 	}
@@ -132,11 +132,14 @@ func (d decision) isEnforced() bool {
 	return !d.unlisted && verdict.IsEnforced(d.policy, d.request.Request)
 }
 
-// conditions are those that the decision was made by.
-func (d decision) conditions() conditions {
-	c := conditions{proxies: d.policy.Proxies}
+// conditions are those that the decision was made by, nil for none.
+func (d decision) conditions() *conditions {
+	c := &conditions{proxies: d.policy.Proxies}
 	if d.binding.Tenant != nil {
 		c.guest = d.binding.Tenant.Guest
+	}
+	if c.proxies == nil && c.guest == nil {
+		return nil
 	}
 	return c
 }

@@ -189,24 +189,49 @@ func TestFirstReload(t *testing.T) {
 	}
 }
 
-// TestSpellingsAreFewOnTheFastPath has a Host be written in many ways.
+// TestAnySpellingIsFast has a Host be written in many ways over its own server name.
+func TestAnySpellingIsFast(t *testing.T) {
+	entryPoint := serving(t, certificateOf(t, "acme-two"))
+	g := acmeGuard("any@file", acmeKeys(map[string]any{"observe": "ttl"}))
+	withLocalCertificate(g, false)
+	written := func(host string) *http.Request { return at(entryPoint, tlsRequest(host, hostA)) }
+	if got := reasonOf(handlerOf(g), written(hostA+":1")); got != "pass" {
+		t.Fatal(got)
+	}
+	for host, fast := range map[string]bool{
+		hostA: true, hostA + ":8443": true, strings.ToUpper(hostA) + ".:": true,
+		hostA + ":65536": false, hostB: false, "a." + hostA: false,
+	} {
+		if passesFast(g, written(host)) != fast {
+			t.Errorf("%q is fast: %t", host, !fast)
+		}
+	}
+	if len(g.known.spelled) > 0 || g.known.named != 1 {
+		t.Errorf("%d spellings and %d names, want one name", len(g.known.spelled), g.known.named)
+	}
+	if passesFast(g, at(entryPoint, tlsRequest(hostA+":8443", strings.ToUpper(hostA)))) {
+		t.Error("a server name in other case is the name")
+	}
+}
+
+// TestSpellingsAreFewOnTheFastPath has a Host be written in many ways over another server name.
 func TestSpellingsAreFewOnTheFastPath(t *testing.T) {
 	entryPoint := serving(t, certificateOf(t, "acme-two"))
 	g := acmeGuard("few@file", acmeKeys(map[string]any{"observe": "ttl"}))
 	withLocalCertificate(g, false)
 	for i := 1; i <= 3*maxSpelled; i++ {
-		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostA))
+		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostB))
 		if got := reasonOf(handlerOf(g), req); got != "pass" || len(g.known.spelled) > maxSpelled {
 			t.Fatalf("%q, %d spellings, want at most %d", got, len(g.known.spelled), maxSpelled)
 		}
 	}
 	for i, fast := range map[int]bool{1: true, maxSpelled: true, maxSpelled + 1: false} {
-		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostA))
+		req := at(entryPoint, tlsRequest(fmt.Sprintf("%s:%d", hostA, i), hostB))
 		if passesFast(g, req) != fast {
 			t.Errorf("spelling %d is fast: %t", i, !fast)
 		}
 	}
-	req := at(entryPoint, tlsRequest(hostA+":1", hostB))
+	req := at(entryPoint, tlsRequest(hostA+":1", "b."+hostB))
 	if passesFast(g, req) {
 		t.Error("another server name than it was written for passes")
 	}

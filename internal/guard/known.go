@@ -64,8 +64,8 @@ type known struct {
 	clearAt  time.Time
 	// answers has everything, nil before the first one.
 	answers map[key]*answer
-	// conditions are those of the policy that answers were found by.
-	conditions conditions
+	// conditions are those of the policy that answers were found by, nil for none.
+	conditions *conditions
 	// bound is whose the router is.
 	bound *boundRouter
 	// total counts the entries of all routers of the reload.
@@ -140,6 +140,7 @@ type answer struct {
 	// denial is what the log says of a denial, and enforced reports whether it is carried out.
 	denial   *report.Prepared
 	enforced bool
+	refusal  *refusal
 	// byTenant reports whether a tenant wrote the policy that a denial is by.
 	byTenant bool
 	// isPlain reports whether a pass was made with nothing special about the request, or a denial
@@ -154,7 +155,10 @@ type answer struct {
 // find returns the answer to a request, nil where there is none or it is over.
 func (n *known) find(k key, req *http.Request) *answer {
 	n.lock.RLock()
-	a := n.answers[n.conditions.in(k, req)]
+	if n.conditions != nil {
+		k = n.conditions.in(k, req)
+	}
+	a := n.answers[k]
 	n.lock.RUnlock()
 	if a == nil || (!a.until.IsZero() && !time.Now().Before(a.until)) {
 		return nil
@@ -163,7 +167,7 @@ func (n *known) find(k key, req *http.Request) *answer {
 }
 
 // in adds to a key what the conditions make of a request.
-func (c conditions) in(k key, req *http.Request) key {
+func (c *conditions) in(k key, req *http.Request) key {
 	if c.proxies != nil {
 		k.proxied = c.proxies.Contains(req.RemoteAddr)
 	}
@@ -196,7 +200,7 @@ func (g *Guard) remember(req *http.Request, d decision, a *answer) {
 
 // rememberAgain lets what is known take the fast path as well.
 func (g *Guard) rememberAgain(req *http.Request, a *answer) {
-	if a.isFast() {
+	if a.isFast() && g.known.hasRoom(req, a) {
 		g.known.addAgain(req, a)
 		g.reload.makeRoom()
 	}
@@ -221,14 +225,16 @@ func (d decision) lifetime(now time.Time) (time.Duration, bool) {
 }
 
 // add remembers an answer, unless the policy that it was found by is no longer in force.
-func (n *known) add(req *http.Request, a *answer, by conditions, isInForce func() bool) {
+func (n *known) add(req *http.Request, a *answer, by *conditions, isInForce func() bool) {
 	n.lock.Lock()
 	defer n.lock.Unlock()
 	if !isInForce() {
 		return
 	}
 	n.conditions = by
-	a.key = by.in(a.key, req)
+	if by != nil {
+		a.key = by.in(a.key, req)
+	}
 	// What a name is part of may be much longer, such as the line of a request.
 	a.key.host = strings.Clone(a.key.host)
 	a.key.serverName = strings.Clone(a.key.serverName)
@@ -271,6 +277,6 @@ func (n *known) clear() {
 	defer n.lock.Unlock()
 	n.emptyFast()
 	n.emptyAnswers()
-	n.conditions = conditions{}
+	n.conditions = nil
 	n.bound = nil
 }

@@ -42,6 +42,26 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzIsSpelling holds IsSpelling to Parse, for names in their own form.
+func FuzzIsSpelling(f *testing.F) {
+	cases, err := vectors.Load("../../testdata", "hosts")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range cases {
+		f.Add(c.Host, string(hosts.Parse(c.Host)))
+	}
+	f.Fuzz(func(t *testing.T, authority, name string) {
+		if name == "" || string(hosts.ParseDNS(name)) != name {
+			return
+		}
+		want := string(hosts.Parse(authority)) == name
+		if got := hosts.IsSpelling(authority, name); got != want {
+			t.Errorf("%q is a spelling of %q: %t, want %t", authority, name, got, want)
+		}
+	})
+}
+
 // FuzzOwner checks the most specific pattern against a plain reading of the rules.
 func FuzzOwner(f *testing.F) {
 	f.Add("a.b.example.com", "**.example.com", "*.b.example.com")

@@ -55,11 +55,38 @@ func TestParse(t *testing.T) {
 		if got := hosts.Parse(row.text); got != row.host {
 			t.Errorf("%s: host %q, want %q", row.description, got, row.host)
 		}
+		isName := row.host != "" && !hosts.IsAddress(row.host)
+		if isName && !hosts.IsSpelling(row.text, string(row.host)) {
+			t.Errorf("%s: %q is no spelling of %q", row.description, row.text, row.host)
+		}
 		if got := hosts.ParseName(row.text); got != row.name {
 			t.Errorf("%s: name %q, want %q", row.description, got, row.name)
 		}
 		if got := hosts.ParseDNS(row.text); got != row.dns {
 			t.Errorf("%s: DNS name %q, want %q", row.description, got, row.dns)
+		}
+	}
+}
+
+// TestIsSpelling gives authorities of which no other reading is the name.
+func TestIsSpelling(t *testing.T) {
+	rows := []struct{ description, authority, name string }{
+		{"another name", "b.example.com", "a.example.com"},
+		{"one label more", "a.a.example.com", "a.example.com"},
+		{"a port one too high", "a.example.com:65536", "a.example.com"},
+		{"a port of six digits", "a.example.com:000443", "a.example.com"},
+		{"two ports", "a.example.com:1:2", "a.example.com"},
+		{"two trailing dots", "a.example.com..", "a.example.com"},
+		{"a dot behind the port", "a.example.com:443.", "a.example.com"},
+		{"the Kelvin sign for a k", "\u212a.example.com", "k.example.com"},
+		{"the long s for an s", "\u017f.example.com", "s.example.com"},
+		{"a line feed", "a.example.com\n", "a.example.com"},
+		{"user information", "x@a.example.com", "a.example.com"},
+		{"nothing", "", ""},
+	}
+	for _, row := range rows {
+		if hosts.IsSpelling(row.authority, row.name) {
+			t.Errorf("%s: %q is a spelling of %q", row.description, row.authority, row.name)
 		}
 	}
 }

@@ -41,9 +41,10 @@ func (t *Table) of(p Pattern) map[Name]string {
 }
 
 // Owner returns whose name it is, "" where it is unowned: the exact pattern first, then the longest
-// suffix, and at the same suffix "*" before "**". An IP literal has only an exact owner.
+// suffix, and at the same suffix "*" before "**". An IP literal has only an exact owner: what comes
+// after a dot of it is no DNS name, and so no pattern's suffix.
 func (t *Table) Owner(name Name) string {
-	if owner := t.exact[name]; owner != "" || IsAddress(name) {
+	if owner := t.exact[name]; owner != "" {
 		return owner
 	}
 	suffix := parent(name)
@@ -110,6 +111,9 @@ func (t *Table) CoversAll(certificateName string, owner string) bool {
 
 // deepOwner finds the owner of the longest "**" pattern at or above the suffix.
 func (t *Table) deepOwner(suffix Name) string {
+	if len(t.deep) == 0 {
+		return ""
+	}
 	for suffix != "" {
 		if owner := t.deep[suffix]; owner != "" {
 			return owner

@@ -72,9 +72,11 @@ type Denial struct {
 
 // Prepared is a denial that can be said any number of times.
 type Prepared struct {
+	// Key is the same for identical denials, of which there is a line every ten seconds.
+	Key string
+	// Tenant is the router's, "" for none.
+	Tenant string
 	denial Denial
-	// key is the same for identical denials, of which there is a line every ten seconds.
-	key string
 }
 
 // Prepare returns a denial to be said, with texts of bounded length.
@@ -93,12 +95,7 @@ func Prepare(d Denial) *Prepared {
 		d.Mode, d.Reason, d.EntryPoint, d.Middleware, d.Router, d.Namespace, d.Tenant,
 		d.SNI, d.Owner, d.Certificate, d.Offending, d.Other, d.Detail, d.Also,
 	})
-	return &Prepared{denial: d, key: strconv.Quote(d.Host) + key}
-}
-
-// Tenant returns the router's tenant, "" for none.
-func (p *Prepared) Tenant() string {
-	return p.denial.Tenant
+	return &Prepared{denial: d, Tenant: d.Tenant, Key: strconv.Quote(d.Host) + key}
 }
 
 // Of returns what is said of one request.
@@ -110,14 +107,12 @@ func (p *Prepared) Of(req *http.Request) Denial {
 	return d
 }
 
-// Key returns what identical denials have in common and different ones have not.
-func (p *Prepared) Key() string {
-	return p.key
-}
-
 // bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
 // such as the line of a request.
 func bounded(s string) string {
+	if len(s) <= maxText {
+		return strings.Clone(s)
+	}
 	return strings.Clone(text.Bound(s, maxText))
 }
 
@@ -126,8 +121,8 @@ func bounded(s string) string {
 func (p *Prepared) WithHost(host string) *Prepared {
 	d := p.denial
 	d.Host = bounded(host)
-	rest := p.key[len(strconv.Quote(p.denial.Host)):]
-	return &Prepared{denial: d, key: strconv.Quote(d.Host) + rest}
+	rest := p.Key[len(strconv.Quote(p.denial.Host)):]
+	return &Prepared{denial: d, Tenant: d.Tenant, Key: strconv.Quote(d.Host) + rest}
 }
 
 // Log writes lines and suppresses repeated ones.
@@ -169,24 +164,41 @@ func NewLog() *Log {
 func (l *Log) Deny(p *Prepared, req *http.Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if seen := l.kinds[p.key]; seen != nil {
+	if seen := l.kinds[p.Key]; seen != nil {
 		seen.suppress(l.now())
 		return
 	}
-	key := p.key
-	d := p.Of(req)
-	if len(l.kinds) >= maxKinds {
-		d = withoutNames(d)
-		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
+	l.begin(p, req)
+}
+
+// begin writes a denial, and begins the window of its kind. Where there are too many kinds, that is
+// one of all that have its tenant, mode and reason. The caller holds mu.
+func (l *Log) begin(p *Prepared, req *http.Request) {
+	if len(l.kinds) < maxKinds {
+		l.open(p.Key, p.Of(req))
+		return
 	}
+	tenant := p.Tenant
+	key := commonKey(p, tenant)
 	if len(l.kinds) >= maxAll && l.kinds[key] == nil {
-		d.Tenant = many
-		key = strings.Join([]string{d.Mode, d.Reason, d.Tenant}, " ")
+		tenant = many
+		key = commonKey(p, tenant)
 	}
 	if seen := l.kinds[key]; seen != nil {
 		seen.suppress(l.now())
 		return
 	}
+	d := withoutNames(p.Of(req))
+	d.Tenant = tenant
+	l.open(key, d)
+}
+
+func commonKey(p *Prepared, tenant string) string {
+	return p.denial.Mode + " " + p.denial.Reason + " " + tenant
+}
+
+// open writes the first denial of a window. The caller holds mu.
+func (l *Log) open(key string, d Denial) {
 	l.kinds[key] = &kind{denial: d}
 	l.write(d)
 	endLater(l, key)

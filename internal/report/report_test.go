@@ -135,9 +135,9 @@ func TestWithHost(t *testing.T) {
 	for _, before := range hosts {
 		for _, host := range hosts {
 			got, want := Prepare(of(before)).WithHost(host), Prepare(of(host))
-			if got.Key() != want.Key() || got.denial != want.denial {
-				t.Errorf("%.20q for %.20q: %q %+v, want %q %+v", host, before, got.Key(),
-					got.denial, want.Key(), want.denial)
+			if got.Key != want.Key || got.denial != want.denial {
+				t.Errorf("%.20q for %.20q: %q %+v, want %q %+v", host, before, got.Key,
+					got.denial, want.Key, want.denial)
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func (c *Counters) Observed(result string) {
 // can call tenants in it by any name: such denials are counted together. What is kept of identical
 // ones is the first one's, as in the log.
 func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, now time.Time) {
-	tenant := p.Tenant()
+	tenant := p.Tenant
 	if byTenant {
 		tenant = ownPolicy
 	}
@@ -105,11 +105,10 @@ func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, 
 	if r == nil {
 		r = c.recentOf(tenant)
 	}
-	k := r.latest[p.Key()]
+	k := r.latest[p.Key]
 	if k == nil {
 		k = c.keep(r, p, req, now)
-		k.Denial.Tenant = tenant
-		k.series = c.seriesOf(k.Denial)
+		c.assign(k, tenant)
 	}
 	k.Last = now
 	k.Count++
@@ -134,7 +133,7 @@ func (c *Counters) recentOf(tenant string) *recent {
 func (c *Counters) keep(
 	r *recent, p *report.Prepared, req *http.Request, now time.Time,
 ) *kept {
-	key := p.Key()
+	key := p.Key
 	k := r.before[key]
 	if k == nil {
 		k = &kept{}
@@ -147,6 +146,12 @@ func (c *Counters) keep(
 	}
 	r.latest[key] = k
 	return k
+}
+
+// assign has a denial be counted as a tenant's. The caller holds mu.
+func (c *Counters) assign(k *kept, tenant string) {
+	k.Denial.Tenant = tenant
+	k.series = c.seriesOf(k.Denial)
 }
 
 // seriesOf returns the series of a denial. The caller holds mu.
@@ -167,14 +172,16 @@ func (c *Counters) seriesOf(d report.Denial) *series {
 
 // count counts one denial.
 func (s *series) count(now time.Time) {
-	s.advance(now)
+	if s.part != partAt(now) {
+		s.advance(now)
+	}
 	s.total++
 	s.parts[int(s.part%bars)]++
 }
 
 // advance forgets what is older than an hour.
 func (s *series) advance(now time.Time) {
-	part := now.Unix() / int64(barLength/time.Second)
+	part := partAt(now)
 	for passed := part - s.part; passed > 0; passed-- {
 		if passed > bars {
 			passed = bars
@@ -184,6 +191,10 @@ func (s *series) advance(now time.Time) {
 	if part > s.part {
 		s.part = part
 	}
+}
+
+func partAt(now time.Time) int64 {
+	return now.Unix() / int64(barLength/time.Second)
 }
 
 // copiedAtOnce is how many series are copied while requests wait.

@@ -96,8 +96,8 @@ func isForeign(p *policy.Effective, r Request) bool {
 	if !r.TLS || !r.HasServerName || r.Proxied {
 		return false
 	}
-	owner, hostOwner := p.Hosts.Owner(r.ServerName), p.Hosts.Owner(r.Host)
-	if hostOwner == "" && owner == "" {
+	owner := p.Hosts.Owner(r.ServerName)
+	if owner == "" && p.Hosts.Owner(r.Host) == "" {
 		return false
 	}
 	return owner != JudgedAs(p, r).Name
@@ -118,6 +118,9 @@ func mayBeShared(p *policy.Effective, r Request) bool {
 // or, where that is a guest, the owner of the Host. A Host that nobody owns has no other than the
 // guest.
 func JudgedAs(p *policy.Effective, r Request) *policy.Tenant {
+	if r.Tenant == nil || r.Tenant.Guest == nil {
+		return r.Tenant
+	}
 	if owner := p.Tenant(p.Hosts.Owner(r.Host)); owner != nil && IsGuest(p, r) {
 		return owner
 	}
@@ -127,8 +130,8 @@ func JudgedAs(p *policy.Effective, r Request) *policy.Tenant {
 // IsGuest reports whether the router's tenant serves a host that is not its own by the operator's
 // leave.
 func IsGuest(p *policy.Effective, r Request) bool {
-	return p != nil && r.Tenant != nil && p.Hosts.Owner(r.Host) != r.Tenant.Name &&
-		r.Tenant.Guest.Covers(r.Host, r.Path)
+	return p != nil && r.Tenant != nil && r.Tenant.Guest.Covers(r.Host, r.Path) &&
+		p.Hosts.Owner(r.Host) != r.Tenant.Name
 }
 
 // NeedsCertificate reports whether the served certificate decides on a request that passed
@@ -137,8 +140,7 @@ func NeedsCertificate(p *policy.Effective, r Request) bool {
 	if !r.TLS || r.Proxied || IsChallenge(r.Path) || !JudgedAs(p, r).Certificates.Check {
 		return false
 	}
-	isUnowned := p.Hosts.Owner(r.Host) == ""
-	return !isUnowned || isForeign(p, r)
+	return p.Hosts.Owner(r.Host) != "" || isForeign(p, r)
 }
 
 const challengeFolder = "/.well-known/acme-challenge/"
