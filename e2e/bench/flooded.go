@@ -14,9 +14,9 @@ const (
 	floodRound  = 5 * time.Second
 )
 
-// floor is as many requests as the floods have, but allowed and known ones, for which the guard does
-// next to nothing. It shows what others wait for because the interpreter's tree of the plugin is
-// looked through with each collection of garbage.
+// floor is as many requests as the floods have, but allowed and known ones, for which the guard
+// does next to nothing. It shows what others wait for because the interpreter's tree of the plugin
+// is looked through with each collection of garbage.
 var floor = flood.Flood{
 	Description: "allowed requests (the floor)",
 	Load: flood.Load{Host: flood.Attacker, ServerName: flood.Attacker, Connections: 8,

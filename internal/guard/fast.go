@@ -51,8 +51,8 @@ func (n *known) addFast(req *http.Request, a *answer) {
 	n.clearBy(lifetime)
 }
 
-// hasRoom reports whether the fast path takes one more way of writing the Host of an answer: one that
-// is written in ever new ways shall cost nothing that comes to nothing.
+// hasRoom reports whether the fast path takes one more way of writing the Host of an answer: what
+// comes in ever new ways is not to cost more than to find it.
 func (n *known) hasRoom(req *http.Request, a *answer) bool {
 	if n.connections != nil || a.code != verdict.Pass || req.TLS.ServerName == a.key.host {
 		return true

@@ -74,7 +74,8 @@ func TestNoAnswerDependsOnTheOneBefore(t *testing.T) {
 func anyRequest(random *rand.Rand, address string) (string, *http.Request) {
 	pick := func(from ...string) string { return from[random.Intn(len(from))] }
 	host := pick(hostA, hostB, "globex.example.com", "nobody.example.com", address, "no host", "")
-	host = pick(host, host, host+":8443", host+".", strings.ToUpper(host), host+".:1", host+":65536")
+	host = pick(host, host, host+":8443", host+".", strings.ToUpper(host), host+".:1",
+		host+":65536")
 	path := pick("/", "/", "/oauth2/start", "/.well-known/acme-challenge/token")
 	over := pick("none", "", hostA, hostB, "globex.example.com", "nobody.example.com")
 	from := pick("192.0.2.1:5", "192.0.2.2:5")

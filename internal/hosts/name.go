@@ -34,8 +34,8 @@ var (
 	numeric = regexp.MustCompile(`^(?:[0-9]+|0[Xx][0-9A-Fa-f]*)$`)
 	port    = regexp.MustCompile(`^[0-9]{0,5}$`)
 	// spelling is any name, and a port up to maxPort.
-	spelling = regexp.MustCompile(`^[A-Za-z0-9._-]+(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|6[0-4][0-9]{3}|` +
-		`65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
+	spelling = regexp.MustCompile(`^[A-Za-z0-9._-]+(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|` +
+		`6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
 )
 
 // Parse reads a Host header or an authority: a name or an IP literal, and a port (RFC 9110
