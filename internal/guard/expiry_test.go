@@ -79,15 +79,18 @@ func TestNewToday(t *testing.T) {
 		{"the same on that day", "a", day + 1, false},
 	}
 	for _, step := range steps {
-		if got := isNewToday(step.certificate, step.day); got != step.want {
+		if got := isNewToday("acme", step.certificate, step.day); got != step.want {
 			t.Errorf("%s: %t, want %t", step.description, got, step.want)
 		}
 	}
 	for i := 0; i < maxExpiring; i++ {
-		isNewToday(strings.Repeat("x", i+2), day+1)
+		isNewToday("acme", strings.Repeat("x", i+2), day+1)
 	}
-	if isNewToday("c", day+1) {
+	if isNewToday("acme", "c", day+1) {
 		t.Error("any number of certificates is remembered")
 	}
-	isNewToday("a", 0)
+	if !isNewToday("globex", "c", day+1) {
+		t.Error("one tenant's certificates hide another's")
+	}
+	isNewToday("acme", "a", 0)
 }

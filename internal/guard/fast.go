@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"expvar"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -211,7 +212,9 @@ func (n *known) emptyFast() {
 	n.spelled = nil
 	n.denied = nil
 	n.emptyNames()
-	for connection := range n.connections {
-		delete(n.connections, connection)
+	if n.connections != nil {
+		// All at once: a loop over thousands takes the interpreter a millisecond, in which nobody
+		// passes.
+		reflect.ValueOf(n.connections).Clear()
 	}
 }
