@@ -146,12 +146,19 @@ func (n *known) findAsWritten(req *http.Request) *answer {
 	return found.answer
 }
 
-// passesByName reports whether a Host that is written otherwise than its name passes by it.
+// passesByName reports whether a Host that is written otherwise than its name passes by it: the
+// server name is that name, and passes, or on this connection another spelling of it did.
 func (n *known) passesByName(req *http.Request) bool {
-	if req.TLS == nil || n.names == nil || !hosts.IsSpelling(req.Host, req.TLS.ServerName) {
+	if req.TLS == nil || !hosts.IsSpelling(req.Host, req.TLS.ServerName) {
 		return false
 	}
-	return n.names.Get(req.TLS.ServerName) != nil
+	if n.names != nil {
+		return n.names.Get(req.TLS.ServerName) != nil
+	}
+	n.lock.RLock()
+	passed := n.connections[req.TLS]
+	n.lock.RUnlock()
+	return passed != "" && hosts.IsSpelling(passed, req.TLS.ServerName)
 }
 
 // passes is the value of each name.

@@ -189,28 +189,36 @@ func TestFirstReload(t *testing.T) {
 	}
 }
 
-// TestAnySpellingIsFast has a Host be written in many ways over its own server name.
+// TestAnySpellingIsFast has a Host be written in many ways over its own server name, on one
+// connection.
 func TestAnySpellingIsFast(t *testing.T) {
 	entryPoint := serving(t, certificateOf(t, "acme-two"))
-	g := acmeGuard("any@file", acmeKeys(map[string]any{"observe": "ttl"}))
-	withLocalCertificate(g, false)
-	written := func(host string) *http.Request { return at(entryPoint, tlsRequest(host, hostA)) }
-	if got := reasonOf(handlerOf(g), written(hostA+":1")); got != "pass" {
-		t.Fatal(got)
-	}
-	for host, fast := range map[string]bool{
-		hostA: true, hostA + ":8443": true, strings.ToUpper(hostA) + ".:": true,
-		hostA + ":65536": false, hostB: false, "a." + hostA: false,
-	} {
-		if passesFast(g, written(host)) != fast {
-			t.Errorf("%q is fast: %t", host, !fast)
+	for _, local := range []bool{false, true} {
+		g := acmeGuard("any@file", acmeKeys(map[string]any{"observe": "ttl"}))
+		withLocalCertificate(g, local)
+		req := at(entryPoint, tlsRequest(hostA+":1", hostA))
+		if got := reasonOf(handlerOf(g), req); got != "pass" {
+			t.Fatal(got)
 		}
-	}
-	if len(g.known.spelled) > 0 || g.known.named != 1 {
-		t.Errorf("%d spellings and %d names, want one name", len(g.known.spelled), g.known.named)
-	}
-	if passesFast(g, at(entryPoint, tlsRequest(hostA+":8443", strings.ToUpper(hostA)))) {
-		t.Error("a server name in other case is the name")
+		for host, fast := range map[string]bool{
+			hostA: true, hostA + ":8443": true, strings.ToUpper(hostA) + ".:": true,
+			hostA + ":65536": false, hostB: false, "a." + hostA: false,
+		} {
+			req.Host = host
+			if passesFast(g, req) != fast {
+				t.Errorf("local certificate %t: %q is fast: %t", local, host, !fast)
+			}
+		}
+		if entries := g.known.named + len(g.known.connections); entries != 1 {
+			t.Errorf("local certificate %t: %d entries, want one", local, entries)
+		}
+		if len(g.known.spelled) > 0 {
+			t.Errorf("local certificate %t: a spelling has an entry", local)
+		}
+		other := at(entryPoint, tlsRequest(hostA+":8443", strings.ToUpper(hostA)))
+		if passesFast(g, other) {
+			t.Errorf("local certificate %t: another server name passes", local)
+		}
 	}
 }
 

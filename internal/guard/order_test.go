@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math/rand"
 	"net/http"
@@ -45,10 +46,11 @@ func TestNoAnswerDependsOnTheOneBefore(t *testing.T) {
 			seen := acmeGuard(row.description+"@file", keys)
 			withLocalCertificate(seen, local)
 			random := rand.New(rand.NewSource(1))
+			connections := map[string]*tls.ConnectionState{}
 			want := map[string]string{}
 			fast := 0
 			for i := 0; i < 1500; i++ {
-				name, req := anyRequest(random, address)
+				name, req := anyRequest(random, address, connections)
 				if want[name] == "" {
 					fresh := acmeGuard(row.description+"@file", keys)
 					withLocalCertificate(fresh, local)
@@ -70,8 +72,11 @@ func TestNoAnswerDependsOnTheOneBefore(t *testing.T) {
 	}
 }
 
-// anyRequest returns a request of any kind, and what it is.
-func anyRequest(random *rand.Rand, address string) (string, *http.Request) {
+// anyRequest returns a request of any kind, and what it is. Every other one over TLS is on one
+// connection for each server name.
+func anyRequest(
+	random *rand.Rand, address string, connections map[string]*tls.ConnectionState,
+) (string, *http.Request) {
 	pick := func(from ...string) string { return from[random.Intn(len(from))] }
 	host := pick(hostA, hostB, "globex.example.com", "nobody.example.com", address, "no host", "")
 	host = pick(host, host, host+":8443", host+".", strings.ToUpper(host), host+".:1",
@@ -83,6 +88,12 @@ func anyRequest(random *rand.Rand, address string) (string, *http.Request) {
 	if over != "none" {
 		req = tlsRequest(host, over)
 		req.URL.Path = path
+		if connections[over] == nil {
+			connections[over] = req.TLS
+		}
+		if random.Intn(2) == 0 {
+			req.TLS = connections[over]
+		}
 	}
 	req.RemoteAddr = from
 	return fmt.Sprintf("%q %s over %q from %s", host, path, over, from), req
