@@ -14,8 +14,8 @@ import (
 // any number, and hide no other's.
 const maxExpiring = 100
 
-// warnedOf has the certificates of each tenant that were warned of on a day, by pin and end, so that
-// each is warned of once a day.
+// warnedOf has the certificates of each tenant that were warned of on a day, by pin and end, so
+// that each is warned of once a day.
 var warnedOf = struct {
 	sync.Mutex
 	day  int64
