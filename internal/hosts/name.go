@@ -55,7 +55,7 @@ func Parse(authority string) Name {
 // IsSpelling reports whether an authority is one more way to write a DNS name in the form of Name:
 // in other case, with a trailing dot, with a port. Parse finds the same at many times the cost.
 func IsSpelling(authority string, name string) bool {
-	if !spelling.MatchString(authority) {
+	if len(authority) > len(name)+len(".:65535") || !spelling.MatchString(authority) {
 		return false
 	}
 	host, _, _ := strings.Cut(authority, ":")
