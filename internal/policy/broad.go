@@ -26,7 +26,8 @@ func (b *builder) addRouter(path, text string, tenant *Tenant) {
 	b.routers[text] = tenant
 	b.checkProvider(path, text)
 	expression := strings.ReplaceAll(regexp.QuoteMeta(text), `\*`, ".*")
-	match, err := regexp.Compile("^" + expression + "$")
+	// A star stands for a line feed too, which a file may have in a name.
+	match, err := regexp.Compile("(?s)^" + expression + "$")
 	if err != nil { // what a key-value store holds need not be UTF-8
 		b.fail(path, text, "wanted the names of routers: "+err.Error())
 		return
