@@ -1,6 +1,7 @@
 package certs
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -9,6 +10,12 @@ import (
 
 // maxChain bounds the certificates behind the leaf that are read.
 const maxChain = 10
+
+// IsPEM reports whether there is PEM in the content of a tls.crt or tls.key. There may be text
+// before it. What has none Traefik takes for the path of a file on its own disk.
+func IsPEM(content []byte) bool {
+	return bytes.Contains(content, []byte("-----BEGIN"))
+}
 
 var errNoCertificate = errors.New("there is no certificate in it")
 

@@ -3,7 +3,6 @@ package running
 import (
 	"crypto/x509"
 	"encoding/base64"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -37,9 +36,6 @@ func (s Secret) Place() string {
 	return s.Namespace + "/" + s.Name
 }
 
-// pemBegin is in what is PEM, and in no path. There may be text before it.
-const pemBegin = "-----BEGIN"
-
 // secretOf reads a Secret, and reports whether it has a certificate, or could have one. Of the key
 // it looks whether it is PEM, and keeps nothing.
 func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
@@ -54,7 +50,7 @@ func secretOf(object unstructured.Unstructured, file string) (Secret, bool) {
 	}
 	key, _ := secretKey(object, "tls.key")
 	for _, part := range []struct{ name, text string }{{"tls.crt", certificate}, {"tls.key", key}} {
-		if part.text != "" && !strings.Contains(part.text, pemBegin) {
+		if part.text != "" && !certs.IsPEM([]byte(part.text)) {
 			s.Paths = append(s.Paths, part.name)
 		}
 	}

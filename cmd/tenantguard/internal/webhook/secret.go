@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -15,8 +14,6 @@ const (
 	privateKeyKey  = "tls.key"
 )
 
-var begin = []byte("-----BEGIN")
-
 // errNotServed is that Traefik serves nothing from a Secret.
 var errNotServed = errors.New("no certificate is served from it")
 
@@ -28,7 +25,7 @@ func servedChain(data map[string][]byte) ([]*x509.Certificate, error) {
 		return nil, errNotServed
 	}
 	for _, key := range []string{certificateKey, privateKeyKey} {
-		if !bytes.Contains(data[key], begin) {
+		if !certs.IsPEM(data[key]) {
 			return nil, fmt.Errorf("%s is not PEM; Traefik would take it for the path of a file "+
 				"on its own disk", key)
 		}

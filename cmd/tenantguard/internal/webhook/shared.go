@@ -51,7 +51,7 @@ func NewSharedSecrets(client kubernetes.Interface) *SharedSecrets {
 
 // Has reports whether a certificate, in DER, lies in a Secret of one of the namespaces. For one
 // that is not known one request looks at a time, and a few others wait for it: whoever writes
-// forged ones without pause must keep nobody else's from passing.
+// forged ones without pause must not keep known ones from passing.
 func (s *SharedSecrets) Has(ctx context.Context, namespaces []string, der []byte) (bool, error) {
 	leaf := sha256.Sum256(der)
 	if s.isKnown(namespaces, leaf) {
