@@ -241,8 +241,8 @@ func TestBoundOnce(t *testing.T) {
 	}
 }
 
-// TestOwnPolicysObservations has a tenant call one in a policy of his own by another's name: what
-// is observed for it must not push out what is observed for the other.
+// TestOwnPolicysObservations has a tenant call one in a policy of his own by another tenant's name:
+// what is observed for it must not push out what is observed for the other.
 func TestOwnPolicysObservations(t *testing.T) {
 	entryPoint := serving(t, certificateOf(t, "acme-two"))
 	rows := []struct {

@@ -24,19 +24,16 @@ type asWritten struct {
 // isFast reports whether an answer may be found by less than the key: a pass by the Host, or a
 // denial by what a request says. Those that ACME challenges don't meet are found by the key.
 func (a *answer) isFast() bool {
-	if a.key.path != "" || a.key.isChallenge {
-		return false
-	}
-	return a.isPlain
+	return a.isPlain && a.key.path == "" && !a.key.isChallenge
 }
 
-// addFast notes what may pass without a look at anything else. The caller holds lock.
+// addFast notes an answer that isFast. The caller holds lock.
 func (n *known) addFast(req *http.Request, a *answer) {
 	lifetime := maxLifetime
 	if !a.until.IsZero() {
 		lifetime = time.Until(a.until)
 	}
-	if !a.isFast() || lifetime < minLifetime {
+	if lifetime < minLifetime {
 		return
 	}
 	if a.code != verdict.Pass {
@@ -146,8 +143,8 @@ func (n *known) findAsWritten(req *http.Request) *answer {
 	return found.answer
 }
 
-// passesByName reports whether a Host that is written otherwise than its name passes by it: the
-// server name is that name, and passes, or on this connection another spelling of it did.
+// passesByName reports whether a Host passes that is a spelling of the server name: because that
+// name passes, or, where connections are known, because some spelling of it passed on this one.
 func (n *known) passesByName(req *http.Request) bool {
 	if req.TLS == nil || !hosts.IsSpelling(req.Host, req.TLS.ServerName) {
 		return false

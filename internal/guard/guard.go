@@ -56,11 +56,11 @@ func (g *Guard) decide(req *http.Request) *answer {
 		}
 		return a
 	}
-	return g.judge(req, r)
+	return g.newAnswer(req, r)
 }
 
-// judge judges a request, and remembers the answer.
-func (g *Guard) judge(req *http.Request, r request) *answer {
+// newAnswer checks a request, and remembers the answer.
+func (g *Guard) newAnswer(req *http.Request, r request) *answer {
 	d := g.check(req, r)
 	g.count(d)
 	a := &answer{code: d.code}

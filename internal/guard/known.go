@@ -248,7 +248,9 @@ func (n *known) add(req *http.Request, a *answer, by *conditions, isInForce func
 		n.count(1)
 	}
 	n.answers[a.key] = a
-	n.addFast(req, a)
+	if a.isFast() {
+		n.addFast(req, a)
+	}
 }
 
 // addAgain lets what is known take the fast path, unless it was forgotten meanwhile.

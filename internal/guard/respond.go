@@ -44,6 +44,7 @@ type refusal struct {
 	endsConnection bool
 }
 
+// refusal returns how a request with a code is answered. It is made once for each answer.
 func (g *Guard) refusal(code verdict.Code) *refusal {
 	r := &refusal{status: verdict.Status(code), endsConnection: verdict.EndsConnection(code)}
 	r.text = http.StatusText(r.status) + "\n"

@@ -120,8 +120,7 @@ func SelfChecks() []report.SelfCheck {
 	r := reloads.current
 	reloads.Unlock()
 	if r == nil {
-		none := checks{ofConnections: hasLocalCertificate}
-		return none.all()
+		return (&checks{ofConnections: hasLocalCertificate}).all()
 	}
 	return r.checks.all()
 }

@@ -42,7 +42,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzIsSpelling holds IsSpelling to Parse, for names in their own form.
+// FuzzIsSpelling compares IsSpelling with Parse, for names in their own form.
 func FuzzIsSpelling(f *testing.F) {
 	cases, err := vectors.Load("../../testdata", "hosts")
 	if err != nil {

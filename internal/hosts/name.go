@@ -33,9 +33,8 @@ var (
 	// "ends in a number"): 127.1 and 0x7f.1 must not be names beside the address 127.0.0.1.
 	numeric = regexp.MustCompile(`^(?:[0-9]+|0[Xx][0-9A-Fa-f]*)$`)
 	port    = regexp.MustCompile(`^[0-9]{0,5}$`)
-	// spelling is any name, and a port up to maxPort.
-	spelling = regexp.MustCompile(`^[A-Za-z0-9._-]+(?::(?:[0-9]{0,4}|[0-5][0-9]{4}|` +
-		`6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$`)
+	// plain has the characters that dnsName has, in any order.
+	plain = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 )
 
 // Parse reads a Host header or an authority: a name or an IP literal, and a port (RFC 9110
@@ -55,12 +54,13 @@ func Parse(authority string) Name {
 // IsSpelling reports whether an authority is one more way to write a DNS name in the form of Name:
 // in other case, with a trailing dot, with a port. Parse finds the same at many times the cost.
 func IsSpelling(authority string, name string) bool {
-	if len(authority) > len(name)+len(".:65535") || !spelling.MatchString(authority) {
+	if len(authority) > len(name)+len(".:65535") {
 		return false
 	}
-	host, _, _ := strings.Cut(authority, ":")
-	// What matches is ASCII, of which nothing but letters has another case.
-	return strings.EqualFold(strings.TrimSuffix(host, "."), name)
+	host, digits, _ := strings.Cut(authority, ":")
+	// What is plain is ASCII, of which nothing but letters has another case.
+	return plain.MatchString(host) && strings.EqualFold(strings.TrimSuffix(host, "."), name) &&
+		validPort(digits)
 }
 
 // ParseName reads a name or an IP literal without port, brackets and trailing dot, as in a

@@ -110,10 +110,10 @@ func (p *Prepared) Of(req *http.Request) Denial {
 // bounded returns a copy of a text, of bounded length: what the text is part of may be much longer,
 // such as the line of a request.
 func bounded(s string) string {
-	if len(s) <= maxText {
-		return strings.Clone(s)
+	if len(s) > maxText { // or else there is no need of a call, which is dear to the interpreter
+		s = text.Bound(s, maxText)
 	}
-	return strings.Clone(text.Bound(s, maxText))
+	return strings.Clone(s)
 }
 
 // WithHost returns the same denial for another Host. To prepare it anew would cost the interpreter

@@ -107,8 +107,7 @@ func (c *Counters) Denied(p *report.Prepared, byTenant bool, req *http.Request, 
 	}
 	k := r.latest[p.Key]
 	if k == nil {
-		k = c.keep(r, p, req, now)
-		c.assign(k, tenant)
+		k = c.keep(tenant, r, p, req, now)
 	}
 	k.Last = now
 	k.Count++
@@ -129,9 +128,10 @@ func (c *Counters) recentOf(tenant string) *recent {
 	return r
 }
 
-// keep has a denial be among a tenant's latest. The caller holds mu.
+// keep has a denial be among the latest of a tenant, in whose series it counts. The caller holds
+// mu.
 func (c *Counters) keep(
-	r *recent, p *report.Prepared, req *http.Request, now time.Time,
+	tenant string, r *recent, p *report.Prepared, req *http.Request, now time.Time,
 ) *kept {
 	key := p.Key
 	k := r.before[key]
@@ -145,13 +145,9 @@ func (c *Counters) keep(
 		r.latest = map[string]*kept{}
 	}
 	r.latest[key] = k
-	return k
-}
-
-// assign has a denial be counted as a tenant's. The caller holds mu.
-func (c *Counters) assign(k *kept, tenant string) {
 	k.Denial.Tenant = tenant
 	k.series = c.seriesOf(k.Denial)
+	return k
 }
 
 // seriesOf returns the series of a denial. The caller holds mu.
@@ -172,16 +168,14 @@ func (c *Counters) seriesOf(d report.Denial) *series {
 
 // count counts one denial.
 func (s *series) count(now time.Time) {
-	if s.part != partAt(now) {
-		s.advance(now)
-	}
+	s.advance(now)
 	s.total++
 	s.parts[int(s.part%bars)]++
 }
 
 // advance forgets what is older than an hour.
 func (s *series) advance(now time.Time) {
-	part := partAt(now)
+	part := now.Unix() / int64(barLength/time.Second)
 	for passed := part - s.part; passed > 0; passed-- {
 		if passed > bars {
 			passed = bars
@@ -191,10 +185,6 @@ func (s *series) advance(now time.Time) {
 	if part > s.part {
 		s.part = part
 	}
-}
-
-func partAt(now time.Time) int64 {
-	return now.Unix() / int64(barLength/time.Second)
 }
 
 // copiedAtOnce is how many series are copied while requests wait.
