@@ -93,7 +93,7 @@ func TestCost(t *testing.T) {
 	}
 	measure("without")
 	apply(t, c, "policies/*.yaml", "deny/*.yaml")
-	inForce(t, acme, route("Host(`globex.test`)", ""))
+	c.AwaitPolicies(t)
 	measure("with")
 }
 

@@ -205,7 +205,7 @@ func testOwners(t *testing.T, c *cluster.Cluster) {
 	tenants["visitor"] = c.Tenant(t, "visitor", "tenantguard.io/tenant=visitor",
 		"@tenantguard.io/hosts=in.w.test, v.test",
 		"@tenantguard.io/allow=tcp,passthrough,guest:in.w.test,guest:**.z.test")
-	inForce(t, tenants["wild"], route("Host(`ok.w.test`)", ""))
+	c.AwaitPolicies(t)
 	assert.ErrorContains(t, dryRun(t, tenants["wild"].Config, "wild",
 		route("Host(`ok.w.test`)", "")), "tenantguard-owners", "without the ConfigMap")
 

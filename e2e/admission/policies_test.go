@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -40,15 +39,6 @@ func apply(t *testing.T, c *cluster.Cluster, patterns ...string) {
 			require.NoError(t, c.TryApply(t.Context(), c.Admin(), string(content)), name)
 		}
 	}
-}
-
-// inForce waits until an object is refused by a policy.
-func inForce(t *testing.T, tenant *cluster.Tenant, manifest string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		err := dryRun(t, tenant.Config, tenant.Namespace, manifest)
-		return err != nil && strings.Contains(err.Error(), "ValidatingAdmissionPolicy")
-	}, time.Minute, 100*time.Millisecond, "the policies come into force")
 }
 
 // dryRun creates an object without keeping it.
@@ -108,7 +98,7 @@ metadata: {name: generous}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: generous}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:authenticated"}]
 `)
-	inForce(t, acme, route("Host(`globex.test`)", ""))
+	c.AwaitPolicies(t)
 
 	return c, acme
 }

@@ -31,7 +31,7 @@ func TestVariant(t *testing.T) {
 		"upper":   c.Tenant(t, "upper", label+"=Acme"),
 		"default": c.Tenant(t, "default-label", "tenantguard.io/tenant=acme"),
 	}
-	inForce(t, tenants["pr-1"], route("Host(`other.test`)", ""))
+	c.AwaitPolicies(t)
 
 	const foreign = "is not a host of namespace "
 	for _, row := range []struct{ namespace, description, manifest, refused string }{

@@ -42,11 +42,12 @@ type place struct {
 	row    int
 }
 
-// applyAdmission applies the policies of examples/kubernetes/admission, which then deny.
+// applyAdmission puts the policies of examples/kubernetes/admission in force, which then deny.
 func applyAdmission(t *testing.T, c *cluster.Cluster) {
 	t.Helper()
 	c.Apply(t, c.Admin(), examples(t, "admission/policies/*.yaml")...)
 	c.Apply(t, c.Admin(), examples(t, "admission/deny/*.yaml")...)
+	c.AwaitPolicies(t)
 }
 
 // ofNamespaces returns only the policy that keeps tenants off the marks of Namespaces.
@@ -78,7 +79,6 @@ func testWithAdmission(t *testing.T, w *world) {
 		layer[a.second] = append(layer[a.second], a)
 	}
 	applyAdmission(t, w.cluster)
-	waitAdmission(t, layer[false])
 	for _, a := range layer[false] {
 		t.Run(a.name, func(t *testing.T) { w.repeat(t, a) })
 	}
@@ -88,7 +88,7 @@ func testWithAdmission(t *testing.T, w *world) {
 		a.undo(t)
 	}
 	w.applyOwners(t)
-	waitAdmission(t, layer[true])
+	time.Sleep(3 * time.Second) // what was there for a moment comes into force late, and goes again
 	for _, a := range layer[true] {
 		t.Run(a.name, func(t *testing.T) { w.repeat(t, a) })
 	}
@@ -119,22 +119,7 @@ func (w *world) applyOwners(t *testing.T) {
 	})
 	require.NoError(t, err)
 	w.cluster.Apply(t, w.cluster.Admin(), string(encoded), example(t, "admission/owners.yaml"))
-}
-
-// waitAdmission waits until the policies are in force for each kind of object that attacks use.
-func waitAdmission(t *testing.T, attacks []again) {
-	t.Helper()
-	for _, a := range attacks {
-		if a.open != "" {
-			continue
-		}
-		require.Eventually(t, func() bool {
-			_, err := a.make(t)
-			a.undo(t)
-			return err != nil
-		}, 30*time.Second, 100*time.Millisecond, "%s is never refused", a.name)
-	}
-	time.Sleep(3 * time.Second) // what was there for a moment comes into force late, and goes again
+	w.cluster.AwaitPolicies(t)
 }
 
 // make makes the attack and returns the name of the policy that refused a part of it. An attacker

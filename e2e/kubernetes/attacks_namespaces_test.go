@@ -102,14 +102,8 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: globex-user}]
 	protected := ofNamespaces(t)
 	c.Apply(t, c.Admin(), protected...)
 	defer c.Delete(t, c.Admin(), protected...)
-	// The API needs a moment to enforce a new policy.
-	require.Eventually(t, func() bool {
-		err := g.TryApply(t.Context(), claim)
-		if err == nil {
-			c.Namespace(t, "globex", marks("globex")...)
-		}
-		return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "only operators")
-	}, 20*time.Second, 200*time.Millisecond)
+	c.AwaitPolicies(t)
+	assert.ErrorContains(t, g.TryApply(t.Context(), claim), "only operators")
 	foreign()
 	line.admission, line.served = "refused: namespaces; 403 host-foreign", watched.result(t)
 	w.rows = append(w.rows, line)

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -695,17 +694,13 @@ func (w *world) testGenerate(t *testing.T) {
 		return read.Data
 	}
 	assert.Equal(t, "acme", owners()["-.acme.test"])
-	attempts := 0
-	require.Eventually(t, func() bool {
-		attempts++ // what is there already is not looked at again
-		err = w.globex.TryApply(t.Context(), `
+	w.c.AwaitPolicies(t)
+	err = w.globex.TryApply(t.Context(), `
 apiVersion: traefik.io/v1alpha1
 kind: IngressRoute
-metadata: {name: evil-`+strconv.Itoa(attempts)+`}
+metadata: {name: evil}
 spec: {routes: [{kind: Rule, match: "Host(`+"`acme.test`"+`)"}]}`)
-
-		return refused(err) == "policy"
-	}, 20*time.Second, 100*time.Millisecond, "the policies come into force: %v", err)
+	assert.Equal(t, "policy", refused(err), "%v", err)
 
 	w.c.Apply(t, w.c.Admin(), example(t, "webhook/owners.yaml"))
 	keeping := command(t, account(t, w.c, "tenantguard-owners"),
