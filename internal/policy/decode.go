@@ -298,9 +298,5 @@ func quote(value any) string {
 	if kind == reflect.Slice || kind == reflect.Array {
 		return "a list"
 	}
-	text := fmt.Sprint(value)
-	if len(text) > maxQuoted {
-		text = text[:maxQuoted] + "…"
-	}
-	return strconv.Quote(text)
+	return strconv.Quote(text.Bound(fmt.Sprint(value), maxQuoted))
 }

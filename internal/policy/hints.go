@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/tenantguard/tenantguard/internal/text"
 )
 
 // This file says what an operator is likely to have meant.
@@ -77,9 +79,12 @@ func notJSON(content string, err error) string {
 	if yamlStart.MatchString(strings.TrimSpace(content)) {
 		return "this looks like YAML, the policy file is JSON"
 	}
+	if wrongType, ok := err.(*json.UnmarshalTypeError); ok {
+		return numberTooLarge(content, wrongType)
+	}
 	syntax, ok := err.(*json.SyntaxError)
 	if !ok {
-		return "wanted JSON: " + err.Error()
+		return "wanted JSON: " + text.Bound(err.Error(), maxQuoted)
 	}
 	at := int(syntax.Offset) - 1 // of the byte that is wrong
 	if at >= len(content) || strings.HasPrefix(err.Error(), "unexpected end") {
@@ -89,6 +94,21 @@ func notJSON(content string, err error) string {
 		at = 0
 	}
 	return place(content, at) + hint(strings.TrimSpace(content[:at]), content[at], err.Error())
+}
+
+// numberTooLarge returns what is wrong with a number that no float64 can be: of all values the
+// only one that has a wrong type where any is taken. encoding/json quotes it however long it is.
+func numberTooLarge(content string, err *json.UnmarshalTypeError) string {
+	number := strings.TrimPrefix(err.Value, "number ")
+	end := int(err.Offset) // of the number, or one byte behind it
+	if end > len(content) {
+		end = len(content)
+	}
+	at := strings.LastIndex(content[:end], number)
+	if at < 0 {
+		at = 0
+	}
+	return place(content, at) + "the number " + text.Bound(number, 20) + " is too large"
 }
 
 // place returns the line and the column of a byte.

@@ -28,6 +28,10 @@ func TestNotJSON(t *testing.T) {
 		{"an open text", "{\"a\": \"b\n}", "line 1, column 9: a line ends within a text"},
 		{"an open map", "{\n\"a\": 1", "line 2, column 7: the file ends too early"},
 		{"more than one", `{} {}`, "line 1, column 4: wanted one JSON value"},
+		{"a number that none can be", "{\n\"a\": 1e999}",
+			"line 2, column 6: the number 1e999 is too large"},
+		{"one that is long as well", `[7, 7` + strings.Repeat("0", 5000) + `]`,
+			"line 1, column 5: the number 70000000000000000000… is too large"},
 		{"a bare word", `{"a": yes}`, "line 1, column 7: wanted JSON: invalid character 'y'"},
 	}
 	for _, row := range rows {
