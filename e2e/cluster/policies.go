@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/tenantguard/tenantguard/e2e/lab"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 )
 
 // canary is a policy that refuses one ConfigMap.
@@ -44,17 +46,14 @@ func (c *Cluster) awaitPolicies(ctx context.Context) error {
 	if err := c.TryApply(ctx, c.Admin(), policy); err != nil {
 		return err
 	}
-	refused := func() error {
-		objects, err := parse("{apiVersion: v1, kind: ConfigMap, metadata: {name: " + name + "}}")
-		if err != nil {
-			return err
-		}
-		resource, err := c.resource(c.Admin(), "default", objects[0])
-		if err != nil {
-			return err
-		}
-		_, err = resource.Create(ctx, objects[0],
-			metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	client, err := kubernetes.NewForConfig(c.Admin())
+	if err != nil {
+		return err
+	}
+	object := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	err = until(ctx, func() error {
+		_, err := client.CoreV1().ConfigMaps("default").Create(ctx, object, dryRun)
 		if err == nil {
 			return errors.New(name + " refuses nothing")
 		}
@@ -63,8 +62,8 @@ func (c *Cluster) awaitPolicies(ctx context.Context) error {
 		}
 
 		return nil
-	}
-	if err := until(ctx, refused); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 
